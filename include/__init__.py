@@ -1,0 +1,1 @@
+"""The pipeline, free of Airflow: DAG tasks and the command line call into it."""

@@ -1,0 +1,66 @@
+"""Schemas of the two tables that travel between stages.
+
+`MANIFEST` is what extraction writes: one row per sampled instant and face, or
+one row per instant with a reason when there is no usable face. `PREDICTIONS`
+is what publishing writes: the same rows with the expression joined on.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from include.contracts.labels import EXPRESSIONS
+
+LANDMARKS: tuple[str, ...] = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+"""Landmark order of CenterFace; left and right as seen in the image."""
+
+_INSTANT = [
+    pa.field("row_id", pa.string(), nullable=False),  # "{instant:07d}-{face:02d}", unique per video
+    pa.field("instant", pa.int64(), nullable=False),  # 0, 1, 2, ... index of the sampling target
+    pa.field("target_s", pa.float64(), nullable=False),  # instant / rate
+    pa.field("pts_s", pa.float64()),  # presentation time of the frame shown; null in a gap
+]
+_FACE = [
+    pa.field("face_id", pa.string()),  # "f1", "f2", ... stable within a video; "unknown" allowed
+    pa.field("box_x_px", pa.float64()),
+    pa.field("box_y_px", pa.float64()),
+    pa.field("box_width_px", pa.float64()),
+    pa.field("box_height_px", pa.float64()),
+]
+_DETECTION = [
+    pa.field("detector_score", pa.float64()),  # 0..1
+    *[pa.field(f"{name}_{axis}_px", pa.float64()) for name in LANDMARKS for axis in "xy"],
+    pa.field("blur", pa.float64()),  # variance of the Laplacian of the aligned grey crop
+    pa.field("brightness", pa.float64()),  # mean grey level of the crop, 0..255
+    pa.field("yaw_deg", pa.float64()),  # head turn estimated from landmarks, positive to image right
+    pa.field("roll_deg", pa.float64()),  # in-plane rotation, positive clockwise in the image
+]
+
+MANIFEST = pa.schema(
+    [
+        *_INSTANT,
+        pa.field("scene", pa.int64(), nullable=False),  # 0, 1, ... increases at each cut
+        *_FACE,
+        *_DETECTION,
+        pa.field("shard", pa.string()),  # basename of the tar that holds "{row_id}.jpg"; null: no crop
+        pa.field("reason", pa.string()),  # RowReason, or null for a usable face
+    ]
+)
+
+PREDICTIONS = pa.schema(
+    [
+        *_INSTANT,
+        pa.field("scene", pa.int64(), nullable=False),
+        *_FACE,
+        pa.field("emotion", pa.string()),  # one of EXPRESSIONS; null where there is a reason
+        pa.field("confidence", pa.float64()),  # calibrated probability of the top expression, 0..1
+        *[pa.field(f"p_{label}", pa.float64()) for label in EXPRESSIONS],
+        *_DETECTION,
+        pa.field("reason", pa.string()),
+    ]
+)
+
+
+def row_id(instant: int, face: int) -> str:
+    """Return the id of face number `face` (0-based, 0 when there is none) at `instant`."""
+    return f"{instant:07d}-{face:02d}"

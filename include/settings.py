@@ -1,0 +1,174 @@
+"""One frozen settings object, read once from the environment by the composition root.
+
+Every setting is `FEX_<GROUP>__<NAME>` in the environment, for example
+`FEX_EXTRACTION__SAMPLE_RATE_HZ=2`. Defaults are the embedded platform: no AWS,
+no Docker, no server. Production is the same code with other values.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from include.contracts.errors import ConfigurationError
+
+_MIB = 1 << 20
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StorageSettings(_Group):
+    """Where data and state live."""
+
+    lake_url: str = "file:///var/lib/fex/lake"
+    """`file:///absolute/folder` or `s3://bucket/prefix`."""
+    ledger_url: str = "sqlite:////var/lib/fex/ledger.sqlite"
+    """SQLAlchemy URL: SQLite embedded, PostgreSQL in production."""
+    scratch_dir: Path = Path("/var/lib/fex/scratch")
+    """Local working space of tasks; nothing there outlives a task."""
+    s3_endpoint_url: str | None = None
+    """Only for S3-compatible stores; credentials come from the standard AWS chain."""
+    s3_region: str = "eu-central-1"
+
+
+class DiscoverySettings(_Group):
+    """Listing, stability, claims."""
+
+    stable_for_s: Annotated[float, Field(ge=0)] = 30.0
+    """Size and etag must stay unchanged this long before a recording is claimed."""
+    max_videos_per_batch: Annotated[int, Field(gt=0, le=1000)] = 100
+    max_batches_per_run: PositiveInt = 8
+    lease_s: PositiveFloat = 6 * 3600
+    """A claim older than this is taken over."""
+    max_attempts: PositiveInt = 3
+    """Analysis runs a recording may fail before it is marked failed."""
+    denied_purposes: tuple[str, ...] = ("workplace", "employment", "education")
+    """EU AI Act, Article 5(1)(f): never decoded."""
+    default_purpose: str = "market_research"
+    """Used when a study has no study.yaml."""
+
+
+class LimitSettings(_Group):
+    """What a recording may be at most (checked before and while decoding)."""
+
+    max_size_bytes: PositiveInt = 20 * 1024 * _MIB
+    max_duration_s: PositiveFloat = 4 * 3600
+    max_pixels: PositiveInt = 4096 * 2304
+    min_side_px: PositiveInt = 32
+    max_frames: PositiveInt = 2_000_000
+    decoder_memory_bytes: PositiveInt = 600 * _MIB
+    """Resident memory bound of the confined child."""
+    decoder_cpu_s_per_video_s: PositiveFloat = 20.0
+    """CPU budget of the confined child per second of video (plus a fixed minute)."""
+
+
+class ExtractionSettings(_Group):
+    """Sampling, detection, alignment. Part of the identity of an extraction."""
+
+    sample_rate_hz: PositiveFloat = 1.0
+    detection_width_px: PositiveInt = 320
+    """The frame is scaled so that its longer side is this before detection."""
+    detector_score_min: Share = 0.5
+    min_face_px: PositiveInt = 24
+    min_blur: Annotated[float, Field(ge=0)] = 5.0
+    brightness_min: Annotated[float, Field(ge=0, le=255)] = 25.0
+    brightness_max: Annotated[float, Field(ge=0, le=255)] = 235.0
+    max_yaw_deg: Annotated[float, Field(gt=0, le=90)] = 60.0
+    crop_side_px: PositiveInt = 112
+    jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 95
+    shard_max_bytes: PositiveInt = 5 * _MIB
+    """Each shard stays under the transform payload limit."""
+    frame_max_side_px: PositiveInt = 640
+    """Sampled frames are kept at this size at most."""
+    max_faces_per_instant: PositiveInt = 10
+
+
+class ValidationSettings(_Group):
+    """Levels of the data-quality gate."""
+
+    usable_share_warning: Share = 0.6
+    usable_share_error: Share = 0.0
+    """At or under this share of instants with a usable face the recording is refused; 0: only warn."""
+    coverage_min: Share = 0.98
+    """Rows present against instants expected."""
+
+
+class TransformSettings(_Group):
+    """The batch inference job."""
+
+    backend: Literal["embedded", "sagemaker"] = "embedded"
+    deferrable: bool = False
+    """True in production: the task gives its worker slot back while the job runs."""
+    poll_interval_s: PositiveFloat = 1.0
+    timeout_s: PositiveFloat = 6 * 3600
+    max_generations: PositiveInt = 3
+    embedded_workers: PositiveInt = 1
+    embedded_threads: PositiveInt = 2
+    jobs_dir: Path = Path("/var/lib/fex/jobs")
+    """Embedded jobs: specification, status and process id of each."""
+    instance_type: str = "ml.m5.large"
+    instance_count: PositiveInt = 1
+    max_concurrent_transforms: PositiveInt = 1
+    max_payload_mb: PositiveInt = 6
+    role_arn: str | None = None
+    """Execution role of the SageMaker model; required by the SageMaker backend."""
+    image_uri: str | None = None
+    """Inference container; required by the SageMaker backend."""
+    aws_conn_id: str | None = None
+
+
+class ModelSettings(_Group):
+    """The registered model."""
+
+    registry: Literal["mlflow", "sagemaker"] = "mlflow"
+    name: str = "expression-mobilenetv2"
+    alias: str = "champion"
+    mlflow_tracking_uri: str = "sqlite:////var/lib/fex/mlflow.sqlite"
+    mlflow_artifact_uri: str = "file:///var/lib/fex/mlflow-artifacts"
+
+
+class ReportSettings(_Group):
+    """What is published beside the tables."""
+
+    annotated_video: bool = False
+    """Also publish annotated.mp4 with faces blurred."""
+
+
+class Settings(BaseSettings):
+    """All settings. Build with `load_settings()`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FEX_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    storage: StorageSettings = StorageSettings()
+    discovery: DiscoverySettings = DiscoverySettings()
+    limits: LimitSettings = LimitSettings()
+    extraction: ExtractionSettings = ExtractionSettings()
+    validation: ValidationSettings = ValidationSettings()
+    transform: TransformSettings = TransformSettings()
+    model: ModelSettings = ModelSettings()
+    report: ReportSettings = ReportSettings()
+
+
+def load_settings() -> Settings:
+    """Read the environment once.
+
+    Raises:
+        ConfigurationError: Names the environment variable and what it accepts.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "FEX_" + "__".join(str(part) for part in first["loc"]).upper()
+        raise ConfigurationError(name, first["msg"]) from error
