@@ -1,0 +1,1 @@
+"""The data lake: its key layout and the few object-store operations stages share."""

@@ -1,0 +1,86 @@
+"""The lake's key layout. Every key the platform writes is made here.
+
+```
+incoming/{study}/{recording}                      dropped by people
+extractions/{extraction_id}/                      manifest.parquet, shards/, frames/, extraction.json (last)
+validations/{extraction_id}/result.json
+transforms/{job_name}/                            input.manifest, output/**.out
+analyses/{analysis_id}/predictions.parquet
+published/{study}/{recording}/{analysis_id}/      results; manifest.json (last)
+quarantine/{study}/{recording}/{object_id}/       reason.json
+data-docs/                                        Great Expectations
+```
+
+`{study}` and `{recording}` of what we write are slugs: keys that people chose
+are data, never a path.
+"""
+
+from __future__ import annotations
+
+from include.contracts.identity import slug
+
+INCOMING = "incoming"
+EXTRACTIONS = "extractions"
+DATA_DOCS = "data-docs"
+STUDY_FILES = ("study.yaml", "study.yml", "respondents.csv")
+"""Names under a study that describe it and are no recordings."""
+
+
+def extraction(extraction_id: str) -> str:
+    """Prefix of one extraction."""
+    return f"{EXTRACTIONS}/{extraction_id}"
+
+
+def extraction_marker(extraction_id: str) -> str:
+    """Written last: an extraction without it is not complete."""
+    return f"{extraction(extraction_id)}/extraction.json"
+
+
+def extraction_manifest(extraction_id: str) -> str:
+    """The manifest table (schema `MANIFEST`)."""
+    return f"{extraction(extraction_id)}/manifest.parquet"
+
+
+def shard(extraction_id: str, basename: str) -> str:
+    """A tar of face crops; basenames are unique in the lake."""
+    return f"{extraction(extraction_id)}/shards/{basename}"
+
+
+def shard_basename(extraction_id: str, index: int) -> str:
+    """Basename of shard `index` of an extraction."""
+    return f"{extraction_id}-{index:05d}.tar"
+
+
+def frames(extraction_id: str, index: int) -> str:
+    """A tar of sampled frames, bounded in size, named `{instant:07d}.jpg`."""
+    return f"{extraction(extraction_id)}/frames/{extraction_id}-{index:05d}.tar"
+
+
+def validation_result(extraction_id: str) -> str:
+    """Outcome of the data-quality suite."""
+    return f"validations/{extraction_id}/result.json"
+
+
+def transform_input(job_name: str) -> str:
+    """SageMaker `ManifestFile` of a job."""
+    return f"transforms/{job_name}/input.manifest"
+
+
+def transform_output(job_name: str) -> str:
+    """Output prefix of a job: one prefix per job."""
+    return f"transforms/{job_name}/output"
+
+
+def analysis_predictions(analysis_id: str) -> str:
+    """Collected predictions of one analysis (schema `PREDICTIONS`)."""
+    return f"analyses/{analysis_id}/predictions.parquet"
+
+
+def published(study: str, recording: str, analysis_id: str) -> str:
+    """Prefix of one recording's results; `manifest.json` there is written last."""
+    return f"published/{slug(study)}/{slug(recording)}/{analysis_id}"
+
+
+def quarantine_reason(study: str, recording: str, object_id: str) -> str:
+    """The reason one version of a recording was set aside."""
+    return f"quarantine/{slug(study)}/{slug(recording)}/{object_id}/reason.json"
