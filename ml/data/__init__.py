@@ -1,0 +1,1 @@
+"""Labelled face pictures: loaders, the one record type, leak-free splits."""

@@ -1,0 +1,127 @@
+"""The split manifest: which picture trains, which selects, which tests.
+
+A manifest is a gzipped text file, one line per picture: the first 16 hex
+digits of its content hash, the number of its near-duplicate group, and its
+split. It is committed, so that a figure can be re-run on the same rows.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from include.contracts.errors import ConfigurationError
+from ml.data.duplicates import near_duplicate_groups
+from ml.data.records import FaceTable
+from ml.data.votes import majority
+
+SplitName = Literal["train", "validation", "test"]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+DEFAULT_MANIFEST = Path(__file__).parent / "splits" / "ferplus-v1.txt.gz"
+
+_KEY_DIGITS = 16
+_HEADER = "# key group split\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitManifest:
+    """Split and near-duplicate group by picture key (first 16 hex digits)."""
+
+    split_of: dict[str, SplitName]
+    group_of: dict[str, int]
+
+    def rows(self, table: FaceTable, split: SplitName) -> FaceTable:
+        """Return the rows of `table` in `split`; pictures not listed are left out."""
+        short = [key[:_KEY_DIGITS] for key in table.keys]
+        return table.select(np.array([self.split_of.get(key) == split for key in short], np.bool_))
+
+    def overlaps(self) -> list[int]:
+        """Return the near-duplicate groups that lie in more than one split."""
+        sides: dict[int, set[SplitName]] = {}
+        for key, split in self.split_of.items():
+            sides.setdefault(self.group_of[key], set()).add(split)
+        return sorted(group for group, seen in sides.items() if len(seen) > 1)
+
+    def to_bytes(self) -> bytes:
+        """Return the manifest file's bytes, the same for the same content."""
+        lines = (
+            f"{key} {self.group_of[key]} {self.split_of[key]}\n" for key in sorted(self.split_of)
+        )
+        return gzip.compress((_HEADER + "".join(lines)).encode(), mtime=0)
+
+    @property
+    def sha256(self) -> str:
+        """Hash (hex) of the uncompressed content: the name of this split."""
+        return hashlib.sha256(gzip.decompress(self.to_bytes())).hexdigest()
+
+
+def make_split(table: FaceTable, *, seed: int, held_out_share: float = 0.1) -> SplitManifest:
+    """Split 80/10/10 by default, stratified by majority label, groups kept whole.
+
+    Args:
+        table: Pictures with votes.
+        seed: Seed of the shuffle.
+        held_out_share: Share of each class for validation, and again for test.
+    """
+    groups = near_duplicate_groups(table.images)
+    labels = majority(table.votes)
+    order = np.random.default_rng(seed).permutation(np.unique(groups))
+    members: dict[int, list[int]] = {}
+    for row, group in enumerate(groups.tolist()):
+        members.setdefault(group, []).append(row)
+    wanted = {
+        (split, int(label)): held_out_share * int((labels == label).sum())
+        for split in ("validation", "test")
+        for label in np.unique(labels)
+    }
+    split_of: dict[str, SplitName] = {}
+    group_of: dict[str, int] = {}
+    for group in order.tolist():
+        rows = members[group]
+        label = int(labels[rows[0]])
+        chosen: SplitName = "train"
+        for candidate in ("test", "validation"):
+            if wanted[candidate, label] >= len(rows):
+                chosen = candidate  # type: ignore[assignment]
+                wanted[candidate, label] -= len(rows)
+                break
+        for row in rows:
+            key = table.keys[row][:_KEY_DIGITS]
+            split_of[key], group_of[key] = chosen, group
+    return SplitManifest(split_of, group_of)
+
+
+def read_manifest(path: Path = DEFAULT_MANIFEST) -> SplitManifest:
+    """Read a manifest.
+
+    Raises:
+        ConfigurationError: A line is malformed or a key appears twice.
+    """
+    try:
+        text = gzip.decompress(path.read_bytes()).decode()
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise ConfigurationError("split manifest", f"{path} cannot be read: {error}") from error
+    return parse_manifest(text.splitlines(), str(path))
+
+
+def parse_manifest(lines: Iterable[str], name: str) -> SplitManifest:
+    """Parse the manifest's lines; `name` appears in error messages."""
+    split_of: dict[str, SplitName] = {}
+    group_of: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        if line.startswith("#"):
+            continue
+        cells = line.split()
+        if len(cells) != 3 or not cells[1].isdigit() or cells[2] not in SPLITS:
+            raise ConfigurationError("split manifest", f"{name} line {number} is malformed")
+        if cells[0] in split_of:
+            raise ConfigurationError("split manifest", f"{name} lists {cells[0]} twice")
+        split_of[cells[0]] = SPLITS[SPLITS.index(cells[2])]  # type: ignore[arg-type]
+        group_of[cells[0]] = int(cells[1])
+    return SplitManifest(split_of, group_of)
