@@ -1,0 +1,1 @@
+"""Training: recipe, augmentation, resumable loop, tracking."""

@@ -1,0 +1,52 @@
+"""Train a recipe: `python -m ml.training --recipe R --data ferplus.zip --out runs/first`.
+
+Run again with the same `--out`, it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+
+from ml.data.ferplus import load_ferplus
+from ml.data.records import tabulate
+from ml.data.splits import DEFAULT_MANIFEST, read_manifest
+from ml.training.loop import Trainer
+from ml.training.recipe import read_recipe
+
+DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "mobilenet_v2_ferplus.yaml"
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recipe", type=Path, default=DEFAULT_RECIPE)
+    parser.add_argument("--data", type=Path, required=True, help="FER+ folder or zip")
+    parser.add_argument("--split", type=Path, default=DEFAULT_MANIFEST)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    recipe = read_recipe(arguments.recipe)
+    table = tabulate(load_ferplus(arguments.data))
+    manifest = read_manifest(arguments.split)
+    trainer = Trainer(
+        recipe,
+        manifest.rows(table, "train"),
+        manifest.rows(table, "validation"),
+        arguments.out,
+        report=_say,
+    )
+    progress = trainer.run()
+    _say(f"best validation accuracy {progress.best_accuracy:.4f} at epoch {progress.best_epoch}")
+
+
+def _say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S', time.gmtime())} {line}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
