@@ -8,7 +8,7 @@ transforms/{job_name}/                            input.manifest, output/**.out
 analyses/{analysis_id}/predictions.parquet
 published/{study}/{recording}/{analysis_id}/      results; manifest.json (last)
 quarantine/{study}/{recording}/{object_id}/       reason.json
-data-docs/                                        Great Expectations
+data-docs/{batch_id}/                             Great Expectations, index.html
 ```
 
 `{study}` and `{recording}` of what we write are slugs: keys that people chose
@@ -24,6 +24,11 @@ EXTRACTIONS = "extractions"
 DATA_DOCS = "data-docs"
 STUDY_FILES = ("study.yaml", "study.yml", "respondents.csv")
 """Names under a study that describe it and are no recordings."""
+
+
+def data_docs(batch_id: str) -> str:
+    """Data Docs of one batch."""
+    return f"{DATA_DOCS}/{batch_id}"
 
 
 def extraction(extraction_id: str) -> str:

@@ -1,0 +1,270 @@
+"""Listing and reading what people dropped, under whatever key they chose.
+
+People's keys are data: they hold spaces, newlines, percent signs, `..`, bytes
+that are no Unicode. obstore refuses to parse some of them and then fails the
+whole listing, and on `file://` it follows symbolic links out of the lake. So
+originals are listed and read with what addresses a raw key: the file system
+itself, or boto3 (decision 0006). Nothing here writes.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from include.contracts.errors import TransientError
+from include.lake import keys
+
+UNSORTED = "unsorted"
+"""Study of a recording dropped directly under `incoming/`."""
+
+CHUNK_BYTES = 1 << 20
+_UPLOAD_LEFTOVERS = (".part", ".tmp", ".partial", ".filepart", ".crdownload")
+_TRANSIENT_CODES = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503"}
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingObject:
+    """One object under `incoming/` as the listing saw it."""
+
+    key: str
+    """Relative to the lake. Of an unusable object: a printable rendering."""
+    uri: str
+    """Absolute, identifies the object even when the key cannot be written as text."""
+    study: str
+    recording: str
+    size_bytes: int
+    version: str
+    """Changes whenever the content changes; compared, never interpreted."""
+    etag: str
+    problem: str | None = None
+    """Why no stage may read this object, as a clause; None when it is usable."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether a stage can read the object."""
+        return self.problem is None
+
+
+class Originals(Protocol):
+    """Read-only access to raw keys of one store."""
+
+    def list(self) -> Iterator[IncomingObject]:
+        """Every recording under `incoming/`; one bad key never ends the listing."""
+
+    @contextmanager
+    def read(self, key: str, version: str | None) -> Iterator[Iterator[bytes]]:
+        """Chunks of exactly one version of an object.
+
+        Raises:
+            FileNotFoundError: There is no such object.
+            TransientError: The object is not, or not any longer, that version.
+        """
+
+
+def is_recording(relative_key: str) -> bool:
+    """Whether a key relative to `incoming/` names a recording.
+
+    Study files, hidden files, upload leftovers and folder markers do not.
+    """
+    segments = relative_key.split("/")
+    name = segments[-1]
+    if not name or name.lower().endswith(_UPLOAD_LEFTOVERS):
+        return False
+    if len(segments) <= 2 and name in keys.STUDY_FILES:
+        return False
+    return not any(part.startswith(".") and part not in (".", "..") for part in segments)
+
+
+def _incoming(
+    relative_key: str, uri: str, size_bytes: int, version: str, problem: str | None
+) -> IncomingObject:
+    study, slash, recording = relative_key.partition("/")
+    if not slash or not study:
+        study, recording = UNSORTED, relative_key.lstrip("/")
+    return IncomingObject(
+        key=f"{keys.INCOMING}/{relative_key}",
+        uri=uri,
+        study=study,
+        recording=recording,
+        size_bytes=size_bytes,
+        version=version,
+        etag=version,
+        problem=problem,
+    )
+
+
+class LocalOriginals:
+    """Originals of a lake in a folder. Never follows a symbolic link."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def uri(self, key: str) -> str:
+        """`file://` URI; bytes that are no Unicode are percent-encoded."""
+        return (self._root / key).as_uri()
+
+    def list(self) -> Iterator[IncomingObject]:
+        """Walk `incoming/` depth first, in the order of the names."""
+        folders = [self._root / keys.INCOMING]
+        while folders:
+            folder = folders.pop()
+            try:
+                with os.scandir(folder) as scan:
+                    entries = sorted(scan, key=lambda entry: entry.name)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                # The lake's own folder missing its permissions must not look like an empty lake.
+                if folder == self._root / keys.INCOMING:
+                    raise
+                yield self._object(folder, None, f"the folder cannot be read ({error.strerror})")
+                continue
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if not entry.name.startswith("."):
+                        folders.append(Path(entry.path))
+                elif is_recording(self._relative(Path(entry.path))):
+                    try:
+                        status = entry.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue
+                    yield self._object(Path(entry.path), status, _problem_of(entry, status))
+
+    @contextmanager
+    def read(self, key: str, version: str | None) -> Iterator[Iterator[bytes]]:
+        """Chunks of a regular file whose version is the same before and after."""
+        path = self._root / key
+        if not path.parent.resolve().is_relative_to(self._root.resolve()):
+            raise FileNotFoundError(f"{key!r} is not inside the lake")
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(f"{key!r} is not in the lake") from None
+        except OSError as error:
+            raise FileNotFoundError(f"{key!r} cannot be opened ({error.strerror})") from error
+        with open(descriptor, "rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise FileNotFoundError(f"{key!r} is not a regular file")
+            before = _version_of(status)
+            if version is not None and before != version:
+                raise TransientError(f"{key!r} is not version {version} any longer")
+            yield iter(lambda: file.read(CHUNK_BYTES), b"")
+            try:
+                # The name too: a writer that renames a new file into place leaves ours unchanged.
+                now = {_version_of(os.fstat(file.fileno())), _version_of(os.lstat(path))}
+            except FileNotFoundError:
+                raise TransientError(f"{key!r} was removed while it was read") from None
+            if now != {before}:
+                raise TransientError(f"{key!r} changed while it was read")
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self._root / keys.INCOMING).as_posix()
+
+    def _object(
+        self, path: Path, status: os.stat_result | None, problem: str | None
+    ) -> IncomingObject:
+        relative = self._relative(path)
+        try:
+            relative.encode()
+        except UnicodeEncodeError:
+            problem = problem or "its name is not UTF-8"
+            relative = os.fsencode(relative).decode("utf-8", "backslashreplace")
+        return _incoming(
+            relative,
+            path.as_uri(),
+            status.st_size if status else 0,
+            _version_of(status) if status else "unreadable",
+            problem,
+        )
+
+
+def _problem_of(entry: os.DirEntry[str], status: os.stat_result) -> str | None:
+    if entry.is_symlink():
+        return "it is a symbolic link"
+    if not stat.S_ISREG(status.st_mode):
+        return "it is not a regular file"
+    return None
+
+
+def _version_of(status: os.stat_result) -> str:
+    return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
+
+
+class S3Originals:
+    """Originals of a lake in a bucket, through boto3."""
+
+    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
+        """`prefix` is empty or ends in a slash."""
+        self._client = client
+        self._bucket = bucket
+        self._prefix = prefix
+
+    def uri(self, key: str) -> str:
+        """`s3://` URI with the raw key, as AWS services take it."""
+        return f"s3://{self._bucket}/{self._prefix}{key}"
+
+    def list(self) -> Iterator[IncomingObject]:
+        """Page through `incoming/` in key order."""
+        folder = f"{self._prefix}{keys.INCOMING}/"
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=folder
+        )
+        with _botocore_errors(folder):
+            for page in pages:
+                for found in page.get("Contents", ()):
+                    relative = found["Key"][len(folder) :]
+                    if is_recording(relative):
+                        yield self._object(relative, found["Size"], found["ETag"].strip('"'))
+
+    @contextmanager
+    def read(self, key: str, version: str | None) -> Iterator[Iterator[bytes]]:
+        """Chunks of one version; a GET is consistent by itself, its length is checked."""
+        condition = {} if version is None else {"IfMatch": f'"{version}"'}
+        with _botocore_errors(key):
+            answer = self._client.get_object(
+                Bucket=self._bucket, Key=self._prefix + key, **condition
+            )
+            with answer["Body"] as body:
+                # botocore raises when the connection ends before Content-Length.
+                yield body.iter_chunks(CHUNK_BYTES)
+
+    def _object(self, relative: str, size_bytes: int, etag: str) -> IncomingObject:
+        problem = None
+        if {".", ".."} & set(relative.split("/")):
+            # S3 takes them literally; proxies and S3-compatible stores resolve them.
+            problem = "its key has '.' or '..' as a path segment"
+        elif "\x00" in relative:
+            problem = "its key holds a NUL character"
+        printable = relative.replace("\x00", "\\x00")
+        uri = self.uri(f"{keys.INCOMING}/{printable}")
+        return _incoming(printable, uri, size_bytes, etag, problem)
+
+
+@contextmanager
+def _botocore_errors(key: str) -> Iterator[None]:
+    """Translate boto3's errors into the platform's; what needs a person passes as it is."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code"))
+        http_status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in ("NoSuchKey", "404"):
+            raise FileNotFoundError(f"{key!r} is not in the lake") from error
+        if http_status == 412:
+            raise TransientError(f"{key!r} is another version by now") from error
+        if http_status >= 500 or code in _TRANSIENT_CODES:
+            raise TransientError(f"{key!r}: {error}") from error
+        raise
+    except NoCredentialsError:
+        raise
+    except BotoCoreError as error:
+        raise TransientError(f"{key!r}: {error}") from error

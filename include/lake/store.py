@@ -1,0 +1,269 @@
+"""The lake: one obstore store behind `file://` and `s3://`, plus raw access to originals.
+
+Platform keys (made by `include.lake.keys`) go through obstore. Keys people
+chose go through `include.lake.originals`, which can address any of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import (
+    AlreadyExistsError,
+    GenericError,
+    NotFoundError,
+    PreconditionError,
+)
+from obstore.store import LocalStore, S3Store
+
+from include.contracts.errors import ConfigurationError, TransientError
+from include.lake import keys
+from include.lake.originals import IncomingObject, LocalOriginals, S3Originals
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
+    from include.settings import StorageSettings
+
+__all__ = ["IncomingObject", "Lake"]
+
+_SETTING = "FEX_STORAGE__LAKE_URL"
+_PART_BYTES = 8 << 20
+_MAX_PARTS_IN_FLIGHT = 4
+
+
+class Lake:
+    """The object store with the platform's key layout. Safe to share between threads."""
+
+    def __init__(
+        self, store: LocalStore | S3Store, originals: LocalOriginals | S3Originals
+    ) -> None:
+        self.store = store
+        """The obstore store, rooted at the lake."""
+        self._originals = originals
+
+    @classmethod
+    def open(cls, settings: StorageSettings) -> Lake:
+        """Open the lake named by `lake_url`; a local folder is made when it is missing.
+
+        Raises:
+            ConfigurationError: The URL is neither `file:///folder` nor `s3://bucket[/prefix]`,
+                or no AWS credentials are found.
+        """
+        url = urlsplit(settings.lake_url)
+        if url.scheme == "file" and url.netloc in ("", "localhost") and url.path.startswith("/"):
+            root = Path(unquote(url.path)).resolve()
+            (root / keys.INCOMING).mkdir(parents=True, exist_ok=True)
+            return cls(LocalStore(root), LocalOriginals(root))
+        if url.scheme == "s3" and url.netloc:
+            return cls._open_s3(settings, url.netloc, url.path.strip("/"))
+        raise ConfigurationError(
+            _SETTING, f"{settings.lake_url!r} is neither file:///folder nor s3://bucket/prefix"
+        )
+
+    @classmethod
+    def _open_s3(cls, settings: StorageSettings, bucket: str, prefix: str) -> Lake:
+        import boto3
+        from botocore.config import Config
+        from obstore.auth.boto3 import Boto3CredentialProvider
+
+        session = boto3.Session(region_name=settings.s3_region)
+        if session.get_credentials() is None:
+            raise ConfigurationError(
+                _SETTING, "an s3:// lake needs AWS credentials (environment, profile or role)"
+            )
+        endpoint = settings.s3_endpoint_url
+        config: S3Config = {"region": settings.s3_region}
+        if endpoint:
+            config["endpoint"] = endpoint
+        store = S3Store(
+            bucket,
+            prefix=prefix or None,
+            config=config,
+            credential_provider=Boto3CredentialProvider(session),
+            client_options={"allow_http": bool(endpoint and endpoint.startswith("http://"))},
+        )
+        client = session.client(
+            "s3",
+            endpoint_url=endpoint,
+            config=Config(
+                retries={"mode": "standard", "total_max_attempts": 5},
+                max_pool_connections=32,
+                s3={"addressing_style": "path" if endpoint else "auto"},
+                # S3-compatible stores answer without the checksums newer SDKs look for.
+                response_checksum_validation="when_required",
+            ),
+        )
+        return cls(store, S3Originals(client, bucket, f"{prefix}/" if prefix else ""))
+
+    def uri(self, key: str) -> str:
+        """Absolute `file://` (percent-encoded) or `s3://` (raw key) URI of a key."""
+        return self._originals.uri(key)
+
+    # --- originals: any key ---
+
+    def list_incoming(self) -> Iterator[IncomingObject]:
+        """Every recording under `incoming/`; unusable ones are reported, not left out.
+
+        Raises:
+            TransientError: The store failed for now.
+        """
+        return self._originals.list()
+
+    def fetch(self, key: str, destination: Path, *, version: str | None = None) -> str:
+        """Stream an original to a local file and return the sha256 of its bytes.
+
+        `destination` appears only when it is complete.
+
+        Args:
+            key: Any key, also one that obstore cannot parse.
+            destination: Its folder must exist.
+            version: `IncomingObject.version`; None reads whatever is there.
+
+        Raises:
+            FileNotFoundError: The object is gone.
+            TransientError: It is another version, changed while it was read, or
+                the store failed for now.
+        """
+        digest = hashlib.sha256()
+        partial = destination.with_name(f"{destination.name}.part")
+        try:
+            with self._originals.read(key, version) as chunks, partial.open("wb") as file:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    file.write(chunk)
+            os.replace(partial, destination)
+        finally:
+            partial.unlink(missing_ok=True)
+        return digest.hexdigest()
+
+    def read_head(self, key: str, max_bytes: int) -> bytes:
+        """Return at most the first `max_bytes` bytes of an original.
+
+        Raises:
+            FileNotFoundError: There is no such object.
+            TransientError: It changed while it was read, or the store failed for now.
+        """
+        head = b""
+        with self._originals.read(key, None) as chunks:
+            for chunk in chunks:
+                head += chunk
+                if len(head) >= max_bytes:
+                    break
+        return head[:max_bytes]
+
+    # --- the platform's own keys ---
+
+    def get_bytes(self, key: str) -> bytes:
+        """Return a whole object.
+
+        Raises:
+            FileNotFoundError: There is no such object.
+            TransientError: The store failed for now.
+        """
+        with _store_errors(key):
+            return obstore.get(self.store, key).bytes().to_bytes()
+
+    def put_bytes(self, key: str, data: bytes) -> None:
+        """Write or replace an object atomically.
+
+        Raises:
+            TransientError: The store failed for now.
+        """
+        with _store_errors(key):
+            obstore.put(self.store, key, data)
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Stream a local file into an object, atomically (multipart when it is large).
+
+        Raises:
+            TransientError: The store failed for now.
+        """
+        with _store_errors(key):
+            obstore.put(
+                self.store,
+                key,
+                path,
+                chunk_size=_PART_BYTES,
+                max_concurrency=_MAX_PARTS_IN_FLIGHT,
+            )
+
+    def put_folder(self, prefix: str, folder: Path) -> None:
+        """Write every file under a local folder to the same relative keys under `prefix`.
+
+        Raises:
+            TransientError: The store failed for now; some files may be written.
+        """
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.put_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Conditional put: write only when there is no such object. False when there is.
+
+        Raises:
+            TransientError: The store failed for now.
+        """
+        with _store_errors(key):
+            try:
+                obstore.put(self.store, key, data, mode="create", use_multipart=False)
+            except (AlreadyExistsError, PreconditionError):
+                return False
+        return True
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object.
+
+        Raises:
+            TransientError: The store failed for now.
+        """
+        try:
+            with _store_errors(key):
+                obstore.head(self.store, key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Keys under a prefix of the platform (not `incoming/`: see `list_incoming`), sorted.
+
+        Raises:
+            TransientError: The store failed for now.
+        """
+        with _store_errors(prefix):
+            found = [meta["path"] for page in obstore.list(self.store, prefix) for meta in page]
+        return iter(sorted(found))
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete every object under a prefix of the platform; return how many there were.
+
+        Raises:
+            ValueError: The prefix is empty or holds originals, which are never deleted.
+            TransientError: The store failed for now; some objects may be deleted.
+        """
+        first = prefix.strip("/").split("/", 1)[0]
+        if first in ("", keys.INCOMING):
+            raise ValueError(f"refusing to delete under {prefix!r}")
+        doomed = list(self.list(prefix))
+        if doomed:
+            with _store_errors(prefix):
+                obstore.delete(self.store, doomed)
+        return len(doomed)
+
+
+@contextmanager
+def _store_errors(key: str) -> Iterator[None]:
+    """Translate obstore's errors into the platform's; what needs a person passes as it is."""
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError) as error:
+        raise FileNotFoundError(f"{key!r} is not in the lake") from error
+    except GenericError as error:
+        raise TransientError(f"{key!r}: {error}") from error
