@@ -43,6 +43,10 @@ class StorageSettings(_Group):
 class DiscoverySettings(_Group):
     """Listing, stability, claims."""
 
+    schedule: str = "* * * * *"
+    """Cron expression of the intake."""
+    max_active_batches: PositiveInt = 2
+    """Analysis runs at a time."""
     stable_for_s: Annotated[float, Field(ge=0)] = 30.0
     """Size and etag must stay unchanged this long before a recording is claimed."""
     max_videos_per_batch: Annotated[int, Field(gt=0, le=1000)] = 100

@@ -1,0 +1,113 @@
+"""
+### Video analysis
+
+One run per batch: from claimed recordings to published expression reports.
+
+```
+open_batch -> probe -> extract [groups] -> validate -> transform -> collect -> publish -> settle
+```
+
+* One bad video never fails its batch: it is quarantined with a reason
+  (`quarantine/.../reason.json`) and the others go on.
+* Every task may be cleared and run again: finished work is found in the lake
+  and kept, only what is missing is done.
+* `settle` runs whatever happened before and accounts for every recording. It
+  is red when a recording did not finish; the recording returns to the queue
+  until its attempts are used up.
+
+Results are a *displayed expression*, never an inner state.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import Param, TriggerRule, dag, task
+from expression_transform.operator import ExpressionTransformOperator
+from retry_rules import RETRIES
+
+from include.settings import load_settings
+
+BATCH = "{{ params.batch_id }}"
+
+
+@dag(
+    schedule=None,
+    catchup=False,
+    max_active_runs=load_settings().discovery.max_active_batches,
+    dagrun_timeout=timedelta(hours=24),
+    default_args=RETRIES,
+    params={"batch_id": Param(type="string", description="A batch claimed in the ledger")},
+    doc_md=__doc__,
+    tags=["analysis"],
+)
+def video_analysis() -> None:
+    """Wire the stages from a claimed batch to published reports."""
+
+    @task
+    def open_batch(batch_id: str) -> dict[str, object]:
+        """Pin the champion model to the batch."""
+        from include.composition import build_services
+        from include.pipeline import open_batch as stage
+
+        return stage.run(build_services(), batch_id)
+
+    @task
+    def probe(batch_id: str) -> list[list[int]]:
+        """Identify the bytes, refuse what can never be analysed, form groups."""
+        from include.composition import build_services
+        from include.pipeline import probe as stage
+
+        return stage.run(build_services(), batch_id)
+
+    @task(map_index_template="{{ task.op_kwargs['recording_ids'] | length }} recording(s)")
+    def extract(batch_id: str, recording_ids: list[int]) -> dict[str, int]:
+        """Decode once: sample, detect, align, crop, follow; write shards and manifest."""
+        from include.composition import build_services
+        from include.pipeline import extract as stage
+
+        return stage.run(build_services(), batch_id, recording_ids)
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def validate(batch_id: str) -> dict[str, object]:
+        """Great Expectations on every manifest; publish the Data Docs."""
+        from include.composition import build_services
+        from include.pipeline import validate as stage
+
+        return stage.run(build_services(), batch_id)
+
+    transform = ExpressionTransformOperator(task_id="transform", batch_id=BATCH)
+
+    @task
+    def collect(batch_id: str, job: dict[str, object]) -> dict[str, int]:
+        """Join the answers to the manifests: probabilities, confidence, abstention."""
+        from include.composition import build_services
+        from include.pipeline import collect as stage
+
+        return stage.run(build_services(), batch_id, job["answers"])
+
+    @task
+    def publish(batch_id: str) -> dict[str, int]:
+        """Tables and report.html of every recording; manifest.json last."""
+        from include.composition import build_services
+        from include.pipeline import publish as stage
+
+        return stage.run(build_services(), batch_id)
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def settle(batch_id: str) -> dict[str, int]:
+        """Account for every recording: published, quarantined, back in the queue, or failed."""
+        from include.composition import build_services
+        from include.pipeline import settle as stage
+
+        return stage.run(build_services(), batch_id)
+
+    groups = probe(BATCH)
+    extracted = extract.partial(batch_id=BATCH).expand(recording_ids=groups)
+    validated = validate(BATCH)
+    open_batch(BATCH) >> groups
+    extracted >> validated >> transform
+    collect(BATCH, transform.output) >> publish(BATCH) >> settle(BATCH)
+
+
+video_analysis()

@@ -1,0 +1,71 @@
+"""The composition root: the only place where settings become collaborators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from include.contracts.errors import ConfigurationError
+from include.lake.store import Lake
+from include.ledger.ledger import Ledger
+from include.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from include.inference.backend import InferenceBackend
+    from ml.registry.protocol import ModelRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a stage works with."""
+
+    settings: Settings
+    lake: Lake
+    ledger: Ledger
+
+
+def build_services(settings: Settings | None = None) -> Services:
+    """Open the lake and the ledger named by the settings.
+
+    Raises:
+        ConfigurationError: A setting is wrong; the message names it.
+    """
+    settings = settings or load_settings()
+    return Services(
+        settings=settings,
+        lake=Lake.open(settings.storage),
+        ledger=Ledger.open(settings.storage.ledger_url),
+    )
+
+
+def build_registry(settings: Settings) -> ModelRegistry:
+    """Open the model registry. Imported on demand: MLflow takes seconds to import."""
+    if settings.model.registry == "sagemaker":
+        import boto3
+
+        from ml.registry.sagemaker import SageMakerRegistry
+
+        if not settings.storage.lake_url.startswith("s3://"):
+            raise ConfigurationError(
+                "FEX_MODEL__REGISTRY", "'sagemaker' needs FEX_STORAGE__LAKE_URL on s3://"
+            )
+        return SageMakerRegistry(
+            client=boto3.client("sagemaker", region_name=settings.storage.s3_region)
+        )
+    from ml.registry.mlflow import MlflowRegistry
+
+    return MlflowRegistry(
+        tracking_uri=settings.model.mlflow_tracking_uri,
+        artifact_uri=settings.model.mlflow_artifact_uri,
+    )
+
+
+def build_embedded_backend(services: Services) -> InferenceBackend:
+    """The inference backend of the embedded platform: worker processes on this machine."""
+    from include.inference.embedded import EmbeddedBackend
+
+    return EmbeddedBackend(
+        settings=services.settings.transform,
+        storage=services.settings.storage,
+        lake=services.lake,
+    )

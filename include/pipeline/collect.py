@@ -1,0 +1,89 @@
+"""Collect: join the answers of the inference job back to the manifest."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator, Mapping
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.composition import Services
+from include.contracts.errors import TransientError
+from include.contracts.identity import analysis_id
+from include.insights.collect import collect
+from include.lake import keys
+from include.ledger.ledger import Batch, Recording, State
+from include.pipeline.model_package import read_signature
+from include.pipeline.outcome import Outcome, for_each_recording
+
+log = logging.getLogger(__name__)
+
+COLLECT_VERSION = 1
+"""Raised when the same answers would be turned into other predictions."""
+
+
+def run(services: Services, batch_id: str, answers: Mapping[str, str]) -> dict[str, int]:
+    """Write the predictions of every recording whose shards were all answered.
+
+    Args:
+        answers: Lake key of the answer by shard basename, as the transform
+            stage reconciled them.
+
+    Raises:
+        TransientError: Some recordings lack answers; the others are collected.
+    """
+    batch = services.ledger.batch(batch_id)
+    threshold = float(read_signature(services, batch)["abstain_threshold"])
+    recordings = services.ledger.recordings(batch_id, states=(State.EXTRACTED,))
+    outcome: Outcome = for_each_recording(
+        services,
+        recordings,
+        lambda item: _collect(services, batch, item, answers, threshold),
+    )
+    for sentence in outcome.deferred:
+        log.error("not collected: %s", sentence)
+    return outcome.summary()
+
+
+def _collect(
+    services: Services,
+    batch: Batch,
+    recording: Recording,
+    answers: Mapping[str, str],
+    threshold: float,
+) -> None:
+    identity = recording.extraction_id
+    if identity is None or batch.model_sha256 is None:
+        raise TransientError(f"{recording.key!r} is not ready to be collected")
+    analysis = analysis_id(identity, batch.model_sha256, COLLECT_VERSION)
+    key = keys.analysis_predictions(analysis)
+    if not services.lake.exists(key):
+        manifest = pq.read_table(
+            io.BytesIO(services.lake.get_bytes(keys.extraction_manifest(identity)))
+        )
+        missing = sorted(_shards(manifest) - answers.keys())
+        if missing:
+            raise TransientError(f"no answer for {len(missing)} shard(s): {', '.join(missing[:3])}")
+        table = collect(
+            manifest, _lines(services, manifest, answers), abstain_threshold=threshold
+        )
+        sink = io.BytesIO()
+        pq.write_table(table, sink, compression="zstd")
+        services.lake.put_bytes(key, sink.getvalue())
+    services.ledger.mark_transformed(recording.id, analysis_id=analysis)
+
+
+def _shards(manifest: pa.Table) -> set[str]:
+    return {name for name in manifest["shard"].unique().to_pylist() if name}
+
+
+def _lines(
+    services: Services, manifest: pa.Table, answers: Mapping[str, str]
+) -> Iterator[Mapping[str, object]]:
+    for name in sorted(_shards(manifest)):
+        for line in services.lake.get_bytes(answers[name]).splitlines():
+            if line.strip():
+                yield json.loads(line)

@@ -1,0 +1,97 @@
+"""Extract: decode once, in a confined child, and put faces, frames and the manifest into the lake."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from include.composition import Services
+from include.contracts.errors import TransientError
+from include.lake import keys
+from include.ledger.ledger import Recording, State
+from include.pipeline.outcome import for_each_recording
+from include.video.extract import extract_file
+
+log = logging.getLogger(__name__)
+
+
+def run(services: Services, batch_id: str, recording_ids: Sequence[int]) -> dict[str, int]:
+    """Extract the recordings of one group.
+
+    A retry, or a second task on the same bytes, finds the finished extractions
+    in the lake and does only what is missing.
+
+    Raises:
+        TransientError: Some recordings are left; the others are done.
+    """
+    wanted = set(recording_ids)
+    recordings = [
+        recording
+        for recording in services.ledger.recordings(batch_id, states=(State.CLAIMED,))
+        if recording.id in wanted
+    ]
+    services.ledger.renew_lease(batch_id, services.settings.discovery.lease_s)
+    outcome = for_each_recording(services, recordings, lambda item: _extract(services, item))
+    outcome.raise_deferred()
+    return outcome.summary()
+
+
+def adopt_finished(services: Services, batch_id: str) -> None:
+    """Mark claimed recordings whose bytes are extracted by now, under whichever name."""
+    for recording in services.ledger.recordings(batch_id, states=(State.CLAIMED,)):
+        identity = recording.extraction_id
+        if identity and services.lake.exists(keys.extraction_marker(identity)):
+            services.ledger.mark_extracted(recording.id)
+
+
+def _extract(services: Services, recording: Recording) -> None:
+    identity, video_id = recording.extraction_id, recording.video_id
+    if identity is None or video_id is None:
+        raise TransientError(f"{recording.key!r} was not probed")
+    marker = keys.extraction_marker(identity)
+    if not services.lake.exists(marker):
+        settings = services.settings
+        settings.storage.scratch_dir.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=settings.storage.scratch_dir) as scratch:
+            path, workdir = Path(scratch) / "recording", Path(scratch) / "extraction"
+            workdir.mkdir()
+            fetched = services.lake.fetch(recording.key, path, version=recording.version)
+            if fetched != video_id:
+                raise TransientError(f"{recording.key!r} changed while it was analysed")
+            extract_file(
+                path,
+                recording.recording,
+                video_id=video_id,
+                extraction_id=identity,
+                settings=settings.extraction,
+                limits=settings.limits,
+                workdir=workdir,
+                progress=_ProgressLog(recording.key),
+            )
+            _upload(services, workdir, identity)
+    services.ledger.mark_extracted(recording.id)
+
+
+def _upload(services: Services, workdir: Path, identity: str) -> None:
+    """Copy the extraction into the lake, its marker last."""
+    marker = workdir / "extraction.json"
+    for path in sorted(workdir.rglob("*")):
+        if path.is_file() and path != marker:
+            relative = path.relative_to(workdir).as_posix()
+            services.lake.put_file(f"{keys.extraction(identity)}/{relative}", path)
+    services.lake.put_bytes(keys.extraction_marker(identity), marker.read_bytes())
+
+
+class _ProgressLog:
+    """Logs every tenth of a recording, so that a long one shows life in the task log."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._next = 0.1
+
+    def __call__(self, share: float) -> None:
+        if share >= self._next:
+            log.info("extracting %r: %d %%", self._name, round(share * 100))
+            self._next = share + 0.1

@@ -1,0 +1,45 @@
+"""Open a batch: pin the model version that all of its recordings are analysed with."""
+
+from __future__ import annotations
+
+from include.composition import Services, build_registry
+from include.contracts.errors import ConfigurationError
+from include.ledger.ledger import Batch, State
+
+
+def run(services: Services, batch_id: str) -> dict[str, object]:
+    """Pin the champion to the batch and say what the batch holds.
+
+    A retry finds the model pinned already and keeps it, even when another
+    version was promoted in between.
+
+    Raises:
+        ConfigurationError: No model version carries the configured alias.
+    """
+    batch = services.ledger.batch(batch_id)
+    if batch.model_sha256 is None:
+        batch = _pin_champion(services, batch_id)
+    claimed = services.ledger.recordings(batch_id, states=(State.CLAIMED,))
+    return {
+        "batch_id": batch_id,
+        "recordings": len(claimed),
+        "model": f"{batch.model_name} version {batch.model_version}",
+    }
+
+
+def _pin_champion(services: Services, batch_id: str) -> Batch:
+    model = services.settings.model
+    version = build_registry(services.settings).get_by_alias(model.name, model.alias)
+    if version is None:
+        raise ConfigurationError(
+            "FEX_MODEL__ALIAS",
+            f"no version of model {model.name!r} carries the alias {model.alias!r}; "
+            "register one with `make register` or start the platform with `make up`",
+        )
+    return services.ledger.pin_model(
+        batch_id,
+        name=version.name,
+        version=version.version,
+        package_uri=version.package_uri,
+        sha256=version.sha256,
+    )
