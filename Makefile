@@ -1,0 +1,92 @@
+# Every target is one command; what it does lives in Python.
+# Variables: VIDEO, OUT, TORCH_BACKEND=cpu|cuda, PYTHON, PYTEST, ARGS (passed on).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+RUN := PYTHONPATH=$(CURDIR) .venv/bin/python
+PYTEST ?= -q --durations=10
+SOURCES := dags include ml plugins scripts tests benchmarks
+# Rooms are built over time: name to the tools only those that exist.
+PRESENT = $(wildcard $(SOURCES))
+
+export TORCH_BACKEND ?= cpu
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: setup
+setup: ## Install everything into .venv (near-instant when nothing changed)
+	@PYTHON="$(PYTHON)" scripts/setup.sh
+
+# -- the platform
+
+.PHONY: demo
+demo: setup ## Watch a video become a report (VIDEO=file or folder, else one is made)
+	@$(RUN) -m include.platform demo $(if $(VIDEO),--video "$(VIDEO)") $(ARGS)
+
+.PHONY: up
+up: setup ## Start the platform and leave it running
+	@$(RUN) -m include.platform up $(ARGS)
+
+.PHONY: down
+down: setup ## Stop the platform; data and history stay
+	@$(RUN) -m include.platform down $(ARGS)
+
+.PHONY: status
+status: setup ## Show components, health and recordings (fails unless all is healthy)
+	@$(RUN) -m include.platform status $(ARGS)
+
+.PHONY: analyze
+analyze: setup ## Analyse VIDEO=path into OUT=dir in one process, without Airflow
+	@[ -n "$(VIDEO)" ] && [ -n "$(OUT)" ] || { echo 'usage: make analyze VIDEO=path OUT=dir' >&2; exit 2; }
+	@$(RUN) -m include.pipeline.analyze "$(VIDEO)" "$(OUT)" $(ARGS)
+
+# -- the model
+
+.PHONY: train
+train: setup ## Train the expression model (ARGS= goes to ml.training)
+	@$(RUN) -m ml.training $(ARGS)
+
+.PHONY: package
+package: setup ## Pack the trained model into dist/model.tar.gz
+	@$(RUN) -m ml.packaging $(ARGS)
+
+.PHONY: evaluate
+evaluate: setup ## Evaluate the packed model on its held-out split
+	@$(RUN) -m ml.evaluation $(ARGS)
+
+# -- checks
+
+.PHONY: test
+test: setup ## Run all tests (PYTEST= options, ARGS= paths)
+	@$(RUN) -m pytest $(PYTEST) $(or $(ARGS),tests)
+
+.PHONY: bench
+bench: setup ## Measure what performance is claimed
+	@$(RUN) -m benchmarks $(ARGS)
+
+.PHONY: lint
+lint: setup ## Check style and common mistakes
+	@.venv/bin/ruff check $(PRESENT)
+	@.venv/bin/ruff format --check $(PRESENT)
+
+.PHONY: format
+format: setup ## Rewrite the sources in the project's style
+	@.venv/bin/ruff check --fix-only $(PRESENT)
+	@.venv/bin/ruff format $(PRESENT)
+
+.PHONY: typecheck
+typecheck: setup ## Check types (strict on include and ml)
+	@.venv/bin/mypy include ml
+
+.PHONY: lock
+lock: ## Resolve the short requirement lists into the full lock (ARGS=--upgrade)
+	@PYTHON="$(PYTHON)" scripts/setup.sh --lock $(ARGS)
+
+.PHONY: hooks
+hooks: setup ## Install the checks that run before each commit
+	@.venv/bin/pre-commit install
