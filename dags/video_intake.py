@@ -42,9 +42,9 @@ def video_intake() -> None:
     def discover(run_id: str) -> list[dict[str, object]]:
         """List, enter, gate and claim; one entry for each batch to analyse."""
         from include.composition import build_services
-        from include.pipeline import discover as stage
+        from include.pipeline import intake as stage
 
-        return stage.analysis_runs(stage.run(build_services(), run_key=run_id))
+        return stage.run(build_services(), run_key=run_id)
 
     TriggerDagRunOperator.partial(
         task_id="analyse",

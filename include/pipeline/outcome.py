@@ -46,7 +46,8 @@ def for_each_recording(
 ) -> Outcome:
     """Apply `work` to each recording; quarantine permanent faults, collect transient ones.
 
-    Anything else that is raised is a defect and stops the stage: the batch is
+    An original that is gone counts as transient: it may be uploaded again, and
+    settles as failed when it is not. Anything else that is raised is a defect and stops the stage: the batch is
     settled by its last task, so the recordings stay visible either way.
     """
     outcome = Outcome()
@@ -57,7 +58,7 @@ def for_each_recording(
             log.warning("quarantined %r: %s", recording.key, error)
             quarantine_recording(services.lake, services.ledger, recording, error)
             outcome.quarantined += 1
-        except TransientError as error:
+        except (TransientError, FileNotFoundError) as error:
             log.warning("will retry %r: %s", recording.key, error)
             outcome.deferred.append(f"{recording.key!r}: {error}")
         else:

@@ -1,0 +1,1 @@
+"""What is claimed about speed: each module is a command that prints a table."""

@@ -1,0 +1,30 @@
+"""What a stage may read of the model package that is pinned to a batch."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from include.composition import Services
+from include.contracts.errors import TransientError
+from include.inference.package import unpack_package
+from include.ledger.ledger import Batch
+
+
+def read_signature(services: Services, batch: Batch) -> dict[str, Any]:
+    """Return `signature.json` of the batch's model package, verified by its sha256.
+
+    Raises:
+        TransientError: The batch has no model yet: `open_batch` did not run.
+    """
+    if batch.package_uri is None or batch.model_sha256 is None:
+        raise TransientError(f"batch {batch.batch_id} has no model pinned; clear `open_batch`")
+    transform = services.settings.transform
+    folder = unpack_package(
+        batch.package_uri,
+        batch.model_sha256,
+        transform.jobs_dir / ".models",
+        services.settings.storage,
+    )
+    signature: dict[str, Any] = json.loads((folder / "signature.json").read_text())
+    return signature
