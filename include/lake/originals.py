@@ -148,7 +148,7 @@ class LocalOriginals:
             raise FileNotFoundError(f"{key!r} is not in the lake") from None
         except OSError as error:
             raise FileNotFoundError(f"{key!r} cannot be opened ({error.strerror})") from error
-        with open(descriptor, "rb", buffering=0) as file:
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise FileNotFoundError(f"{key!r} is not a regular file")

@@ -7,7 +7,6 @@ chose go through `include.lake.originals`, which can address any of them.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,7 +138,7 @@ class Lake:
                 for chunk in chunks:
                     digest.update(chunk)
                     file.write(chunk)
-            os.replace(partial, destination)
+            partial.replace(destination)
         finally:
             partial.unlink(missing_ok=True)
         return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The ledger: the work queue of the platform, a table we own."""

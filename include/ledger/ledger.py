@@ -1,0 +1,416 @@
+"""The ledger: which version of which recording stands where, and who holds it.
+
+Every change is one transaction with the state it expects in its condition. A
+change that is repeated is a no-op; a change that contradicts what the ledger
+holds raises `LedgerConflictError`. Times come from the injected clock or as `now`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, RowMapping, func, select, update
+
+from include.ledger import intake, jobs
+from include.ledger.engine import intake_lock, open_engine, writing
+from include.ledger.intake import ObserveSummary
+from include.ledger.models import (
+    ATTEMPTS_EXHAUSTED,
+    FINAL,
+    IN_WORK,
+    SUPERSEDED,
+    Batch,
+    JobStatus,
+    LedgerConflictError,
+    Observed,
+    Recording,
+    State,
+    TransformJob,
+    batches,
+    recordings,
+)
+
+if TYPE_CHECKING:
+    from include.settings import DiscoverySettings
+
+__all__ = [
+    "ATTEMPTS_EXHAUSTED",
+    "FINAL",
+    "IN_WORK",
+    "SUPERSEDED",
+    "Batch",
+    "JobStatus",
+    "Ledger",
+    "LedgerConflictError",
+    "ObserveSummary",
+    "Recording",
+    "State",
+    "TransformJob",
+]
+
+_COLUMNS = recordings.c
+_RECORDING = [_COLUMNS[field.name] for field in fields(Recording)]
+_BATCH = [batches.c[field.name] for field in fields(Batch)]
+
+
+def utc_now() -> datetime:
+    """The wall clock, the default of `Ledger.open`."""
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """The work queue. Safe to share between threads and to inherit over a fork."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self.clock = clock
+        """Aware UTC time of the changes that stages make."""
+
+    @classmethod
+    def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now) -> Ledger:
+        """Open the database and migrate it to head; several processes may do so at once.
+
+        Raises:
+            ConfigurationError: The URL names neither a SQLite file nor PostgreSQL.
+        """
+        return cls(open_engine(url), clock)
+
+    # --- intake ---
+
+    def observe(self, objects: Iterable[Observed], now: datetime) -> ObserveSummary:
+        """Enter one complete listing of `incoming/`.
+
+        An object that is not claimed yet keeps one row while it changes; its
+        stability starts again. A new version of an object that was claimed
+        before is a new row. What is not listed any longer is not claimed.
+        """
+        with intake_lock(self._engine) as connection:
+            return intake.observe(connection, objects, now)
+
+    def claim(
+        self,
+        run_key: str,
+        now: datetime,
+        settings: DiscoverySettings,
+        studies: Collection[str] | None = None,
+    ) -> list[str]:
+        """Open the batches of one intake run and return their ids.
+
+        The same `run_key` gets the same batches, also after a crash: they are
+        opened in one transaction. Dead claims come first, then the oldest
+        stable recordings, at most `max_videos_per_batch` x `max_batches_per_run`.
+
+        Args:
+            run_key: Identity of the intake run.
+            now: Aware time; decides stability and leases.
+            settings: Bounds, stability (s), lease (s), attempts.
+            studies: Studies cleared for processing; None clears all.
+        """
+        with intake_lock(self._engine) as connection:
+            return intake.claim(connection, run_key, now, settings, studies)
+
+    def claimable_studies(self, now: datetime, settings: DiscoverySettings) -> list[str]:
+        """Studies with recordings that `claim` would take, sorted."""
+        with self._engine.connect() as connection:
+            query = select(_COLUMNS.study).where(intake.claimable(now, settings)).distinct()
+            return sorted(connection.scalars(query))
+
+    def claimable(self, study: str, now: datetime, settings: DiscoverySettings) -> list[Recording]:
+        """Recordings of a study that `claim` would take."""
+        return self._select(intake.claimable(now, settings), _COLUMNS.study == study)
+
+    def unusable(self) -> list[Recording]:
+        """Discovered objects that no stage can read; they wait for quarantine."""
+        return self._select(_COLUMNS.state == State.DISCOVERED, _COLUMNS.problem.is_not(None))
+
+    # --- batches ---
+
+    def batch(self, batch_id: str) -> Batch:
+        """One batch.
+
+        Raises:
+            KeyError: There is no such batch.
+        """
+        with self._engine.connect() as connection:
+            return _batch(connection, batch_id)
+
+    def pin_model(
+        self, batch_id: str, *, name: str, version: str, package_uri: str, sha256: str
+    ) -> Batch:
+        """Pin the model of a batch; the first to do so wins, everyone gets what is pinned.
+
+        Raises:
+            KeyError: There is no such batch.
+        """
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(batches)
+                .where(batches.c.batch_id == batch_id, batches.c.model_sha256.is_(None))
+                .values(
+                    model_name=name,
+                    model_version=version,
+                    package_uri=package_uri,
+                    model_sha256=sha256,
+                )
+            )
+            return _batch(connection, batch_id)
+
+    def renew_lease(self, batch_id: str, lease_s: float) -> int:
+        """Extend the lease of what the batch still works on; return how many recordings."""
+        now = self.clock()
+        with writing(self._engine) as connection:
+            return connection.execute(
+                update(recordings)
+                .where(_COLUMNS.batch_id == batch_id, _COLUMNS.state.in_(IN_WORK))
+                .values(lease_until=now + timedelta(seconds=lease_s), updated_at=now)
+            ).rowcount
+
+    # --- reading ---
+
+    def recordings(self, batch_id: str, states: Collection[State] | None = None) -> list[Recording]:
+        """Recordings of a batch, released ones included until another batch takes them."""
+        conditions = [_COLUMNS.batch_id == batch_id]
+        if states is not None:
+            conditions.append(_COLUMNS.state.in_(list(states)))
+        return self._select(*conditions)
+
+    def recording(self, recording_id: int) -> Recording:
+        """One recording.
+
+        Raises:
+            KeyError: There is no such recording.
+        """
+        found = self._select(_COLUMNS.id == recording_id)
+        if not found:
+            raise KeyError(recording_id)
+        return found[0]
+
+    def duplicates_of(self, video_id: str) -> list[Recording]:
+        """Every recording with these bytes, in the order they were first seen."""
+        return self._select(_COLUMNS.video_id == video_id)
+
+    def counts(self) -> dict[State, int]:
+        """How many recordings stand in each state."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(_COLUMNS.state, func.count()).group_by(_COLUMNS.state)
+            ).tuples()
+            found = {State(state): count for state, count in rows}
+        return {state: found.get(state, 0) for state in State}
+
+    # --- changes of state ---
+
+    def identify(self, recording_id: int, *, video_id: str, extraction_id: str) -> None:
+        """Note whose bytes a claimed recording has. Its state stays.
+
+        Raises:
+            LedgerConflictError: The recording is not claimed.
+        """
+        self._move(
+            recording_id,
+            {State.CLAIMED},
+            {"video_id": video_id, "extraction_id": extraction_id},
+            done={State.CLAIMED, State.EXTRACTED, State.TRANSFORMED, State.PUBLISHED},
+        )
+
+    def mark_extracted(self, recording_id: int) -> None:
+        """Claimed and identified, its extraction is complete in the lake.
+
+        Raises:
+            LedgerConflictError: The recording was not claimed or is held by nobody.
+        """
+        self._move(
+            recording_id,
+            {State.CLAIMED},
+            {"state": State.EXTRACTED},
+            done={State.EXTRACTED, State.TRANSFORMED, State.PUBLISHED},
+        )
+
+    def mark_transformed(self, recording_id: int, *, analysis_id: str) -> None:
+        """Extracted, its predictions are complete in the lake.
+
+        Raises:
+            LedgerConflictError: The recording was not extracted, or has another analysis.
+        """
+        self._move(
+            recording_id,
+            {State.EXTRACTED},
+            {"state": State.TRANSFORMED, "analysis_id": analysis_id},
+            done={State.TRANSFORMED, State.PUBLISHED},
+        )
+
+    def mark_published(self, recording_id: int, *, result_key: str) -> None:
+        """Transformed, its results are published under `result_key`.
+
+        Raises:
+            LedgerConflictError: The recording was not transformed, or is published elsewhere.
+        """
+        self._move(
+            recording_id,
+            {State.TRANSFORMED},
+            {"state": State.PUBLISHED, "result_key": result_key, "lease_until": None},
+            done={State.PUBLISHED},
+        )
+
+    def quarantine(self, recording_id: int, *, code: str, reason: str, result_key: str) -> None:
+        """Set a recording aside for good; `result_key` holds the reason for people.
+
+        Raises:
+            LedgerConflictError: The recording is published, failed, or set aside otherwise.
+        """
+        self._move(
+            recording_id,
+            {State.DISCOVERED, *IN_WORK},
+            {
+                "state": State.QUARANTINED,
+                "reason_code": code,
+                "reason": reason,
+                "result_key": result_key,
+                "lease_until": None,
+            },
+            done={State.QUARANTINED},
+            compare=("reason_code", "result_key"),
+        )
+
+    def release_or_fail(self, recording_id: int, *, reason: str, max_attempts: int) -> State:
+        """Give an unfinished recording back to the queue, or fail it for good.
+
+        It fails when a newer version took its place or its attempts are used up.
+
+        Returns:
+            The state it has now.
+
+        Raises:
+            LedgerConflictError: The recording is in a final state other than failed.
+        """
+        now = self.clock()
+        with writing(self._engine) as connection:
+            row = _row(connection, recording_id)
+            if row["state"] in (State.DISCOVERED, State.FAILED):
+                return State(row["state"])
+            state, code = State.DISCOVERED, None
+            if connection.scalar(select(intake.replaced()).where(_COLUMNS.id == recording_id)):
+                state, code = State.FAILED, SUPERSEDED
+            elif row["attempts"] >= max_attempts:
+                state, code = State.FAILED, ATTEMPTS_EXHAUSTED
+            done = connection.execute(
+                update(recordings)
+                .where(_COLUMNS.id == recording_id, _COLUMNS.state.in_(IN_WORK))
+                .values(
+                    state=state, reason_code=code, reason=reason, lease_until=None, updated_at=now
+                )
+            )
+            if done.rowcount != 1:
+                raise LedgerConflictError(
+                    f"recording {recording_id} is {row['state']}: not in work"
+                )
+        return state
+
+    # --- transform jobs ---
+
+    def record_job(
+        self,
+        name: str,
+        *,
+        batch_id: str,
+        generation: int,
+        spec_hash: str,
+        shards: Sequence[str],
+    ) -> TransformJob:
+        """Store a job's name before the job is created; the same job again is a no-op.
+
+        Args:
+            name: Unique for ever.
+            batch_id: The batch it serves.
+            generation: 0, 1, 2, ...; rises only after the one before failed or was stopped.
+            spec_hash: Identity of what is asked of it.
+            shards: Basenames of the shards it reads.
+
+        Raises:
+            LedgerConflictError: The name has another specification, or the generation may not rise.
+        """
+        with writing(self._engine) as connection:
+            return jobs.record(
+                connection, name, batch_id, generation, spec_hash, shards, self.clock()
+            )
+
+    def job(self, name: str) -> TransformJob | None:
+        """The job of that name, or None."""
+        with self._engine.connect() as connection:
+            return jobs.find(connection, name)
+
+    def jobs(self, batch_id: str) -> list[TransformJob]:
+        """Jobs of a batch by rising generation."""
+        with self._engine.connect() as connection:
+            return jobs.of_batch(connection, batch_id)
+
+    def close_job(
+        self, name: str, status: JobStatus, *, failure_reason: str | None = None
+    ) -> TransformJob:
+        """Record how a job ended; the same end again is a no-op.
+
+        Raises:
+            LedgerConflictError: There is no such job, or it ended otherwise.
+            ValueError: The status is not terminal.
+        """
+        with writing(self._engine) as connection:
+            return jobs.close(connection, name, status, failure_reason, self.clock())
+
+    # --- inside ---
+
+    def _select(self, *conditions: Any) -> list[Recording]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(*_RECORDING).where(*conditions).order_by(_COLUMNS.id)
+            ).mappings()
+            return [Recording(**{**row, "state": State(row["state"])}) for row in rows]
+
+    def _move(
+        self,
+        recording_id: int,
+        sources: Collection[State],
+        values: dict[str, Any],
+        *,
+        done: Collection[State],
+        compare: Sequence[str] | None = None,
+    ) -> None:
+        """Apply `values` if the state is one of `sources`; else accept only a repetition.
+
+        A repetition finds a state of `done` and, in `compare` (all of `values`
+        but state and lease when None), the very same values.
+        """
+        with writing(self._engine) as connection:
+            moved = connection.execute(
+                update(recordings)
+                .where(_COLUMNS.id == recording_id, _COLUMNS.state.in_(list(sources)))
+                .values(**values, updated_at=self.clock())
+            )
+            if moved.rowcount == 1:
+                return
+            row = _row(connection, recording_id)
+            compare = compare or [name for name in values if name not in ("state", "lease_until")]
+            if row["state"] in done and all(row[name] == values[name] for name in compare):
+                return
+            raise LedgerConflictError(
+                f"recording {recording_id} is {row['state']}: cannot become "
+                f"{values.get('state', 'identified')}"
+            )
+
+
+def _row(connection: Connection, recording_id: int) -> RowMapping:
+    row = connection.execute(select(*_RECORDING).where(_COLUMNS.id == recording_id)).mappings()
+    found = row.first()
+    if found is None:
+        raise LedgerConflictError(f"there is no recording {recording_id}")
+    return found
+
+
+def _batch(connection: Connection, batch_id: str) -> Batch:
+    row = connection.execute(select(*_BATCH).where(batches.c.batch_id == batch_id)).mappings()
+    found = row.first()
+    if found is None:
+        raise KeyError(batch_id)
+    return Batch(**found)

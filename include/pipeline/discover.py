@@ -1,0 +1,181 @@
+"""Discover: list what was dropped, enter it in the ledger, gate it, claim batches.
+
+Nothing is decoded here. What cannot be read and what must not be processed is
+set aside with a reason; the rest is claimed once it has stopped changing.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import yaml
+
+from include.contracts.errors import PermanentInputError, TransientError
+from include.contracts.reasons import QuarantineCode
+from include.lake import keys
+from include.lake.originals import UNSORTED
+from include.pipeline.quarantine import quarantine_recording
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from include.lake.store import Lake
+    from include.ledger.ledger import Ledger, Recording
+    from include.settings import DiscoverySettings
+
+log = logging.getLogger(__name__)
+
+STUDY_FILE_MAX_BYTES = 64 << 10
+_STUDY_FILES = tuple(name for name in keys.STUDY_FILES if name.endswith((".yaml", ".yml")))
+_WORD = re.compile(r"[a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverSummary:
+    """What one intake run did; small and JSON-serialisable with `asdict`."""
+
+    batch_ids: list[str]
+    listed: int
+    """Recordings under `incoming/`."""
+    new: int
+    """Recordings, or versions of them, seen for the first time."""
+    changed: int
+    """Recordings that still change."""
+    quarantined: int
+    deferred_studies: list[str]
+    """Studies whose study file could not be read for now; they wait for the next run."""
+
+
+def discover(
+    lake: Lake, ledger: Ledger, settings: DiscoverySettings, *, run_key: str, now: datetime
+) -> DiscoverSummary:
+    """List, enter, gate and claim.
+
+    Args:
+        lake: Where recordings are dropped.
+        ledger: The work queue.
+        settings: Stability, bounds, purposes.
+        run_key: Identity of the intake run: a retry gets the same batches.
+        now: Aware time of the run.
+
+    Raises:
+        TransientError: The lake could not be listed; nothing is lost, run again.
+    """
+    seen = ledger.observe(lake.list_incoming(), now)
+    quarantined = 0
+    for recording in ledger.unusable():
+        quarantine_recording(lake, ledger, recording, _unusable(recording))
+        quarantined += 1
+    cleared: list[str] = []
+    deferred: list[str] = []
+    for study in ledger.claimable_studies(now, settings):
+        try:
+            check_purpose(lake, study, settings)
+        except PermanentInputError as error:
+            log.warning("study %r is set aside: %s", study, error)
+            for recording in ledger.claimable(study, now, settings):
+                quarantine_recording(lake, ledger, recording, error)
+                quarantined += 1
+        except TransientError as error:
+            log.warning("study %r waits: %s", study, error)
+            deferred.append(study)
+        else:
+            cleared.append(study)
+    batch_ids = ledger.claim(run_key, now, settings, studies=cleared)
+    return DiscoverSummary(
+        batch_ids=batch_ids,
+        listed=seen.listed,
+        new=seen.new,
+        changed=seen.changed,
+        quarantined=quarantined,
+        deferred_studies=deferred,
+    )
+
+
+def check_purpose(lake: Lake, study: str, settings: DiscoverySettings) -> None:
+    """Check the declared purpose of a study before anything of it is decoded.
+
+    Every study file that is there must allow the study; without one the
+    default purpose applies.
+
+    Raises:
+        PermanentInputError: The purpose is denied, or a study file cannot be understood.
+        TransientError: A study file cannot be read for now.
+    """
+    folders = [f"{keys.INCOMING}/{study}"]
+    if study == UNSORTED:
+        # Recordings dropped directly under incoming/ are this study too.
+        folders.append(keys.INCOMING)
+    purposes = [
+        purpose
+        for folder in folders
+        for name in _STUDY_FILES
+        if (purpose := _declared_purpose(lake, study, f"{folder}/{name}")) is not None
+    ]
+    for purpose in purposes or [settings.default_purpose]:
+        denied = _denied_by(purpose, settings.denied_purposes)
+        if denied is not None:
+            raise PermanentInputError(
+                QuarantineCode.PURPOSE_DENIED,
+                f"Study {study!r} declares the purpose {purpose!r}; analysing displayed "
+                f"expressions for {denied!r} is not permitted here.",
+                "Do not process these recordings. If the purpose is stated wrongly, correct "
+                "study.yaml and drop the recordings again under another name.",
+            )
+
+
+def _declared_purpose(lake: Lake, study: str, key: str) -> str | None:
+    """The purpose a study file declares; None when there is no such file."""
+    try:
+        head = lake.read_head(key, STUDY_FILE_MAX_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    if len(head) > STUDY_FILE_MAX_BYTES:
+        raise _bad_study_file(study, f"is larger than {STUDY_FILE_MAX_BYTES // 1024} KiB")
+    try:
+        content: object = yaml.safe_load(head.decode("utf-8-sig"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: bytes that are no UTF-8, and dates that do not exist.
+        problem = " ".join(str(error).split())[:200]
+        raise _bad_study_file(study, f"is not valid YAML ({problem})") from error
+    if not isinstance(content, dict):
+        raise _bad_study_file(study, "is not a list of `key: value` lines")
+    return _purpose_in(study, content)
+
+
+def _purpose_in(study: str, content: Mapping[object, object]) -> str:
+    purpose = content.get("purpose")
+    if not isinstance(purpose, str) or not purpose.strip():
+        raise _bad_study_file(study, "has no `purpose`, or it is not a text")
+    return purpose.strip()
+
+
+def _denied_by(purpose: str, denied: tuple[str, ...]) -> str | None:
+    """The denied purpose whose words all appear in `purpose`; wider matching errs on safety."""
+    words = set(_WORD.findall(purpose.casefold()))
+    for candidate in denied:
+        if set(_WORD.findall(candidate.casefold())) <= words:
+            return candidate
+    return None
+
+
+def _bad_study_file(study: str, problem: str) -> PermanentInputError:
+    return PermanentInputError(
+        QuarantineCode.BAD_STUDY_FILE,
+        f"study.yaml of study {study!r} {problem}.",
+        "Correct the file (it needs at least a line such as `purpose: market_research`), "
+        "then drop the recordings again under another name.",
+    )
+
+
+def _unusable(recording: Recording) -> PermanentInputError:
+    return PermanentInputError(
+        QuarantineCode.UNUSABLE_KEY,
+        f"{recording.key!r} cannot be read: {recording.problem}.",
+        "Upload the recording itself under a plain name: letters, digits, spaces, dots, "
+        "hyphens and underscores.",
+    )

@@ -1,0 +1,54 @@
+"""Setting a recording aside: the reason is written for people, the original stays untouched."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from include.lake import keys
+
+if TYPE_CHECKING:
+    from include.contracts.errors import PermanentInputError
+    from include.lake.store import Lake
+    from include.ledger.ledger import Ledger, Recording
+
+
+def quarantine_recording(
+    lake: Lake, ledger: Ledger, recording: Recording, error: PermanentInputError
+) -> str:
+    """Write the reason to the lake, then close the recording in the ledger.
+
+    In this order a crash in between leaves a reason without a closed row; the
+    stage runs again and writes it once more under the same key.
+
+    Returns:
+        The key of the reason.
+
+    Raises:
+        LedgerConflictError: The recording is published or failed already.
+        TransientError: The lake failed for now.
+    """
+    key = keys.quarantine_reason(recording.study, recording.recording, recording.object_id)
+    reason = {
+        "code": str(error.code),
+        "sentence": error.sentence,
+        "what_to_do": error.remedy,
+        "study": recording.study,
+        "recording": recording.recording,
+        "original": {
+            "uri": recording.uri,
+            "key": recording.key,
+            "version": recording.version,
+            "size_bytes": recording.size_bytes,
+            "first_seen_at": recording.first_seen_at.isoformat(),
+        },
+        "quarantined_at": ledger.clock().isoformat(),
+    }
+    lake.put_bytes(key, json.dumps(reason, indent=2, ensure_ascii=False).encode())
+    ledger.quarantine(
+        recording.id,
+        code=str(error.code),
+        reason=f"{error.sentence} {error.remedy}",
+        result_key=key,
+    )
+    return key
