@@ -1,0 +1,1 @@
+"""Batch inference: the transform job's contract, its two backends, and the coordination of jobs."""

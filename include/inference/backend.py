@@ -1,0 +1,123 @@
+"""The contract of an inference backend; `tests/contract` holds both backends to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from include.contracts.errors import PlatformError
+from include.inference.spec import OUTPUT_SUFFIX, TransformSpec, basename
+
+if TYPE_CHECKING:
+    from include.lake.store import Lake
+
+CONTENT_TYPE = "application/x-tar"
+"""One request is one shard."""
+ACCEPT = "application/jsonlines"
+
+
+class JobStatus(StrEnum):
+    """States of a job, spelled as SageMaker spells them."""
+
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Nothing more will be written by the job."""
+        return self in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.STOPPED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDescription:
+    """What a backend knows of a job."""
+
+    name: str
+    status: JobStatus
+    spec_hash: str | None
+    """None: the job was not made by this platform."""
+    failure_reason: str | None = None
+    done: int | None = None
+    """Shards answered so far, where the backend can tell."""
+    total: int | None = None
+
+
+class JobExistsError(PlatformError):
+    """A job of this name exists; names are never free again."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"transform job {name!r} exists")
+        self.name = name
+
+    def __reduce__(self) -> tuple[type[JobExistsError], tuple[str]]:
+        return (type(self), (self.name,))
+
+
+class JobNotFoundError(PlatformError):
+    """No job of this name was ever created."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no transform job {name!r}")
+        self.name = name
+
+    def __reduce__(self) -> tuple[type[JobNotFoundError], tuple[str]]:
+        return (type(self), (self.name,))
+
+
+class InferenceBackend(Protocol):
+    """Runs transform jobs.
+
+    Every method may raise `TransientError` (the same call can succeed later)
+    and `ConfigurationError` (it cannot before the named setting is changed).
+    """
+
+    def create(self, spec: TransformSpec) -> None:
+        """Start a job.
+
+        Raises:
+            JobExistsError: The name was used before, whatever became of that job.
+        """
+        ...
+
+    def describe(self, name: str) -> JobDescription:
+        """Return the present state of a job.
+
+        Raises:
+            JobNotFoundError: No job of this name was ever created.
+        """
+        ...
+
+    def stop(self, name: str) -> None:
+        """Ask a job to end early; without effect on one that has ended.
+
+        Answers written before stay, nothing is written afterwards.
+
+        Raises:
+            JobNotFoundError: No job of this name was ever created.
+        """
+        ...
+
+    def list_outputs(self, spec: TransformSpec) -> Mapping[str, str]:
+        """Return the lake key of each answer by the basename of its shard."""
+        ...
+
+
+def find_outputs(lake: Lake, spec: TransformSpec) -> dict[str, str]:
+    """Find a job's answers anywhere under its output prefix.
+
+    Batch Transform repeats the input's folders under the output prefix, so the
+    basename is what identifies a shard. Objects that answer no shard of the
+    job are left out.
+    """
+    wanted = set(spec.shard_basenames)
+    found: dict[str, str] = {}
+    for key in lake.list(spec.output_prefix):
+        shard = basename(key).removesuffix(OUTPUT_SUFFIX)
+        if key.endswith(OUTPUT_SUFFIX) and shard in wanted:
+            found[shard] = key
+    return found

@@ -1,0 +1,80 @@
+"""Fetching a model package and unpacking it once per machine."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from include.contracts.errors import PermanentInputError, TransientError
+from include.contracts.identity import sha256_of_stream
+from include.lake.store import Lake
+from include.settings import StorageSettings
+
+_ARCHIVE = "model.tar.gz"
+
+
+def unpack_package(uri: str, sha256: str, cache_dir: Path, storage: StorageSettings) -> Path:
+    """Return a folder with the package's members, unpacking them when they are not there yet.
+
+    The folder is named by the package's sha256 and appears by one rename, so
+    that any number of jobs may ask for it at once.
+
+    Args:
+        uri: `file://` or `s3://` URI of `model.tar.gz`.
+        sha256: Hex digest its bytes must have.
+        cache_dir: Where unpacked packages are kept.
+        storage: Endpoint and region for `s3://`.
+
+    Raises:
+        PermanentInputError: The bytes are not the registered ones, or no archive.
+        TransientError: The package cannot be read at present.
+    """
+    target = cache_dir / sha256
+    if target.is_dir():
+        return target
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unpack-", dir=cache_dir) as scratch:
+        archive = Path(scratch) / _ARCHIVE
+        _fetch(uri, archive, storage)
+        with archive.open("rb") as stream:
+            found = sha256_of_stream(stream)
+        if found != sha256:
+            raise PermanentInputError(
+                "model_package_changed",
+                f"The model package {uri} has sha256 {found}, registered is {sha256}.",
+                "Register the package again; its bytes must never change.",
+            )
+        members = Path(scratch) / "members"
+        try:
+            with tarfile.open(archive, "r:gz") as tar:
+                # The filter refuses absolute paths, "..", links that leave and devices.
+                tar.extractall(members, filter="data")
+        except tarfile.TarError as error:
+            raise PermanentInputError(
+                "model_package_unreadable",
+                f"The model package {uri} cannot be unpacked: {error}.",
+                "Build the package again with `make package`.",
+            ) from error
+        try:
+            members.rename(target)
+        except OSError:
+            if not target.is_dir():  # anything but another job having been faster
+                raise
+    return target
+
+
+def _fetch(uri: str, destination: Path, storage: StorageSettings) -> None:
+    """Copy the object at `uri`, which may lie outside the lake, to a local file."""
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        try:
+            shutil.copyfile(unquote(parts.path), destination)
+        except OSError as error:
+            raise TransientError(f"model package {uri} cannot be read: {error}") from error
+        return
+    folder, _, name = uri.rpartition("/")
+    elsewhere = storage.model_copy(update={"lake_url": folder})
+    Lake.open(elsewhere).fetch(name, destination)

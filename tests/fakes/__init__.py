@@ -1,0 +1,1 @@
+"""Stand-ins that do the work of what they stand in for."""

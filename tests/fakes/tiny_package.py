@@ -1,0 +1,99 @@
+"""A model package without a model: answers that anybody can recompute, in no time.
+
+Crops beginning with one of the orders below misbehave, so that a test decides
+what goes wrong, and where.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from include.contracts.labels import EXPRESSIONS
+
+FAIL = b"ORDER:fail:"
+"""The whole request is answered with status 500."""
+CRASH = b"ORDER:crash:"
+"""The process that runs the model ends on the spot."""
+SLEEP = b"ORDER:sleep:"
+"""Followed by seconds: the answer takes that long."""
+
+INFERENCE = '''\
+import hashlib
+import io
+import json
+import os
+import tarfile
+import time
+
+LABELS = {labels!r}
+
+
+def model_fn(model_dir):
+    return LABELS
+
+
+def input_fn(body, content_type):
+    if content_type != "application/x-tar":
+        raise ValueError("unsupported content type " + content_type)
+    with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+        return [(m.name.rpartition(".")[0], tar.extractfile(m).read()) for m in tar]
+
+
+def predict_fn(crops, labels):
+    return [(row_id, probabilities(crop, labels)) for row_id, crop in crops]
+
+
+def output_fn(rows, accept):
+    lines = [json.dumps({{"row_id": row_id, "probabilities": p}}) for row_id, p in rows]
+    return "".join(line + "\\n" for line in lines), "application/jsonlines"
+
+
+def probabilities(crop, labels):
+    if crop.startswith({crash!r}):
+        os._exit(9)
+    if crop.startswith({fail!r}):
+        raise RuntimeError("told to fail")
+    if crop.startswith({sleep!r}):
+        time.sleep(float(crop.split(b":")[2]))
+    digest = hashlib.sha256(crop).digest()[: len(labels)]
+    return [(byte + 1) / (sum(digest) + len(digest)) for byte in digest]
+'''
+
+
+def build_tiny_package(path: Path) -> str:
+    """Write `model.tar.gz` to `path` and return its sha256."""
+    source = INFERENCE.format(labels=EXPRESSIONS, crash=CRASH, fail=FAIL, sleep=SLEEP)
+    with tarfile.open(path, "w:gz") as tar:
+        _add(tar, "code/inference.py", source.encode())
+        _add(tar, "signature.json", json.dumps({"labels": EXPRESSIONS}).encode())
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def build_shard(crops: Mapping[str, bytes]) -> bytes:
+    """Return a tar of crops by row id."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for row_id, crop in crops.items():
+            _add(tar, f"{row_id}.jpg", crop)
+    return buffer.getvalue()
+
+
+def expected_answer(crops: Mapping[str, bytes]) -> bytes:
+    """Return what the package answers to the shard of these crops."""
+    lines = []
+    for row_id, crop in crops.items():
+        digest = hashlib.sha256(crop).digest()[: len(EXPRESSIONS)]
+        probabilities = [(byte + 1) / (sum(digest) + len(digest)) for byte in digest]
+        lines.append(json.dumps({"row_id": row_id, "probabilities": probabilities}) + "\n")
+    return "".join(lines).encode()
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
