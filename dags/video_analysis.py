@@ -79,12 +79,12 @@ def video_analysis() -> None:
     transform = ExpressionTransformOperator(task_id="transform", batch_id=BATCH)
 
     @task
-    def collect(batch_id: str, job: dict[str, object]) -> dict[str, int]:
+    def collect(batch_id: str) -> dict[str, int]:
         """Join the answers to the manifests: probabilities, confidence, abstention."""
         from include.composition import build_services
         from include.pipeline import collect as stage
 
-        return stage.run(build_services(), batch_id, job["answers"])
+        return stage.run(build_services(), batch_id)
 
     @task
     def publish(batch_id: str) -> dict[str, int]:
@@ -106,8 +106,7 @@ def video_analysis() -> None:
     extracted = extract.partial(batch_id=BATCH).expand(recording_ids=groups)
     validated = validate(BATCH)
     open_batch(BATCH) >> groups
-    extracted >> validated >> transform
-    collect(BATCH, transform.output) >> publish(BATCH) >> settle(BATCH)
+    extracted >> validated >> transform >> collect(BATCH) >> publish(BATCH) >> settle(BATCH)
 
 
 video_analysis()

@@ -11,8 +11,9 @@ from include.ledger.ledger import Ledger
 from include.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from include.inference.backend import InferenceBackend
     from ml.registry.protocol import ModelRegistry
+
+    from include.inference.backend import InferenceBackend
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,6 @@ def build_registry(settings: Settings) -> ModelRegistry:
     """Open the model registry. Imported on demand: MLflow takes seconds to import."""
     if settings.model.registry == "sagemaker":
         import boto3
-
         from ml.registry.sagemaker import SageMakerRegistry
 
         if not settings.storage.lake_url.startswith("s3://"):

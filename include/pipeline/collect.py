@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from include.composition import Services
 from include.contracts.errors import TransientError
 from include.contracts.identity import analysis_id
+from include.inference.answers import AnswerIndex
 from include.insights.collect import collect
 from include.lake import keys
 from include.ledger.ledger import Batch, Recording, State
@@ -25,15 +26,11 @@ COLLECT_VERSION = 1
 """Raised when the same answers would be turned into other predictions."""
 
 
-def run(services: Services, batch_id: str, answers: Mapping[str, str]) -> dict[str, int]:
+def run(services: Services, batch_id: str) -> dict[str, int]:
     """Write the predictions of every recording whose shards were all answered.
 
-    Args:
-        answers: Lake key of the answer by shard basename, as the transform
-            stage reconciled them.
-
-    Raises:
-        TransientError: Some recordings lack answers; the others are collected.
+    A recording with a shard that no job answered stays as it is: `settle`
+    accounts for it, the others are not held up.
     """
     batch = services.ledger.batch(batch_id)
     threshold = float(read_signature(services, batch)["abstain_threshold"])
@@ -41,7 +38,7 @@ def run(services: Services, batch_id: str, answers: Mapping[str, str]) -> dict[s
     outcome: Outcome = for_each_recording(
         services,
         recordings,
-        lambda item: _collect(services, batch, item, answers, threshold),
+        lambda item: _collect(services, batch, item, threshold),
     )
     for sentence in outcome.deferred:
         log.error("not collected: %s", sentence)
@@ -52,7 +49,6 @@ def _collect(
     services: Services,
     batch: Batch,
     recording: Recording,
-    answers: Mapping[str, str],
     threshold: float,
 ) -> None:
     identity = recording.extraction_id
@@ -64,12 +60,11 @@ def _collect(
         manifest = pq.read_table(
             io.BytesIO(services.lake.get_bytes(keys.extraction_manifest(identity)))
         )
+        answers = AnswerIndex(services.lake, batch.model_sha256).find(identity)
         missing = sorted(_shards(manifest) - answers.keys())
         if missing:
             raise TransientError(f"no answer for {len(missing)} shard(s): {', '.join(missing[:3])}")
-        table = collect(
-            manifest, _lines(services, manifest, answers), abstain_threshold=threshold
-        )
+        table = collect(manifest, _lines(services, manifest, answers), abstain_threshold=threshold)
         sink = io.BytesIO()
         pq.write_table(table, sink, compression="zstd")
         services.lake.put_bytes(key, sink.getvalue())

@@ -1,4 +1,4 @@
-"""Extract: decode once, in a confined child, and put faces, frames and the manifest into the lake."""
+"""Extract: decode once, in a confined child; faces, frames and the manifest go to the lake."""
 
 from __future__ import annotations
 

@@ -47,8 +47,8 @@ def for_each_recording(
     """Apply `work` to each recording; quarantine permanent faults, collect transient ones.
 
     An original that is gone counts as transient: it may be uploaded again, and
-    settles as failed when it is not. Anything else that is raised is a defect and stops the stage: the batch is
-    settled by its last task, so the recordings stay visible either way.
+    settles as failed when it is not. Anything else that is raised is a defect
+    and stops the stage; the last task of the batch accounts for what is left.
     """
     outcome = Outcome()
     for recording in recordings:

@@ -31,8 +31,7 @@ def run(services: Services, batch_id: str) -> dict[str, int]:
         unfinished.append(f"{recording.key!r} ({state})")
     if unfinished:
         raise PlatformError(
-            f"{len(unfinished)} recording(s) did not finish in {batch_id}: "
-            + ", ".join(unfinished)
+            f"{len(unfinished)} recording(s) did not finish in {batch_id}: " + ", ".join(unfinished)
         )
     states = [recording.state for recording in ledger.recordings(batch_id)]
     return {state.value: states.count(state) for state in FINAL}
