@@ -142,6 +142,14 @@ class TransformCoordinator:
         """
         return self._backend.describe(name)
 
+    def stop(self, name: str) -> None:
+        """Ask a job to end early.
+
+        Raises:
+            TransientError: The backend failed for now.
+        """
+        self._backend.stop(name)
+
     def reconcile(self, spec: TransformSpec) -> tuple[str, ...]:
         """Compare an ended job's shards with its `.out` files; return the basenames that lack one.
 

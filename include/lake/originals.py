@@ -12,8 +12,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ UNSORTED = "unsorted"
 """Study of a recording dropped directly under `incoming/`."""
 
 CHUNK_BYTES = 1 << 20
+PAGE_KEYS = 1000
 _UPLOAD_LEFTOVERS = (".part", ".tmp", ".partial", ".filepart", ".crdownload")
 _TRANSIENT_CODES = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503"}
 
@@ -155,7 +157,7 @@ class LocalOriginals:
             before = _version_of(status)
             if version is not None and before != version:
                 raise TransientError(f"{key!r} is not version {version} any longer")
-            yield iter(lambda: file.read(CHUNK_BYTES), b"")
+            yield _chunks(file, status.st_size)
             try:
                 # The name too: a writer that renames a new file into place leaves ours unchanged.
                 now = {_version_of(os.fstat(file.fileno())), _version_of(os.lstat(path))}
@@ -193,6 +195,13 @@ def _problem_of(entry: os.DirEntry[str], status: os.stat_result) -> str | None:
     return None
 
 
+def _chunks(file: RawIOBase, size_bytes: int) -> Iterator[bytes]:
+    """At most `size_bytes`: a file that grows as fast as it is read must end all the same."""
+    while size_bytes > 0 and (chunk := file.read(min(CHUNK_BYTES, size_bytes))):
+        size_bytes -= len(chunk)
+        yield chunk
+
+
 def _version_of(status: os.stat_result) -> str:
     return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
 
@@ -214,7 +223,7 @@ class S3Originals:
         """Page through `incoming/` in key order."""
         folder = f"{self._prefix}{keys.INCOMING}/"
         pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=folder
+            Bucket=self._bucket, Prefix=folder, PaginationConfig={"PageSize": PAGE_KEYS}
         )
         with _botocore_errors(folder):
             for page in pages:
@@ -231,7 +240,7 @@ class S3Originals:
             answer = self._client.get_object(
                 Bucket=self._bucket, Key=self._prefix + key, **condition
             )
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:
                 # botocore raises when the connection ends before Content-Length.
                 yield body.iter_chunks(CHUNK_BYTES)
 

@@ -41,6 +41,14 @@ def standardise(grey: torch.Tensor) -> torch.Tensor:
     )
 
 
-def network_input(images: torch.Tensor, side: int) -> torch.Tensor:
-    """Turn uint8 (N, height, width) into the network's input at `side` pixels."""
-    return standardise(resize(images.unsqueeze(1).float().div(255), side))
+def network_input(
+    images: torch.Tensor, side: int, *, detail_side: int | None = None
+) -> torch.Tensor:
+    """Turn uint8 (N, height, width) into the network's input at `side` pixels.
+
+    Larger pictures are first reduced to `detail_side`, where that is given.
+    """
+    grey = images.unsqueeze(1).float().div(255)
+    if detail_side is not None and min(grey.shape[-2:]) > detail_side:
+        grey = resize(grey, detail_side)
+    return standardise(resize(grey, side))
