@@ -1,1 +1,4 @@
-"""What rooms agree on: labels, identities, reason codes, row schemas, errors. Imports no other room."""
+"""What rooms agree on: labels, identities, reason codes, row schemas, errors.
+
+Imports no other room.
+"""

@@ -34,7 +34,7 @@ _DETECTION = [
     pa.field("brightness", pa.float64()),  # mean grey level of the crop, 0..255
     pa.field(
         "yaw_deg", pa.float64()
-    ),  # head turn estimated from landmarks, positive to image right
+    ),  # head turn, positive to the image right
     pa.field("roll_deg", pa.float64()),  # in-plane rotation, positive clockwise in the image
 ]
 
@@ -46,7 +46,7 @@ MANIFEST = pa.schema(
         *_DETECTION,
         pa.field(
             "shard", pa.string()
-        ),  # basename of the tar that holds "{row_id}.jpg"; null: no crop
+        ),  # tar that holds "{row_id}.jpg"; null: no crop
         pa.field("reason", pa.string()),  # RowReason, or null for a usable face
     ]
 )

@@ -72,7 +72,7 @@ def test_every_dag_file_parses(parsed: dict) -> None:
 
 def test_every_dag_and_task_is_documented_and_retried_by_rule(parsed: dict) -> None:
     for dag_id, dag in parsed["dags"].items():
-        assert dag["doc"] and len(dag["doc"]) > 100, dag_id
+        assert len(dag["doc"] or "") > 100, dag_id
         assert dag["catchup"] is False, dag_id
         for task_id, task in dag["tasks"].items():
             assert task["policy"] == "ExceptionRetryPolicy", (dag_id, task_id)
