@@ -2,7 +2,7 @@
 
 ```
 incoming/{study}/{recording}                      dropped by people
-extractions/{extraction_id}/                      manifest.parquet, shards/, frames/, extraction.json (last)
+extractions/{extraction_id}/                      manifest, shards/, frames/, extraction.json (last)
 validations/{extraction_id}/result.json
 transforms/{job_name}/                            input.manifest, output/**.out
 analyses/{analysis_id}/predictions.parquet
