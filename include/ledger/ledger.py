@@ -203,7 +203,9 @@ class Ledger:
 
     # --- changes of state ---
 
-    def identify(self, recording_id: int, *, video_id: str, extraction_id: str) -> None:
+    def identify(
+        self, recording_id: int, *, video_id: str, extraction_id: str, batch_id: str | None = None
+    ) -> None:
         """Note whose bytes a claimed recording has. Its state stays.
 
         Raises:
@@ -214,9 +216,10 @@ class Ledger:
             {State.CLAIMED},
             {"video_id": video_id, "extraction_id": extraction_id},
             done={State.CLAIMED, State.EXTRACTED, State.TRANSFORMED, State.PUBLISHED},
+            batch_id=batch_id,
         )
 
-    def mark_extracted(self, recording_id: int) -> None:
+    def mark_extracted(self, recording_id: int, *, batch_id: str | None = None) -> None:
         """Claimed and identified, its extraction is complete in the lake.
 
         Raises:
@@ -227,9 +230,12 @@ class Ledger:
             {State.CLAIMED},
             {"state": State.EXTRACTED},
             done={State.EXTRACTED, State.TRANSFORMED, State.PUBLISHED},
+            batch_id=batch_id,
         )
 
-    def mark_transformed(self, recording_id: int, *, analysis_id: str) -> None:
+    def mark_transformed(
+        self, recording_id: int, *, analysis_id: str, batch_id: str | None = None
+    ) -> None:
         """Extracted, its predictions are complete in the lake.
 
         Raises:
@@ -240,9 +246,12 @@ class Ledger:
             {State.EXTRACTED},
             {"state": State.TRANSFORMED, "analysis_id": analysis_id},
             done={State.TRANSFORMED, State.PUBLISHED},
+            batch_id=batch_id,
         )
 
-    def mark_published(self, recording_id: int, *, result_key: str) -> None:
+    def mark_published(
+        self, recording_id: int, *, result_key: str, batch_id: str | None = None
+    ) -> None:
         """Transformed, its results are published under `result_key`.
 
         Raises:
@@ -253,6 +262,7 @@ class Ledger:
             {State.TRANSFORMED},
             {"state": State.PUBLISHED, "result_key": result_key, "lease_until": None},
             done={State.PUBLISHED},
+            batch_id=batch_id,
         )
 
     def quarantine(self, recording_id: int, *, code: str, reason: str, result_key: str) -> None:
@@ -376,21 +386,30 @@ class Ledger:
         *,
         done: Collection[State],
         compare: Sequence[str] | None = None,
+        batch_id: str | None = None,
     ) -> None:
         """Apply `values` if the state is one of `sources`; else accept only a repetition.
+
+        With a `batch_id`, the recording must be of that batch: a run whose
+        recordings were taken over changes nothing any more.
 
         A repetition finds a state of `done` and, in `compare` (all of `values`
         but state and lease when None), the very same values.
         """
+        held = [] if batch_id is None else [_COLUMNS.batch_id == batch_id]
         with writing(self._engine) as connection:
             moved = connection.execute(
                 update(recordings)
-                .where(_COLUMNS.id == recording_id, _COLUMNS.state.in_(list(sources)))
+                .where(_COLUMNS.id == recording_id, _COLUMNS.state.in_(list(sources)), *held)
                 .values(**values, updated_at=self.clock())
             )
             if moved.rowcount == 1:
                 return
             row = _row(connection, recording_id)
+            if batch_id is not None and row["batch_id"] != batch_id:
+                raise LedgerConflictError(
+                    f"recording {recording_id} is of {row['batch_id']}, not of {batch_id} any more"
+                )
             compare = compare or [name for name in values if name not in ("state", "lease_until")]
             if row["state"] in done and all(row[name] == values[name] for name in compare):
                 return
