@@ -1,0 +1,1 @@
+"""The batch inference job as an Airflow task: operator, trigger, choice of the backend."""
