@@ -1,0 +1,114 @@
+"""Everything that is published about one recording, into a local folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from include.insights import tables
+from include.insights.moments import Moments, read_moments
+from include.insights.report import REPORT, render_report
+from include.insights.summary import summarise
+
+DEFAULT_RATE_HZ = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContext:
+    """What the tables do not say. Holds no clock: the same context gives the same bytes.
+
+    Attributes:
+        recording: Name that people gave the recording; any text.
+        study: Name of its study; any text.
+        video_id: sha256 of the recording's bytes.
+        analysis_id: Identity of this analysis.
+        extraction: Summary of the extraction: `duration_s`, `sample_rate_hz`, `width_px`,
+            `height_px`, `codec`, `container`, ...; unknown keys are ignored.
+        validation: JSON form of the data-quality result, or None.
+        model: `name`, `version`, `sha256`, `temperature`, `abstain_threshold`, `metrics`.
+        code_versions: Version by stage.
+        provenance: More lines for the report's data table, such as the batch or the settings' hash.
+        thumbnails: (presentation time in seconds, JPEG bytes) of sampled frames; a few are shown.
+        extra_files: (file name, what it is) of further files published beside these.
+    """
+
+    recording: str
+    study: str
+    video_id: str
+    analysis_id: str
+    extraction: Mapping[str, Any]
+    validation: Mapping[str, Any] | None
+    model: Mapping[str, Any]
+    code_versions: Mapping[str, str]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    thumbnails: tuple[tuple[float, bytes], ...] = ()
+    extra_files: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def sample_rate_hz(self) -> float:
+        """Sampling targets per second."""
+        return float(self.extraction.get("sample_rate_hz") or DEFAULT_RATE_HZ)
+
+    def moments(self, table: pa.Table) -> Moments:
+        """Read this recording's predictions."""
+        return read_moments(
+            table,
+            sample_rate_hz=self.sample_rate_hz,
+            duration_s=float(self.extraction.get("duration_s") or 0.0),
+        )
+
+
+def render_results(context: ReportContext, table: pa.Table, outdir: Path) -> list[Path]:
+    """Write the results of one recording.
+
+    Args:
+        context: What the table does not say.
+        table: Predictions, schema `PREDICTIONS`, ordered by instant.
+        outdir: Local folder; made when it is not there.
+
+    Returns:
+        The files written: tables, summary, report.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    outdir.mkdir(parents=True, exist_ok=True)
+    moments = context.moments(table)
+    summary = {
+        "recording": context.recording,
+        "study": context.study,
+        "video_id": context.video_id,
+        "analysis_id": context.analysis_id,
+        "model": {key: context.model.get(key) for key in ("name", "version", "sha256")},
+        **summarise(moments, sample_rate_hz=context.sample_rate_hz, validation=context.validation),
+    }
+    parquet = outdir / tables.PARQUET
+    identity = {
+        "video_id": context.video_id,
+        "analysis_id": context.analysis_id,
+        "model_sha256": str(context.model.get("sha256", "")),
+    }
+    tables.write_parquet(table, parquet, identity)
+    contents = {
+        tables.CSV: tables.csv_bytes(table),
+        tables.TIMELINE: tables.timeline_bytes(table),
+        tables.SUMMARY: tables.summary_bytes(summary),
+        REPORT: render_report(
+            summary,
+            moments,
+            extraction=context.extraction,
+            validation=context.validation,
+            model=context.model,
+            code_versions=context.code_versions,
+            provenance=context.provenance,
+            thumbnails=context.thumbnails,
+            extra_files=context.extra_files,
+        ),
+    }
+    for name, data in contents.items():
+        (outdir / name).write_bytes(data)
+    return [parquet, *(outdir / name for name in contents)]

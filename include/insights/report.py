@@ -1,0 +1,198 @@
+"""The report that a marketer opens: one self-contained HTML file.
+
+It loads nothing and runs nothing. Names of recordings and studies are hostile
+input: the template escapes every value, and the page's own content policy
+forbids whatever would slip through.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from include.contracts.labels import EXPRESSIONS
+from include.insights import tables
+from include.insights.charts import (
+    clock,
+    overview_chart,
+    presence_chart,
+    steps,
+    timeline_chart,
+)
+from include.insights.moments import UNKNOWN_FACE, Moments
+from include.insights.quality import Verdict, percent
+
+REPORT = "report.html"
+
+MAX_FACES = 8
+MAX_TABLE_ROWS = 120
+MAX_THUMBNAILS = 8
+MAX_THUMBNAIL_BYTES = 600_000
+"""Of all thumbnails together: the file stays small enough to be mailed."""
+
+_VERDICTS: Mapping[str, tuple[str, str]] = {
+    Verdict.GOOD: ("good", "Good"),
+    Verdict.CARE: ("care", "Usable with care"),
+    Verdict.NOT_USABLE: ("bad", "Not usable"),
+}
+
+_FILES: tuple[tuple[str, str], ...] = (
+    (tables.CSV, "one line per sampled moment and face, for a spreadsheet"),
+    (tables.PARQUET, "the same with every measurement, for analysts"),
+    (tables.TIMELINE, "who displayed what when, for programs"),
+    (tables.SUMMARY, "the numbers of this page"),
+)
+
+
+def render_report(
+    summary: Mapping[str, Any],
+    moments: Moments,
+    *,
+    extraction: Mapping[str, Any],
+    validation: Mapping[str, Any] | None,
+    model: Mapping[str, Any],
+    code_versions: Mapping[str, str],
+    provenance: Mapping[str, Any],
+    thumbnails: Sequence[tuple[float, bytes]],
+    extra_files: Sequence[tuple[str, str]],
+) -> bytes:
+    """Render `report.html`.
+
+    Args:
+        summary: What `summarise` returns, with the recording's identity.
+        moments: The recording, for the charts.
+        extraction: Facts about the file and the sampling.
+        validation: JSON form of the data-quality result.
+        model: The model and its metrics.
+        code_versions: Version by stage.
+        provenance: Further lines for the table of versions.
+        thumbnails: (presentation time in seconds, JPEG bytes).
+        extra_files: (file name, what it is).
+    """
+    main = moments.main_face()
+    shown = [track for track in moments.tracks if track.face_id != UNKNOWN_FACE][:MAX_FACES]
+    faces = {face["face_id"]: face for face in summary["faces"]}
+    verdict_class, verdict_title = _VERDICTS[summary["quality"]["verdict"]]
+    html = _template().render(
+        summary=summary,
+        verdict_class=verdict_class,
+        verdict_title=verdict_title,
+        timeline=timeline_chart(moments, main) if main else overview_chart(moments),
+        thinned=steps(moments, main).instants_per_step if main else 1,
+        main=faces[main.face_id] if main else None,
+        bars=_bars(faces[main.face_id]) if main else [],
+        faces=[
+            (faces[track.face_id], presence_chart(moments, track, f"face-{number}"))
+            for number, track in enumerate(shown)
+        ],
+        faces_found=sum(face_id != UNKNOWN_FACE for face_id in faces),
+        unknown=faces.get(UNKNOWN_FACE),
+        segments=summary["segments"][:MAX_TABLE_ROWS],
+        segments_left=max(0, len(summary["segments"]) - MAX_TABLE_ROWS),
+        facts=_facts(extraction, moments),
+        validation=validation,
+        model=model,
+        metrics=_metrics(model.get("metrics") or {}),
+        versions=_versions(model, code_versions, provenance, summary),
+        thumbnails=_thumbnails(thumbnails),
+        files=[(quote(name), name, text) for name, text in (*_FILES, *extra_files)],
+        labels=EXPRESSIONS,
+        clock=clock,
+        percent=percent,
+        period_s=1.0 / float(summary["sampling"]["rate_hz"]),
+    )
+    # Text that is no valid Unicode (from odd file names) must not stop a report.
+    return html.encode("utf-8", "replace")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
+
+
+def _bars(face: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Expressions by share, largest first; none when nothing was readable."""
+    if not face["readable_instants"]:
+        return []
+    expressions: list[Mapping[str, Any]] = face["expressions"]
+    return sorted(expressions, key=lambda entry: -(entry["share"] or 0.0))
+
+
+def _facts(extraction: Mapping[str, Any], moments: Moments) -> list[tuple[str, str]]:
+    facts = [("Duration", clock(moments.end_s))]
+    width, height = extraction.get("width_px"), extraction.get("height_px")
+    if width and height:
+        facts.append(("Picture", f"{width} × {height}"))
+    kinds = [str(extraction[key]) for key in ("container", "codec") if extraction.get(key)]
+    if kinds:
+        facts.append(("Format", ", ".join(kinds)))
+    rate = float(extraction.get("sample_rate_hz") or 1.0)
+    every = "1 frame per second" if rate == 1 else f"{rate:g} frames per second"
+    facts.append(("Sampled", every))
+    finite = moments.pts_s[np.isfinite(moments.pts_s)]
+    if finite.size:
+        span = f"{clock(float(finite.min()))} to {clock(float(finite.max()))}"
+        facts.append(("Frames read", f"{finite.size}, from {span}"))
+    return facts
+
+
+def _metrics(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Numbers of the model's own evaluation; anything nested is left to the model card."""
+    return [
+        (str(name).replace("_", " "), f"{value:.3f}" if isinstance(value, float) else str(value))
+        for name, value in sorted(metrics.items())
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    ][:12]
+
+
+def _versions(
+    model: Mapping[str, Any],
+    code_versions: Mapping[str, str],
+    provenance: Mapping[str, Any],
+    summary: Mapping[str, Any],
+) -> list[tuple[str, str]]:
+    lines = [
+        ("Model", f"{model.get('name', 'unnamed')}, version {model.get('version', 'unknown')}"),
+        ("Model package (sha256)", str(model.get("sha256", "unknown"))),
+        ("Recording (sha256)", str(summary["video_id"])),
+        ("Analysis", str(summary["analysis_id"])),
+    ]
+    for key, label in (("temperature", "Temperature"), ("abstain_threshold", "Abstains under")):
+        if model.get(key) is not None:
+            lines.append((label, f"{float(model[key]):.3g}"))
+    lines += [(f"Code: {name}", str(version)) for name, version in sorted(code_versions.items())]
+    lines += [(str(name), str(value)) for name, value in sorted(provenance.items())]
+    return lines
+
+
+def _thumbnails(given: Sequence[tuple[float, bytes]]) -> list[tuple[str, str]]:
+    """A few, evenly spread over the recording, within the size that the file may have."""
+    count = min(MAX_THUMBNAILS, len(given))
+    if not count:
+        return []
+    ordered = sorted(given, key=lambda item: item[0])
+    spread = max(count - 1, 1)
+    chosen = [ordered[round(index * (len(ordered) - 1) / spread)] for index in range(count)]
+    left = MAX_THUMBNAIL_BYTES
+    shown = []
+    for pts_s, jpeg in chosen:
+        if len(jpeg) <= left and jpeg.startswith(b"\xff\xd8"):
+            left -= len(jpeg)
+            data = base64.b64encode(jpeg).decode()
+            shown.append((clock(pts_s), f"data:image/jpeg;base64,{data}"))
+    return shown
