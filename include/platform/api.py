@@ -1,0 +1,158 @@
+"""A small client of Airflow's REST API (`/auth/token`, `/api/v2`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from include.contracts.errors import TransientError
+
+_TIMEOUT_S = 10.0
+_PAGE = 100
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentHealth:
+    """What Airflow says of one of its components."""
+
+    status: str | None
+    latest_heartbeat: datetime | None
+
+
+class AirflowApi:
+    """Airflow as its API server shows it.
+
+    Args:
+        base_url: Where the API server answers.
+        user: A user of Airflow.
+        read_password: Called when a token is needed; the password is not kept.
+        transport: For tests.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        user: str,
+        read_password: Callable[[], str],
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._client = httpx.Client(
+            base_url=base_url,
+            timeout=_TIMEOUT_S,
+            transport=transport,
+            # A proxy of the environment has no business between us and this machine.
+            trust_env=False,
+        )
+        self._user = user
+        self._read_password = read_password
+        self._token: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def health(self) -> dict[str, ComponentHealth] | None:
+        """Return the health of the components; None when the server does not answer."""
+        try:
+            answer = self._client.get("/api/v2/monitor/health", timeout=3.0)
+            answer.raise_for_status()
+            report = answer.json()
+        except (httpx.HTTPError, ValueError):
+            return None
+        found = {}
+        for name, entry in report.items():
+            if isinstance(entry, dict):
+                heartbeat = entry.get(f"latest_{name}_heartbeat")
+                found[name] = ComponentHealth(
+                    entry.get("status"), datetime.fromisoformat(heartbeat) if heartbeat else None
+                )
+        return found
+
+    def dags(self) -> dict[str, bool]:
+        """Return the DAGs known by now and whether each is paused."""
+        return {
+            dag["dag_id"]: bool(dag["is_paused"]) for dag in self._pages("/api/v2/dags", "dags")
+        }
+
+    def import_errors(self) -> dict[str, str]:
+        """Return the DAG files that cannot be imported, with the error's text."""
+        errors = self._pages("/api/v2/importErrors", "import_errors")
+        return {str(error["filename"]): str(error["stack_trace"]) for error in errors}
+
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run."""
+        self._request("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None) -> str:
+        """Start a run now; return its id."""
+        body = {"logical_date": None, "conf": dict(conf or {})}
+        answer = self._request("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+        return str(answer["dag_run_id"])
+
+    def dag_runs(self, dag_id: str, *, since: datetime | None = None) -> list[Json]:
+        """Return the runs of a DAG that were started after a moment, oldest first."""
+        query = {"order_by": "id"}
+        if since:
+            query["run_after_gte"] = since.isoformat()
+        return self._pages(f"/api/v2/dags/{dag_id}/dagRuns", "dag_runs", query)
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[Json]:
+        """Return the task instances of a run."""
+        return self._pages(
+            f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances"
+        )
+
+    def _pages(self, path: str, key: str, query: Mapping[str, str] | None = None) -> list[Json]:
+        found: list[Json] = []
+        while True:
+            params = {**(query or {}), "limit": str(_PAGE), "offset": str(len(found))}
+            page = self._request("GET", path, params=params)[key]
+            found.extend(page)
+            if len(page) < _PAGE:
+                return found
+
+    def _request(self, method: str, path: str, **options: Any) -> Json:
+        """Send a request, with a new token when the old one has expired.
+
+        Raises:
+            TransientError: The server does not answer, or not as expected.
+        """
+        try:
+            answer = self._send(method, path, **options)
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                self._token = None
+                answer = self._send(method, path, **options)
+            answer.raise_for_status()
+            body: Json = answer.json()
+        except httpx.HTTPStatusError as error:
+            detail = error.response.text[:300]
+            raise TransientError(
+                f"Airflow answers {error.response.status_code} to {method} {path}: {detail}"
+            ) from error
+        except (httpx.HTTPError, ValueError) as error:
+            raise TransientError(f"Airflow does not answer to {method} {path}: {error}") from error
+        return body
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        if self._token is None:
+            credentials = {"username": self._user, "password": self._read_password()}
+            answer = self._client.post("/auth/token", json=credentials)
+            answer.raise_for_status()
+            self._token = str(answer.json()["access_token"])
+        headers = {"Authorization": f"Bearer {self._token}"}
+        return self._client.request(method, path, headers=headers, **options)

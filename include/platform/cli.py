@@ -1,0 +1,120 @@
+"""`python -m include.platform up | down | status | demo`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from include.contracts.errors import PlatformError
+from include.platform.components import Health
+from include.platform.console import Ticker, components_table, duration
+from include.platform.credentials import ADMIN
+from include.platform.environment import fex_defaults
+from include.platform.supervisor import Platform
+
+OK, FAILED, INTERRUPTED = 0, 1, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m include.platform", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start the platform and leave it running")
+    commands.add_parser("down", help="stop the platform; data and history stay")
+    commands.add_parser("status", help="show components, health and recordings")
+    demo = commands.add_parser("demo", help="watch a video become a report")
+    demo.add_argument("--video", type=Path, help="a file or a folder; else a video is made")
+    demo.add_argument("--timeout", type=float, default=1800.0, help="seconds to wait for results")
+    chosen = parser.parse_args(arguments)
+    console, problems = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+    try:
+        platform = Platform.from_environment(dict(os.environ))
+        match chosen.command:
+            case "up":
+                return up(platform, console)
+            case "down":
+                return down(platform, console)
+            case "status":
+                return status(platform, console)
+            case _:
+                from include.platform.demo import run_demo
+
+                return run_demo(platform, console, video=chosen.video, timeout_s=chosen.timeout)
+    except PlatformError as error:
+        problems.print(str(error), style="red", markup=False, highlight=False)
+        return FAILED
+    except KeyboardInterrupt:
+        problems.print("interrupted; `make down` stops what is running")
+        return INTERRUPTED
+
+
+def up(platform: Platform, console: Console) -> int:
+    """Start the platform and say where it is."""
+    with Ticker(console) as ticker:
+        started = platform.up(ticker.starting)
+    took = f"in {duration(ticker.elapsed_s)}" if started else "already"
+    console.print(f"The platform is up {took}.")
+    print_addresses(platform, console)
+    return OK
+
+
+def down(platform: Platform, console: Console) -> int:
+    """Stop the platform."""
+    with Ticker(console) as ticker:
+        ticker.show("stopping")
+        killed, swept = platform.down()
+    console.print(f"The platform is down ({duration(ticker.elapsed_s)}).")
+    if killed:
+        console.print(f"Killed because they did not stop in time: {', '.join(killed)}")
+    if swept:
+        console.print(f"Ended outside the components' groups: {swept} process(es)")
+    return OK
+
+
+def status(platform: Platform, console: Console) -> int:
+    """Show the components and the recordings; fail unless every component is healthy."""
+    lines = platform.status()
+    console.print(components_table(lines))
+    recordings = recordings_table(platform)
+    if recordings:
+        console.print(recordings)
+    if all(line.health is Health.HEALTHY for line in lines):
+        print_addresses(platform, console)
+        return OK
+    stopped = all(line.health is Health.STOPPED for line in lines)
+    console.print(
+        "The platform is down: make up" if stopped else "Not healthy; make up repairs it."
+    )
+    return FAILED
+
+
+def recordings_table(platform: Platform) -> Table | None:
+    """Return how many recordings are in each state; None before the first start."""
+    url = ledger_url(platform)
+    if url.startswith("sqlite:") and not platform.layout.ledger.exists():
+        return None
+    from include.ledger.ledger import Ledger
+
+    table = Table("recordings", "", title_justify="left")
+    for state, count in Ledger.open(url).counts().items():
+        table.add_row(str(state), str(count))
+    return table
+
+
+def ledger_url(platform: Platform) -> str:
+    """Return the ledger's address as the platform's processes see it."""
+    name = "FEX_STORAGE__LEDGER_URL"
+    return os.environ.get(name) or fex_defaults(platform.layout)[name]
+
+
+def print_addresses(platform: Platform, console: Console) -> None:
+    """Say where the UI is, where its password is, and where to drop recordings."""
+    layout = platform.layout
+    console.print(f"  Airflow    {platform.settings.base_url}", highlight=False)
+    console.print(f"  user       {ADMIN}, password in {layout.passwords_file}", highlight=False)
+    console.print(f"  drop here  {layout.lake / 'incoming'}/<study>/", highlight=False)
+    console.print(f"  logs       {layout.logs}", highlight=False)

@@ -1,0 +1,178 @@
+"""The environment of the platform's processes, made in one place.
+
+The user's own `FEX_*` variables win over the embedded defaults, and so do
+`AIRFLOW__*` variables that only tune. What ties the processes to this home
+(paths, ports, database, secrets, executor, users) is always ours: a variable
+left over from another Airflow must not join two installations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from include.contracts.errors import ConfigurationError
+from include.platform.credentials import USERS, Secrets
+from include.platform.layout import HOME_VARIABLE, PROJECT_ROOT, Layout
+
+PREFIX = "FEX_PLATFORM__"
+ID_VARIABLE = "FEX_PLATFORM_ID"
+COMPONENT_VARIABLE = "FEX_PLATFORM_COMPONENT"
+
+
+class PlatformSettings(BaseSettings):
+    """How the embedded platform runs: `FEX_PLATFORM__API_PORT` and so on."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    api_host: str = "127.0.0.1"
+    """Address the UI and the API listen on."""
+    api_port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    """The only port the platform opens."""
+    parallelism: Annotated[int, Field(ge=2, le=256)] = 4
+    """Airflow tasks at a time."""
+    start_timeout_s: Annotated[float, Field(gt=0)] = 180.0
+    stop_timeout_s: Annotated[float, Field(gt=0)] = 20.0
+    """How long components may take to stop before they are killed."""
+    dags_folder: Path = PROJECT_ROOT / "dags"
+    plugins_folder: Path = PROJECT_ROOT / "plugins"
+
+    @property
+    def base_url(self) -> str:
+        """Where this machine reaches the UI and the API."""
+        anywhere = self.api_host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+        return f"http://{'127.0.0.1' if anywhere else self.api_host}:{self.api_port}"
+
+
+def load_platform_settings() -> PlatformSettings:
+    """Read `FEX_PLATFORM__*`.
+
+    Raises:
+        ConfigurationError: Names the variable and what it accepts.
+    """
+    try:
+        return PlatformSettings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(PREFIX + str(first["loc"][0]).upper(), first["msg"]) from error
+
+
+def platform_id(layout: Layout) -> str:
+    """Return the mark that every process of this home carries in its environment."""
+    return hashlib.sha256(str(layout.home).encode()).hexdigest()[:16]
+
+
+def fex_defaults(layout: Layout) -> dict[str, str]:
+    """Return the embedded values of the settings that name places, and a livelier intake."""
+    return {
+        "FEX_STORAGE__LAKE_URL": layout.lake.as_uri(),
+        "FEX_STORAGE__LEDGER_URL": f"sqlite:///{layout.ledger}",
+        "FEX_STORAGE__SCRATCH_DIR": str(layout.scratch),
+        "FEX_TRANSFORM__JOBS_DIR": str(layout.jobs),
+        "FEX_MODEL__MLFLOW_TRACKING_URI": f"sqlite:///{layout.mlflow_database}",
+        "FEX_MODEL__MLFLOW_ARTIFACT_URI": layout.mlflow_artifacts.as_uri(),
+        # Files on a local disk arrive by copy, not by a multi-hour upload.
+        "FEX_DISCOVERY__STABLE_FOR_S": "10",
+    }
+
+
+def child_environment(
+    layout: Layout,
+    settings: PlatformSettings,
+    secrets: Secrets,
+    base: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Return the full environment of every process of the platform."""
+    inherited = dict(os.environ if base is None else base)
+    return {
+        **fex_defaults(layout),
+        **_tuning(settings),
+        **_quiet(),
+        **inherited,
+        **_identity(layout, inherited),
+        **_airflow(layout, settings, secrets),
+    }
+
+
+def _identity(layout: Layout, inherited: Mapping[str, str]) -> dict[str, str]:
+    paths = [str(PROJECT_ROOT), *filter(None, inherited.get("PYTHONPATH", "").split(os.pathsep))]
+    return {
+        HOME_VARIABLE: str(layout.home),
+        ID_VARIABLE: platform_id(layout),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+        "PYTHONUNBUFFERED": "1",
+        # Airflow renames its processes; without this the new name is written
+        # over /proc/PID/environ, and with it the mark that finds orphans.
+        "SPT_NOENV": "1",
+    }
+
+
+def _airflow(layout: Layout, settings: PlatformSettings, secrets: Secrets) -> dict[str, str]:
+    """Return what ties the components to this home and to each other."""
+    database = layout.airflow_home / "airflow.db"
+    return {
+        "AIRFLOW_HOME": str(layout.airflow_home),
+        "AIRFLOW_CONFIG": str(layout.airflow_home / "airflow.cfg"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(settings.dags_folder),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(settings.plugins_folder),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,
+        "AIRFLOW__CORE__AUTH_MANAGER": (
+            "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+        ),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
+            f"{user}:{role}" for user, role in USERS.items()
+        ),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(layout.passwords_file),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{settings.base_url}/execution/",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"sqlite+aiosqlite:///{database}",
+        "AIRFLOW__API__HOST": settings.api_host,
+        "AIRFLOW__API__PORT": str(settings.api_port),
+        "AIRFLOW__API__BASE_URL": settings.base_url,
+        "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.airflow_home / "logs"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(
+            layout.airflow_home / "logs" / "dag_processor"
+        ),
+    }
+
+
+def _tuning(settings: PlatformSettings) -> dict[str, str]:
+    """Return defaults for one machine: few processes, quick recovery, little idle work."""
+    return {
+        "AIRFLOW__CORE__PARALLELISM": str(settings.parallelism),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__DEFAULT_TIMEZONE": "utc",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__INSTANCE_NAME": "Displayed expressions",
+        "AIRFLOW__API__EXPOSE_CONFIG": "False",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
+        "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
+        # A component that was killed is noticed, and its tasks started again,
+        # within this many seconds instead of five minutes.
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
+        "AIRFLOW__LOGGING__UVICORN_LOGGING_LEVEL": "WARNING",
+    }
+
+
+def _quiet() -> dict[str, str]:
+    """Return the switches of libraries that would report their use to somebody."""
+    return {
+        "SCARF_ANALYTICS": "false",
+        "DO_NOT_TRACK": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
