@@ -9,6 +9,7 @@ for them. Declaring the schemas is enough: nothing here calls the operators.
 
 from __future__ import annotations
 
+import contextlib
 from types import ModuleType
 
 import torch
@@ -31,7 +32,9 @@ def import_torchvision() -> ModuleType:
     if _library is None and not torch.version.cuda:
         _library = torch.library.Library("torchvision", "FRAGMENT")
         for schema in _MISSING_SCHEMAS:
-            _library.define(schema)
+            # A packed model's own code may have declared them in this process.
+            with contextlib.suppress(RuntimeError):
+                _library.define(schema)
     import torchvision
 
     return torchvision

@@ -1,0 +1,1 @@
+"""Measuring a packed model: figures with intervals, calibration, crop policy, golden gate."""

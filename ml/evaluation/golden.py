@@ -1,0 +1,119 @@
+"""The golden-image gate: nothing is registered before it passes.
+
+The packed model answers a few stored pictures through the AWS handler. Its answers
+must be those stored in `signature.json`, which the training code computed with the
+unpacked network (another code path, the same weights), and where people agree on
+what a picture shows, that must be the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from include.contracts.errors import PlatformError
+from include.contracts.labels import EXPRESSIONS
+from ml.evaluation.golden_pictures import GOLDEN_DIR
+from ml.evaluation.packed import shard
+from ml.models.preprocessing import network_input
+from ml.packaging.unpack import read_signature, unpack_package
+from ml.serving.handler import PackedModel
+
+TOLERANCE = 0.02
+"""Largest difference of a probability; decoders and processors differ by less."""
+
+TRUTH: Mapping[str, str] = {"portrait": "happiness", "portrait_grey_48": "happiness"}
+"""What people see in a picture, where they agree."""
+
+Answers = dict[str, dict[str, float]]
+
+
+class GoldenImageError(PlatformError):
+    """The packed model does not answer the golden pictures as it should."""
+
+
+def golden_pictures() -> dict[str, bytes]:
+    """Return the stored pictures (PNG) by name."""
+    return {path.stem: path.read_bytes() for path in sorted(GOLDEN_DIR.glob("*.png"))}
+
+
+def reference_answers(network: nn.Module, signature: Mapping[str, Any]) -> Answers:
+    """Compute the answers with the unpacked network, for `make_signature(golden=...)`.
+
+    Args:
+        network: The trained network, in the label order of `EXPRESSIONS`.
+        signature: Input size, preprocessing and temperature are read from it.
+    """
+    answers: Answers = {}
+    network.eval()
+    for name, data in golden_pictures().items():
+        grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+        batch = network_input(
+            torch.from_numpy(grey)[None],
+            int(signature["input"]["side_px"]),
+            detail_side=signature["preprocessing"]["detail_side_px"],
+        )
+        with torch.inference_mode():
+            logits = network(batch)
+            if signature["preprocessing"]["flip_average"]:
+                logits = (logits + network(batch.flip(3))) / 2
+            shares = (logits / float(signature["temperature"])).softmax(dim=1)[0].tolist()
+        answers[name] = {
+            label: round(share, 5) for label, share in zip(EXPRESSIONS, shares, strict=True)
+        }
+    return answers
+
+
+def packed_answers(model: PackedModel) -> Answers:
+    """Return the packed model's answers, asked as a shard and one by one."""
+    pictures = golden_pictures()
+    body, _ = model.invoke(shard(pictures.items()), "application/x-tar")
+    answers: Answers = {}
+    for line in body.splitlines():
+        answer = json.loads(line)
+        answers[answer["row_id"]] = answer.get("probabilities", {})
+    for name, data in pictures.items():
+        single = json.loads(model.invoke(data, "application/x-image")[0])
+        if _difference(single["probabilities"], answers.get(name, {})) > TOLERANCE:
+            raise GoldenImageError(f"{name}: a shard and a single picture get different answers")
+    return answers
+
+
+def check_golden(package: Path) -> None:
+    """Run a package's model on the golden pictures.
+
+    Raises:
+        GoldenImageError: An answer differs from the stored one, or from what people see.
+        ConfigurationError: The package is damaged or does not load.
+    """
+    signature = read_signature(package)
+    stored = signature.get("golden", {})
+    if sorted(signature["labels"]) != sorted(EXPRESSIONS):
+        raise GoldenImageError(f"{package} has the labels {signature['labels']}")
+    with tempfile.TemporaryDirectory() as scratch:
+        found = packed_answers(PackedModel.open(unpack_package(package, Path(scratch))))
+    problems = [
+        f"{name}: probabilities differ by {difference:.3f} from the stored answer"
+        for name in found
+        if (difference := _difference(found[name], stored.get(name, {}))) > TOLERANCE
+    ]
+    for name, truth in TRUTH.items():
+        answer = max(found[name], key=found[name].__getitem__)
+        if answer != truth:
+            problems.append(f"{name}: answered {answer}, people see {truth}")
+    if problems:
+        raise GoldenImageError(f"{package} fails the golden-image gate: {'; '.join(problems)}")
+
+
+def _difference(first: Mapping[str, float], second: Mapping[str, float]) -> float:
+    if first.keys() != second.keys() or not first:
+        return 1.0
+    return max(abs(first[label] - second[label]) for label in first)

@@ -1,0 +1,1 @@
+"""The sealed model package: build it, unpack it."""

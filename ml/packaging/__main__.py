@@ -1,0 +1,52 @@
+"""Write `dist/model.tar.gz`: `python -m ml.packaging [--run runs/first --data ferplus.zip]`.
+
+Without `--run`, the committed weights are sealed again with the code of this tree.
+Either way the golden-image gate runs at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from ml.evaluation.golden import check_golden
+from ml.packaging.seal import SealOptions, reseal, seal_run
+
+COMMITTED = Path(__file__).parents[1] / "weights" / "model.tar.gz"
+
+
+def main() -> None:
+    """Parse the command line and build the package."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, help="folder of a training run")
+    parser.add_argument("--data", type=Path, help="FER+ folder or zip, needed with --run")
+    parser.add_argument("--out", type=Path, default=Path("dist/model.tar.gz"))
+    parser.add_argument("--package-version", default="1.0.0")
+    parser.add_argument("--input-side", type=int, help="pixels; default: the recipe's last stage")
+    parser.add_argument("--detail-side", type=int, help="pixels; default: crops keep their detail")
+    parser.add_argument("--flip-average", action="store_true")
+    parser.add_argument("--look-at-test", action="store_true", help="once, for the final package")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    if arguments.run is None:
+        sha256 = reseal(COMMITTED, arguments.out)
+    elif arguments.data is None:
+        parser.error("--run needs --data: temperature and threshold are fitted on validation")
+    else:
+        options = SealOptions(
+            version=arguments.package_version,
+            input_side_px=arguments.input_side,
+            detail_side_px=arguments.detail_side,
+            flip_average=arguments.flip_average,
+            look_at_test=arguments.look_at_test,
+        )
+        sha256 = seal_run(arguments.run, arguments.data, arguments.out, options)
+    check_golden(arguments.out)
+    print(f"{arguments.out} sha256 {sha256}, golden-image gate passed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Running a packed model as the AWS container runs it."""
