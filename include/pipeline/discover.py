@@ -17,7 +17,7 @@ from include.contracts.errors import PermanentInputError, TransientError
 from include.contracts.reasons import QuarantineCode
 from include.lake import keys
 from include.lake.originals import UNSORTED
-from include.pipeline.quarantine import quarantine_recording
+from include.pipeline.quarantine import quarantine_recording, reopen_recording
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 STUDY_FILE_MAX_BYTES = 64 << 10
 _STUDY_FILES = tuple(name for name in keys.STUDY_FILES if name.endswith((".yaml", ".yml")))
+_STUDY_CODES = (QuarantineCode.PURPOSE_DENIED, QuarantineCode.BAD_STUDY_FILE)
 _WORD = re.compile(r"[a-z0-9]+")
 
 
@@ -46,6 +47,8 @@ class DiscoverSummary:
     changed: int
     """Recordings that still change."""
     quarantined: int
+    reopened: int
+    """Recordings taken back from quarantine because their study file was corrected."""
     deferred_studies: list[str]
     """Studies whose study file could not be read for now; they wait for the next run."""
 
@@ -65,6 +68,7 @@ def discover(
     Raises:
         TransientError: The lake could not be listed; nothing is lost, run again.
     """
+    reopened = _reopen_corrected_studies(lake, ledger, settings)
     seen = ledger.observe(lake.list_incoming(), now)
     quarantined = 0
     for recording in ledger.unusable():
@@ -92,8 +96,27 @@ def discover(
         new=seen.new,
         changed=seen.changed,
         quarantined=quarantined,
+        reopened=reopened,
         deferred_studies=deferred,
     )
+
+
+def _reopen_corrected_studies(lake: Lake, ledger: Ledger, settings: DiscoverySettings) -> int:
+    """Recordings set aside for their study file alone: dropping them again would not help.
+
+    On S3 the same bytes under the same key are the same version, which is
+    quarantined; so the correction of the study file has to bring them back.
+    """
+    reopened = 0
+    for study in ledger.quarantined_studies(_STUDY_CODES):
+        try:
+            check_purpose(lake, study, settings)
+        except (PermanentInputError, TransientError):
+            continue
+        for recording in ledger.quarantined(study, _STUDY_CODES):
+            reopen_recording(lake, ledger, recording)
+            reopened += 1
+    return reopened
 
 
 def check_purpose(lake: Lake, study: str, settings: DiscoverySettings) -> None:
@@ -123,8 +146,8 @@ def check_purpose(lake: Lake, study: str, settings: DiscoverySettings) -> None:
                 QuarantineCode.PURPOSE_DENIED,
                 f"Study {study!r} declares the purpose {purpose!r}; analysing displayed "
                 f"expressions for {denied!r} is not permitted here.",
-                "Do not process these recordings. If the purpose is stated wrongly, correct "
-                "study.yaml and drop the recordings again under another name.",
+                "If the purpose is stated wrongly, correct study.yaml and the recordings are taken "
+                "up by themselves; else remove them.",
             )
 
 
@@ -167,8 +190,8 @@ def _bad_study_file(study: str, problem: str) -> PermanentInputError:
     return PermanentInputError(
         QuarantineCode.BAD_STUDY_FILE,
         f"study.yaml of study {study!r} {problem}.",
-        "Correct the file (it needs at least a line such as `purpose: market_research`), "
-        "then drop the recordings again under another name.",
+        "Correct the file (it needs at least a line such as `purpose: market_research`); the "
+        "recordings are then taken up by themselves.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from typing import TYPE_CHECKING
 
 from include.lake import keys
@@ -52,3 +53,18 @@ def quarantine_recording(
         result_key=key,
     )
     return key
+
+
+def reopen_recording(lake: Lake, ledger: Ledger, recording: Recording) -> None:
+    """Take a recording back from quarantine: its reason is removed, the queue has it again.
+
+    Raises:
+        LedgerConflictError: The recording is in work or published.
+        TransientError: The lake failed for now.
+    """
+    ledger.reopen(recording.id)
+    lake.delete_prefix(
+        posixpath.dirname(
+            keys.quarantine_reason(recording.study, recording.recording, recording.object_id)
+        )
+    )

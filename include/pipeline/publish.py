@@ -1,0 +1,166 @@
+"""Publish: tables and report of each recording, built aside, then promoted.
+
+The files go up first and `manifest.json` last, by a conditional put: whoever
+starts from the manifest never sees half a result, and a second publisher of
+the same analysis changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.composition import Services
+from include.contracts.errors import TransientError
+from include.contracts.identity import stable_hash
+from include.insights.publish import ReportContext, render_results
+from include.lake import keys
+from include.ledger.ledger import Batch, Recording, State
+from include.pipeline.collect import COLLECT_VERSION
+from include.pipeline.model_package import read_signature
+from include.pipeline.outcome import for_each_recording
+from include.pipeline.validate import read_result
+from include.video.extract import EXTRACT_VERSION
+
+MANIFEST = "manifest.json"
+PUBLISH_VERSION = 1
+THUMBNAILS_MAX = 6
+
+
+def run(services: Services, batch_id: str) -> dict[str, int]:
+    """Publish every recording of the batch whose predictions are collected.
+
+    Raises:
+        TransientError: Some recordings are left; the others are published.
+    """
+    batch = services.ledger.batch(batch_id)
+    signature = read_signature(services, batch)
+    recordings = services.ledger.recordings(batch_id, states=(State.TRANSFORMED,))
+    outcome = for_each_recording(
+        services, recordings, lambda item: _publish(services, batch, item, signature)
+    )
+    outcome.raise_deferred()
+    return outcome.summary()
+
+
+def _publish(
+    services: Services, batch: Batch, recording: Recording, signature: Mapping[str, Any]
+) -> None:
+    if recording.analysis_id is None or recording.extraction_id is None:
+        raise TransientError(f"{recording.key!r} was not collected")
+    prefix = keys.published(recording.study, recording.recording, recording.analysis_id)
+    if not services.lake.exists(f"{prefix}/{MANIFEST}"):
+        table = pq.read_table(
+            io.BytesIO(services.lake.get_bytes(keys.analysis_predictions(recording.analysis_id)))
+        )
+        context = _context(services, batch, recording, signature, table)
+        services.settings.storage.scratch_dir.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=services.settings.storage.scratch_dir) as scratch:
+            files = render_results(context, table, Path(scratch))
+            for path in files:
+                services.lake.put_file(f"{prefix}/{path.name}", path)
+            services.lake.put_if_absent(f"{prefix}/{MANIFEST}", _manifest(recording, batch, files))
+    services.ledger.mark_published(recording.id, result_key=prefix)
+
+
+def _context(
+    services: Services,
+    batch: Batch,
+    recording: Recording,
+    signature: Mapping[str, Any],
+    table: pa.Table,
+) -> ReportContext:
+    identity = recording.extraction_id or ""
+    extraction = json.loads(services.lake.get_bytes(keys.extraction_marker(identity)))
+    return ReportContext(
+        recording=recording.recording,
+        study=recording.study,
+        video_id=recording.video_id or "",
+        analysis_id=recording.analysis_id or "",
+        extraction=extraction,
+        validation=read_result(services, identity),
+        model={
+            "name": batch.model_name,
+            "version": batch.model_version,
+            "sha256": batch.model_sha256,
+            "temperature": signature["temperature"],
+            "abstain_threshold": signature["abstain_threshold"],
+            "metrics": signature["metrics"],
+        },
+        code_versions={
+            "extract": str(EXTRACT_VERSION),
+            "collect": str(COLLECT_VERSION),
+            "publish": str(PUBLISH_VERSION),
+        },
+        provenance={
+            "extraction": identity,
+            "extraction settings": stable_hash(
+                services.settings.extraction.model_dump(mode="json")
+            ),
+        },
+        thumbnails=_thumbnails(services, identity, table),
+    )
+
+
+def _thumbnails(
+    services: Services, extraction_id: str, table: pa.Table
+) -> tuple[tuple[float, bytes], ...]:
+    """A few sampled frames, spread over the recording, for people to recognise it by."""
+    times = {
+        f"{instant:07d}.jpg": pts_s
+        for instant, pts_s in zip(
+            table["instant"].to_pylist(), table["pts_s"].to_pylist(), strict=True
+        )
+        if pts_s is not None
+    }
+    names = sorted(times)
+    count = min(THUMBNAILS_MAX, len(names))
+    wanted = {names[(2 * k + 1) * len(names) // (2 * count)] for k in range(count)}
+    found: list[tuple[float, bytes]] = []
+    for key in services.lake.list(f"{keys.extraction(extraction_id)}/frames"):
+        if not wanted:
+            break
+        with tarfile.open(fileobj=io.BytesIO(services.lake.get_bytes(key)), mode="r:") as tar:
+            for member in tar:
+                if member.name in wanted and (stream := tar.extractfile(member)):
+                    wanted.discard(member.name)
+                    found.append((times[member.name], stream.read()))
+    return tuple(sorted(found, key=lambda item: item[0]))
+
+
+def _manifest(recording: Recording, batch: Batch, files: list[Path]) -> bytes:
+    """What was published, from what and with what: the entry point of every reader."""
+    content = {
+        "study": recording.study,
+        "recording": recording.recording,
+        "source": {
+            "uri": recording.uri,
+            "version": recording.version,
+            "size_bytes": recording.size_bytes,
+        },
+        "video_id": recording.video_id,
+        "extraction_id": recording.extraction_id,
+        "analysis_id": recording.analysis_id,
+        "model": {
+            "name": batch.model_name,
+            "version": batch.model_version,
+            "sha256": batch.model_sha256,
+        },
+        "files": {
+            path.name: {
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "size_bytes": path.stat().st_size,
+            }
+            for path in sorted(files)
+        },
+    }
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode()
