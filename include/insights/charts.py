@@ -34,12 +34,15 @@ _STATE_CLASS = {
 _STATE_WORDS = {
     State.ABSTAINED: "model abstained",
     State.EXCLUDED: "face not readable",
-    State.NO_FACE: "no face",
+    State.NO_FACE: "not in view",
     State.NO_FRAME: "no frame",
 }
 
 _LABEL_MIN_PERCENT = 9.0
 """A stretch narrower than this has no room for its name."""
+_LABEL_MIN_PERCENT_ON_PHONES = 24.0
+
+_TENTHS_UNDER_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,9 @@ def ticks(end_s: float) -> list[float]:
 
 
 def clock(time_s: float) -> str:
-    """A time as people read it: 0:07, 12:30, 1:05:00; tenths only where they matter."""
+    """A time as people read it: 0:07, 12:30, 1:05:00; tenths only in short recordings."""
     whole = int(time_s)
-    tenths = round((time_s - whole) * 10)
+    tenths = round((time_s - whole) * 10) if time_s < _TENTHS_UNDER_S else 0
     if tenths == 10:
         whole, tenths = whole + 1, 0
     hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
@@ -150,22 +153,21 @@ def step_path(start: FloatArray, end: FloatArray, values: FloatArray, end_s: flo
 def timeline_chart(moments: Moments, track: Track) -> Markup:
     """The main face through time: a ribbon of named stretches over seven lanes of probability."""
     series = steps(moments, track)
-    ribbon_h, lane_h, label_h, top = 34, 30, 18, 4
+    ribbon_h, lane_h, label_h, top = 34, 30, 22, 4
     lanes_top = top + ribbon_h + 8
     plot_bottom = lanes_top + len(EXPRESSIONS) * (lane_h + label_h)
     stretches = runs(series.start_s, series.end_s, series.state.tolist(), series.emotion.tolist())
     parts = [_grid(moments.end_s, top, plot_bottom)]
-    parts += [_stretch(run, moments.end_s, top, ribbon_h, name=True) for run in stretches]
+    parts += [_stretch(run, moments.end_s, top, ribbon_h) for run in stretches]
     for index, label in enumerate(EXPRESSIONS):
         lane_top = lanes_top + index * (lane_h + label_h)
         parts.append(_lane(series, index, label, moments.end_s, lane_top, label_h, lane_h))
-    for run in stretches:
-        if run.state in (State.NO_FACE, State.NO_FRAME):
-            x, width = _span(run, moments.end_s)
-            parts.append(
-                f'<rect class="veil {_STATE_CLASS[State(run.state)]}" x="{x}%" y="{lanes_top}" '
-                f'width="{width}%" height="{plot_bottom - lanes_top}"/>'
-            )
+    parts += [
+        _veil(run, moments.end_s, lanes_top + index * (lane_h + label_h) + label_h, lane_h)
+        for run in stretches
+        if run.state in (State.NO_FACE, State.NO_FRAME)
+        for index in range(len(EXPRESSIONS))
+    ]
     parts.append(_axis(moments.end_s, plot_bottom))
     named = [EXPRESSIONS[run.emotion] for run in stretches if run.emotion != NONE]
     description = (
@@ -183,7 +185,7 @@ def presence_chart(moments: Moments, track: Track, chart_id: str) -> Markup:
     stretches = runs(series.start_s, series.end_s, series.state.tolist(), series.emotion.tolist())
     parts = ['<rect class="bed" x="0" y="0" width="100%" height="18"/>']
     parts += [
-        _stretch(run, moments.end_s, 0, 18, name=False)
+        _stretch(run, moments.end_s, 0, 18)
         for run in stretches
         if run.state not in (State.NO_FACE, State.NO_FRAME)
     ]
@@ -199,7 +201,10 @@ def overview_chart(moments: Moments) -> Markup:
     end = moments.start_s + moments.seconds
     stretches = runs(moments.start_s, end, moments.state.tolist(), [NONE] * len(moments.state))
     parts = [_grid(moments.end_s, 4, 38)]
-    parts += [_stretch(run, moments.end_s, 4, 34, name=True) for run in stretches]
+    parts += [
+        _stretch(run, moments.end_s, 4, 34, words="no face" if run.state == State.NO_FACE else None)
+        for run in stretches
+    ]
     parts.append(_axis(moments.end_s, 38))
     description = "No face was found in any sampled moment."
     return _drawing("timeline", "Expression timeline", description, 62, parts)
@@ -216,33 +221,45 @@ def _lane(
     mean = step_path(series.start_s, series.end_s, series.mean[:, index], end_s)
     paths.append(f'<path class="e-{label}" d="{mean}"/>')
     return (
-        f'<text class="lane" x="0" y="{area_top - 4}">{escape(label)}</text>'
+        f'<rect class="e-{label}" x="0" y="{area_top - 14}" width="9" height="9" rx="2"/>'
+        f'<text class="lane" x="15" y="{area_top - 5}">{escape(label)}</text>'
+        f'<rect class="lane-bed" x="0" y="{area_top}" width="100%" height="{height}"/>'
         f'<svg x="0" y="{area_top}" width="100%" height="{height}" viewBox="0 0 1000 100" '
         f'preserveAspectRatio="none">{"".join(paths)}</svg>'
         f'<line class="base" x1="0" x2="100%" y1="{area_top + height}" y2="{area_top + height}"/>'
     )
 
 
-def _stretch(run: Run, end_s: float, top: int, height: int, *, name: bool) -> str:
+def _stretch(run: Run, end_s: float, top: int, height: int, *, words: str | None = None) -> str:
+    """A coloured or patterned stretch, with its name where there is room."""
     x, width = _span(run, end_s)
     if run.emotion != NONE:
         label = EXPRESSIONS[run.emotion]
         style, words = f"e-{label}", label
     else:
-        style, words = _STATE_CLASS[State(run.state)], _STATE_WORDS.get(State(run.state), "")
+        style = _STATE_CLASS[State(run.state)]
+        words = words or _STATE_WORDS.get(State(run.state), "")
     title = f"{clock(run.start_s)} to {clock(run.end_s)}: {words}"
     rect = (
         f'<rect class="stretch {style}" x="{x}%" y="{top}" width="{width}%" height="{height}">'
         f"<title>{escape(title)}</title></rect>"
     )
-    if not name or width < _LABEL_MIN_PERCENT:
+    if width < _LABEL_MIN_PERCENT:
         return rect
     kind = "on" if run.emotion != NONE else "off"
-    # A nested drawing clips the name at the edge of its stretch on narrow screens.
+    if width < _LABEL_MIN_PERCENT_ON_PHONES:
+        kind += " odd"
+    # A nested drawing clips the name at the edge of its stretch.
     return rect + (
         f'<svg x="{x}%" y="{top}" width="{width}%" height="{height}">'
         f'<text class="{kind} t-{style}" x="50%" y="{height // 2 + 4}">{escape(words)}</text></svg>'
     )
+
+
+def _veil(run: Run, end_s: float, top: int, height: int) -> str:
+    x, width = _span(run, end_s)
+    style = _STATE_CLASS[State(run.state)]
+    return f'<rect class="veil {style}" x="{x}%" y="{top}" width="{width}%" height="{height}"/>'
 
 
 def _grid(end_s: float, top: int, bottom: int) -> str:

@@ -6,6 +6,7 @@
 | readable instants | 10 or more | 3 or more | fewer |
 | instants without a frame | up to 2 % | up to 20 % | more |
 | usable faces on which the model abstained | up to 20 % | up to 50 % | more |
+| instants with one other face | under 20 % | 20 % or more | never for this |
 | data-quality checks | all passed | a warning | an error |
 
 The verdict is the worst of the rules. The shares follow what commercial panels
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from include.insights.moments import NONE, Moments, State
+from include.insights.moments import NONE, UNKNOWN_FACE, Moments, State
 
 READABLE_SHARE_GOOD = 0.8
 READABLE_SHARE_CARE = 0.4
@@ -32,6 +33,7 @@ NO_FRAME_SHARE_GOOD = 0.02
 NO_FRAME_SHARE_CARE = 0.2
 ABSTAINED_SHARE_GOOD = 0.2
 ABSTAINED_SHARE_CARE = 0.5
+COMPANY_SHARE_CARE = 0.2
 
 
 class Verdict(StrEnum):
@@ -78,6 +80,7 @@ def judge(moments: Moments, validation: Mapping[str, Any] | None) -> tuple[Verdi
         _readable_count(readable),
         _no_frame(no_frame, instants),
         _abstained(abstained, usable),
+        _company(moments),
         _checks(validation),
     ]
     return max((rule.verdict for rule in rules), key=_RANK.__getitem__), rules
@@ -106,6 +109,8 @@ def _readable_share(readable: int, instants: int) -> Rule:
 
 def _readable_count(readable: int) -> Rule:
     verdict = _at_least(readable, READABLE_COUNT_GOOD, READABLE_COUNT_CARE)
+    if not readable:
+        return Rule("readable moments", verdict, "No moment could be read: there are no shares.")
     moments = "1 moment" if readable == 1 else f"{readable} moments"
     sentence = (
         f"The shares rest on {moments}; with fewer than "
@@ -139,6 +144,28 @@ def _abstained(abstained: int, usable: int) -> Rule:
     return Rule("model confidence", verdict, sentence)
 
 
+def _company(moments: Moments) -> Rule:
+    """Whether another face is there for long: the main one may then not be the respondent."""
+    name = "one respondent"
+    main = moments.main_face()
+    if main is None:
+        return Rule(name, Verdict.GOOD, "No second face is in the picture.")
+    others = [
+        float(track.present.mean())
+        for track in moments.tracks
+        if track.face_id not in (main.face_id, UNKNOWN_FACE)
+    ]
+    if not others:
+        return Rule(name, Verdict.GOOD, "One face is in the picture.")
+    longest = max(others)
+    verdict = Verdict.CARE if longest >= COMPANY_SHARE_CARE else Verdict.GOOD
+    sentence = (
+        f"{len(others) + 1} faces were found, another one in up to {percent(longest)} of the "
+        f"moments. The shares are those of {main.face_id}: make sure that it is the respondent."
+    )
+    return Rule(name, verdict, sentence)
+
+
 def _checks(validation: Mapping[str, Any] | None) -> Rule:
     name = "data-quality checks"
     if validation is None:
@@ -148,7 +175,8 @@ def _checks(validation: Mapping[str, Any] | None) -> Rule:
     if level == "ok":
         return Rule(name, Verdict.GOOD, "All data-quality checks of the sampled data passed.")
     verdict = Verdict.NOT_USABLE if level == "error" else Verdict.CARE
-    return Rule(name, verdict, " ".join(str(failure) for failure in failures))
+    told = " ".join(str(failure) for failure in failures)
+    return Rule(name, verdict, f"Data-quality checks: {told}")
 
 
 def _at_least(value: float, good: float, care: float) -> Verdict:

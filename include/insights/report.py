@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,9 @@ MAX_TABLE_ROWS = 120
 MAX_THUMBNAILS = 8
 MAX_THUMBNAIL_BYTES = 600_000
 """Of all thumbnails together: the file stays small enough to be mailed."""
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories: controls, bidirectional overrides, lone surrogates, line separators."""
 
 _VERDICTS: Mapping[str, tuple[str, str]] = {
     Verdict.GOOD: ("good", "Good"),
@@ -82,7 +86,10 @@ def render_report(
     faces = {face["face_id"]: face for face in summary["faces"]}
     verdict_class, verdict_title = _VERDICTS[summary["quality"]["verdict"]]
     html = _template().render(
+        recording=display_text(summary["recording"]),
+        study=display_text(summary["study"]),
         summary=summary,
+        verdicts=_VERDICTS,
         verdict_class=verdict_class,
         verdict_title=verdict_title,
         timeline=timeline_chart(moments, main) if main else overview_chart(moments),
@@ -111,6 +118,14 @@ def render_report(
     )
     # Text that is no valid Unicode (from odd file names) must not stop a report.
     return html.encode("utf-8", "replace")
+
+
+def display_text(text: str) -> str:
+    """A text of people's choice without characters that hide or reorder what is shown."""
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in _INVISIBLE else character
+        for character in text
+    )
 
 
 @cache
@@ -154,10 +169,15 @@ def _facts(extraction: Mapping[str, Any], moments: Moments) -> list[tuple[str, s
 def _metrics(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Numbers of the model's own evaluation; anything nested is left to the model card."""
     return [
-        (str(name).replace("_", " "), f"{value:.3f}" if isinstance(value, float) else str(value))
+        (_sentence_case(str(name)), f"{value:.3f}" if isinstance(value, float) else str(value))
         for name, value in sorted(metrics.items())
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     ][:12]
+
+
+def _sentence_case(name: str) -> str:
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def _versions(
