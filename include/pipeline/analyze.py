@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ml.registry.packaged import pin_of_packaged_model
 from rich.console import Console
 
 from include.composition import Services, build_services
@@ -24,6 +23,8 @@ from include.ledger.ledger import Recording, State
 from include.pipeline import intake
 from include.pipeline.run_batch import run_batch
 from include.settings import Settings, load_settings
+from ml.packaging.unpack import package_sha256, read_signature
+from ml.registry.champion import PACKAGED
 
 STUDY = "analyze"
 
@@ -75,7 +76,7 @@ def analyze(video: Path, out: Path, console: Console) -> list[Recording]:
         recordings = []
         with console.status("starting") as status:
             for batch_id in _batches(services):
-                services.ledger.pin_model(batch_id, **pin_of_packaged_model())
+                _pin_packaged_model(services, batch_id)
                 run_batch(services, batch_id, announce=lambda stage: status.update(f"{stage} ..."))
                 recordings += services.ledger.recordings(batch_id)
         for recording in recordings:
@@ -121,6 +122,17 @@ def _batches(services: Services) -> Iterator[str]:
     while entries := intake.run(services, f"analyze-{run}"):
         yield from (str(entry["trigger_run_id"]) for entry in entries)
         run += 1
+
+
+def _pin_packaged_model(services: Services, batch_id: str) -> None:
+    """No registry here: the package that is committed with the project."""
+    services.ledger.pin_model(
+        batch_id,
+        name=services.settings.model.name,
+        version=f"packaged {read_signature(PACKAGED)['package_version']}",
+        package_uri=PACKAGED.as_uri(),
+        sha256=package_sha256(PACKAGED),
+    )
 
 
 def _copy_results(services: Services, recording: Recording, out: Path) -> None:
