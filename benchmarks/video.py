@@ -69,7 +69,7 @@ def main() -> None:
     ):
         table.add_column(column, justify="left" if column == "clip" else "right")
     with tempfile.TemporaryDirectory() as scratch:
-        model = PackedModel.open(unpack(PACKAGED_MODEL, Path(scratch) / "model"))
+        model = PackedModel.open(unpack_package(PACKAGED, Path(scratch) / "model"))
         for clip in CLIPS:
             path = clip.make(Path(scratch))
             costs = [_measure(path, clip, model, Path(scratch)) for _ in range(REPEATS)]

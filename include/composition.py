@@ -42,21 +42,31 @@ def build_services(settings: Settings | None = None) -> Services:
 def build_registry(settings: Settings) -> ModelRegistry:
     """Open the model registry. Imported on demand: MLflow takes seconds to import."""
     if settings.model.registry == "sagemaker":
-        import boto3
-        from ml.registry.sagemaker import SageMakerRegistry
-
-        if not settings.storage.lake_url.startswith("s3://"):
-            raise ConfigurationError(
-                "FEX_MODEL__REGISTRY", "'sagemaker' needs FEX_STORAGE__LAKE_URL on s3://"
-            )
-        return SageMakerRegistry(
-            client=boto3.client("sagemaker", region_name=settings.storage.s3_region)
-        )
+        return _sagemaker_registry(settings)
     from ml.registry.mlflow import MlflowRegistry
 
     return MlflowRegistry(
         tracking_uri=settings.model.mlflow_tracking_uri,
         artifact_uri=settings.model.mlflow_artifact_uri,
+    )
+
+
+def _sagemaker_registry(settings: Settings) -> ModelRegistry:
+    import boto3
+
+    from ml.registry.sagemaker import SageMakerRegistry
+
+    storage = settings.storage
+    if not storage.lake_url.startswith("s3://"):
+        raise ConfigurationError(
+            "FEX_MODEL__REGISTRY", "'sagemaker' needs FEX_STORAGE__LAKE_URL on s3://"
+        )
+    return SageMakerRegistry(
+        client=boto3.client("sagemaker", region_name=storage.s3_region),
+        s3=boto3.client("s3", region_name=storage.s3_region, endpoint_url=storage.s3_endpoint_url),
+        package_root=f"{storage.lake_url.rstrip('/')}/models",
+        image_uri=settings.transform.image_uri,
+        instance_types=(settings.transform.instance_type,),
     )
 
 

@@ -19,11 +19,13 @@ def ensure_champion() -> str:
     """
     from include.composition import build_registry
     from include.settings import load_settings
-    from ml.registry import register_packaged_champion
+    from ml.registry.champion import register_packaged_champion
 
     settings = load_settings()
-    version = register_packaged_champion(build_registry(settings), settings.model)
-    return str(version)
+    champion = register_packaged_champion(
+        build_registry(settings), name=settings.model.name, alias=settings.model.alias
+    )
+    return champion.version
 
 
 def main() -> int:
