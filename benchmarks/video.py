@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.video.extract import extract_file
-from ml.registry.packaged import PACKAGED_MODEL
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.clips import CLIPS, Clip
 from include.contracts.errors import PlatformError
 from include.settings import ExtractionSettings, LimitSettings
-from ml.packaging.unpack import unpack
+from ml.packaging.unpack import unpack_package
+from ml.registry.champion import PACKAGED
 from ml.serving.handler import PackedModel
 
 REPEATS = 3

@@ -11,9 +11,8 @@ from include.ledger.ledger import Ledger
 from include.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from ml.registry.protocol import ModelRegistry
-
     from include.inference.backend import InferenceBackend
+    from ml.registry.protocol import ModelRegistry
 
 
 @dataclass(frozen=True, slots=True)
