@@ -1,0 +1,127 @@
+"""What is done with one sampled picture: faces found, judged, cut out and named."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from include.video import alignment, cuts, face_quality
+from include.video.detection import Detection, FaceDetector, Image
+from include.video.face_quality import FaceMeasures, QualityLimits
+from include.video.tracking import FaceTracker, SeenFace, look_of
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisOptions:
+    """How pictures are analysed; names and units are those of `ExtractionSettings`."""
+
+    detection_width_px: int
+    detector_score_min: float
+    crop_side_px: int
+    jpeg_quality: int
+    frame_max_side_px: int
+    max_faces_per_instant: int
+    quality: QualityLimits
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysedFace:
+    """One face of an instant; `crop_jpeg` only where it is usable (`reason` is None)."""
+
+    face_id: str
+    detection: Detection
+    measures: FaceMeasures
+    reason: str | None
+    crop_jpeg: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysedPicture:
+    """One instant: its scene, its faces (largest first) and the picture at a bounded size."""
+
+    scene: int
+    faces: list[AnalysedFace]
+    frame_jpeg: bytes
+
+
+@dataclass(slots=True)
+class CpuSeconds:
+    """CPU seconds per part of the work."""
+
+    parts: dict[str, float] = field(default_factory=dict)
+    _since: float = field(default_factory=time.process_time)
+
+    def book(self, part: str) -> None:
+        """Book what was spent since the last booking on `part`."""
+        now = time.process_time()
+        self.parts[part] = self.parts.get(part, 0.0) + now - self._since
+        self._since = now
+
+
+class PictureAnalyser:
+    """Analyses the sampled pictures of one video, in order."""
+
+    def __init__(self, options: AnalysisOptions, cpu: CpuSeconds) -> None:
+        self._options = options
+        self._cpu = cpu
+        self._detector = FaceDetector(
+            width_px=options.detection_width_px, score_min=options.detector_score_min
+        )
+        self._tracker = FaceTracker()
+        self._signature: cuts.FrameSignature | None = None
+        self.scene = 0
+
+    def analyse(self, instant: int, image_bgr: Image) -> AnalysedPicture:
+        """Analyse the picture (height x width x 3, uint8, BGR) of an instant."""
+        detections = self._detector.detect(image_bgr)
+        self._cpu.book("detect")
+        self._note_cut(image_bgr)
+        detections.sort(key=lambda d: d.width_px * d.height_px, reverse=True)
+        detections = detections[: self._options.max_faces_per_instant]
+        crops = [self._crop(image_bgr, detection) for detection in detections]
+        seen = [SeenFace(d, look_of(c)) for d, c in zip(detections, crops, strict=True)]
+        ids = self._tracker.name_faces(instant, self.scene, seen)
+        faces = [self._judge(*found) for found in zip(ids, detections, crops, strict=True)]
+        frame_jpeg = self._frame_jpeg(image_bgr)
+        self._cpu.book("crop")
+        return AnalysedPicture(self.scene, faces, frame_jpeg)
+
+    def _note_cut(self, image_bgr: Image) -> None:
+        signature = cuts.signature_of(image_bgr)
+        if self._signature is not None and cuts.change_between(self._signature, signature).is_cut:
+            self.scene += 1
+        self._signature = signature
+
+    def _crop(self, image_bgr: Image, detection: Detection) -> Image:
+        side = self._options.crop_side_px
+        transform = alignment.similarity_transform(detection.landmarks_px, side)
+        if transform is None:
+            return np.zeros((side, side, 3), dtype=np.uint8)
+        return alignment.aligned_crop(image_bgr, transform, side)
+
+    def _judge(self, face_id: str, detection: Detection, crop: Image) -> AnalysedFace:
+        blur, brightness = face_quality.measure_light(crop)
+        measures = FaceMeasures(
+            blur=blur,
+            brightness=brightness,
+            yaw_deg=alignment.yaw_deg(detection.landmarks_px),
+            roll_deg=alignment.roll_deg(detection.landmarks_px),
+        )
+        reason = face_quality.reason_for(detection, measures, self._options.quality)
+        jpeg = None if reason else self._jpeg(crop)
+        return AnalysedFace(face_id, detection, measures, reason and reason.value, jpeg)
+
+    def _frame_jpeg(self, image_bgr: Image) -> bytes:
+        height, width = image_bgr.shape[:2]
+        scale = self._options.frame_max_side_px / max(height, width)
+        if scale < 1:
+            size = (max(1, round(width * scale)), max(1, round(height * scale)))
+            image_bgr = cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA)
+        return self._jpeg(image_bgr)
+
+    def _jpeg(self, image_bgr: Image) -> bytes:
+        flags = [cv2.IMWRITE_JPEG_QUALITY, self._options.jpeg_quality]
+        return bytes(cv2.imencode(".jpg", image_bgr, flags)[1])

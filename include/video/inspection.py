@@ -1,0 +1,215 @@
+"""Opens a recording inside the confined child and reads what its header says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, BinaryIO
+
+import av
+
+# PyAV imports these when it meets such a stream, which is after the lock-down.
+import av.audio.codeccontext
+import av.audio.stream
+import av.error
+import av.logging
+import av.subtitles.codeccontext
+import av.subtitles.stream
+import av.video.codeccontext
+import av.video.stream
+from av.stream import Disposition
+
+from include.contracts.reasons import QuarantineCode
+from include.video import mp4_boxes
+from include.video.container_kind import Demuxer
+from include.video.decoding import StreamLimits, StreamRefusedError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+MAX_SIDE_PX = 16384
+"""No codec level in use goes beyond; a thin picture passes the bound on pixels."""
+
+_READ_BYTES = 1 << 18
+_FIRST_FRAME_PACKETS = 600
+_CONTAINER_TICKS_PER_S = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLimits:
+    """Bounds on the picture, checked before a decoder exists."""
+
+    min_side_px: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedVideo:
+    """An opened recording.
+
+    `promised_s` is the length its header states for the video stream itself,
+    None where the header states none.
+    """
+
+    container: InputContainer
+    stream: VideoStream
+    promised_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFrame:
+    """What only the first decoded frame tells: its time and how it is to be turned."""
+
+    start_s: float
+    rotation_deg: int
+
+
+def open_video(
+    file: BinaryIO, demuxer: Demuxer, picture: PictureLimits, limits: StreamLimits
+) -> OpenedVideo:
+    """Open a recording with the demuxer its first bytes chose, and check its header.
+
+    Raises:
+        StreamRefusedError: With the code of the first rule that fails.
+    """
+    av.logging.set_level(None)
+    if demuxer is Demuxer.MOV:
+        _check_mp4(file, picture)
+    file.seek(0)
+    options = {
+        "threads": "1",
+        "max_pixels": str(picture.max_pixels),
+        # Nothing but the given file is ever opened, whatever it refers to.
+        "protocol_whitelist": "none",
+        "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts",
+    }
+    try:
+        container = av.open(file, format=demuxer.value, options=options, buffer_size=_READ_BYTES)
+    except av.error.FFmpegError as error:
+        raise StreamRefusedError(QuarantineCode.UNDECODABLE) from error
+    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not videos:
+        raise StreamRefusedError(QuarantineCode.NO_VIDEO_STREAM)
+    stream = max(videos, key=lambda s: _pixels(s) if s.codec_context is not None else -1)
+    if stream.codec_context is None:
+        raise StreamRefusedError(QuarantineCode.UNSUPPORTED_CODEC)
+    stream.codec_context.thread_count = 1
+    _check_picture(stream.codec_context.width, stream.codec_context.height, picture)
+    opened = OpenedVideo(container, stream, _promised_s(container, stream))
+    _check_length(opened, limits)
+    return opened
+
+
+def first_frame(opened: OpenedVideo) -> FirstFrame:
+    """Decode up to the first frame.
+
+    Raises:
+        StreamRefusedError: No frame can be decoded, or frames carry no times.
+    """
+    packets = opened.container.demux(opened.stream)
+    for _, packet in zip(range(_FIRST_FRAME_PACKETS), packets, strict=False):
+        try:
+            frames = opened.stream.codec_context.decode(packet)
+        except MemoryError:
+            raise
+        except av.error.FFmpegError:
+            continue
+        for frame in frames:
+            pts = frame.dts if frame.pts is None else frame.pts
+            if pts is None:
+                raise StreamRefusedError(QuarantineCode.NO_TIMESTAMPS)
+            return FirstFrame(float(pts * _time_base(opened.stream)), round(frame.rotation))
+    raise StreamRefusedError(QuarantineCode.UNDECODABLE)
+
+
+def measured_duration_s(opened: OpenedVideo, limits: StreamLimits) -> float:
+    """Read all packets of a stream whose header states no length; return its length in seconds.
+
+    Raises:
+        StreamRefusedError: The stream goes past a limit.
+    """
+    first = last = None
+    count = 0
+    try:
+        for packet in opened.container.demux(opened.stream):
+            if packet.pts is None:
+                continue
+            count += 1
+            first = packet.pts if first is None else min(first, packet.pts)
+            last = max(last or packet.pts, packet.pts + (packet.duration or 0))
+            if count > limits.max_frames:
+                raise StreamRefusedError(QuarantineCode.TOO_MANY_FRAMES)
+    except MemoryError:
+        raise
+    except av.error.FFmpegError:
+        pass  # What was read up to the damage counts.
+    if first is None or last is None:
+        raise StreamRefusedError(QuarantineCode.NO_TIMESTAMPS)
+    duration_s = float((last - first) * _time_base(opened.stream))
+    if duration_s > limits.max_duration_s:
+        raise StreamRefusedError(QuarantineCode.TOO_LONG)
+    return duration_s
+
+
+def average_rate_hz(stream: VideoStream) -> float | None:
+    """Return the frames per second the header states; None when it states none."""
+    rate = stream.average_rate
+    return float(rate) if rate else None
+
+
+def frame_count_estimate(stream: VideoStream, duration_s: float | None) -> int | None:
+    """Return the number of frames the header states or implies; None when it tells nothing."""
+    if stream.frames:
+        return int(stream.frames)
+    rate = average_rate_hz(stream)
+    return round(rate * duration_s) if rate and duration_s else None
+
+
+def _check_mp4(file: BinaryIO, picture: PictureLimits) -> None:
+    header = mp4_boxes.read_header(file)
+    if not header.complete:
+        raise StreamRefusedError(QuarantineCode.TRUNCATED)
+    for width, height in header.sizes_px:
+        if width * height > picture.max_pixels or max(width, height) > MAX_SIDE_PX:
+            raise StreamRefusedError(QuarantineCode.TOO_MANY_PIXELS)
+
+
+def _check_picture(width: int, height: int, picture: PictureLimits) -> None:
+    if width <= 0 or height <= 0:
+        raise StreamRefusedError(QuarantineCode.UNDECODABLE)
+    if width * height > picture.max_pixels or max(width, height) > MAX_SIDE_PX:
+        raise StreamRefusedError(QuarantineCode.TOO_MANY_PIXELS)
+    if min(width, height) < picture.min_side_px:
+        raise StreamRefusedError(QuarantineCode.TOO_SMALL)
+
+
+def _check_length(opened: OpenedVideo, limits: StreamLimits) -> None:
+    if opened.promised_s is not None and opened.promised_s > limits.max_duration_s:
+        raise StreamRefusedError(QuarantineCode.TOO_LONG)
+    frames = frame_count_estimate(opened.stream, opened.promised_s)
+    if frames is not None and frames > limits.max_frames:
+        raise StreamRefusedError(QuarantineCode.TOO_MANY_FRAMES)
+
+
+def _promised_s(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration:
+        return float(stream.duration * _time_base(stream))
+    # Matroska writers note the length of each track as "00:00:04.000000000".
+    tag = stream.metadata.get("DURATION", "")
+    parts = tag.split(":")
+    if len(parts) == 3 and all(part.replace(".", "", 1).isdigit() for part in parts):
+        return int(parts[0]) * 3600.0 + int(parts[1]) * 60.0 + float(parts[2])
+    if container.duration and len(container.streams) == 1:
+        return container.duration / _CONTAINER_TICKS_PER_S
+    return None
+
+
+def _pixels(stream: VideoStream) -> int:
+    return int(stream.codec_context.width * stream.codec_context.height)
+
+
+def _time_base(stream: VideoStream) -> Fraction:
+    if stream.time_base is None:
+        raise StreamRefusedError(QuarantineCode.NO_TIMESTAMPS)
+    return stream.time_base

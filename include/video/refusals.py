@@ -1,0 +1,68 @@
+"""The sentences people read when a recording cannot be used, and what to do about it."""
+
+from __future__ import annotations
+
+from include.contracts.errors import PermanentInputError
+from include.contracts.reasons import QuarantineCode
+
+_EXPORT = "Export the recording again as MP4 with H.264 video and drop it again."
+
+_SENTENCES: dict[QuarantineCode, tuple[str, str]] = {
+    QuarantineCode.EMPTY_FILE: ("{name} has no content (0 bytes).", "Upload the file again."),
+    QuarantineCode.NOT_A_VIDEO: ("{name} is not a video file, whatever its name says.", _EXPORT),
+    QuarantineCode.UNSUPPORTED_CONTAINER: (
+        "{name} is a media file of a kind that is not accepted.",
+        "Accepted are MP4/MOV, MKV/WebM, AVI and MPEG-TS. " + _EXPORT,
+    ),
+    QuarantineCode.TRUNCATED: (
+        "{name} is cut off: the part that describes the recording is missing.",
+        "The upload or the recording was interrupted; upload the complete file.",
+    ),
+    QuarantineCode.NO_VIDEO_STREAM: (
+        "{name} holds no video, only sound or data.",
+        "Drop the recording that shows the respondent.",
+    ),
+    QuarantineCode.UNSUPPORTED_CODEC: ("The video in {name} is of an unknown codec.", _EXPORT),
+    QuarantineCode.TOO_LARGE: (
+        "{name} is larger than the limit FEX_LIMITS__MAX_SIZE_BYTES.",
+        "Export it at a lower bit rate, or have the limit raised.",
+    ),
+    QuarantineCode.TOO_LONG: (
+        "{name} is longer than the limit FEX_LIMITS__MAX_DURATION_S.",
+        "Cut it into parts, or have the limit raised.",
+    ),
+    QuarantineCode.TOO_MANY_PIXELS: (
+        "The picture of {name} is larger than the limit FEX_LIMITS__MAX_PIXELS allows.",
+        "Export it at 4K or less, or have the limit raised.",
+    ),
+    QuarantineCode.TOO_SMALL: (
+        "The picture of {name} is smaller than the limit FEX_LIMITS__MIN_SIDE_PX: "
+        "no face can be read in it.",
+        "Export it at its original size.",
+    ),
+    QuarantineCode.TOO_MANY_FRAMES: (
+        "{name} has more frames than the limit FEX_LIMITS__MAX_FRAMES.",
+        "Cut it into parts or export it at a lower frame rate.",
+    ),
+    QuarantineCode.NO_TIMESTAMPS: ("The frames of {name} carry no times.", _EXPORT),
+    QuarantineCode.UNDECODABLE: ("No frame of {name} can be decoded.", _EXPORT),
+    QuarantineCode.DECODER_LIMIT: (
+        "Decoding {name} went past its bound of time or memory.",
+        _EXPORT,
+    ),
+}
+
+
+def refusal(code: QuarantineCode, name: str) -> PermanentInputError:
+    """Return the error that sets the recording called `name` aside for good."""
+    sentence, remedy = _SENTENCES[code]
+    return PermanentInputError(code.value, sentence.format(name=readable(name)), remedy)
+
+
+def readable(name: str) -> str:
+    """Return a name in quotes, on one line, with what cannot be printed replaced."""
+    return (
+        '"'
+        + "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
+        + '"'
+    )
