@@ -83,13 +83,13 @@ class EmbeddedBackend:
             JobNotFoundError: No job of this name was ever created.
         """
         folder = JobFolder.open(self._jobs_dir, name)
-        if child := self._children.get(name):
-            child.poll()  # leaves no zombie behind
         # In this order: once the lock is free, what the status says is final.
         running = folder.is_running()
         progress = folder.progress()
         spec = folder.spec()
         status, reason = _state(folder, progress, running=running)
+        if status.is_terminal and (child := self._children.pop(name, None)):
+            child.wait()  # it is about to end; leaves no zombie behind
         return JobDescription(
             name=name,
             status=status,
@@ -109,7 +109,7 @@ class EmbeddedBackend:
         progress = folder.progress()
         if progress is None or not progress.status.is_terminal:
             _stop(folder)
-        if child := self._children.get(name):
+        if child := self._children.pop(name, None):
             child.wait()
 
     def list_outputs(self, spec: TransformSpec) -> Mapping[str, str]:

@@ -22,7 +22,7 @@ CRASH = b"ORDER:crash:"
 SLEEP = b"ORDER:sleep:"
 """Followed by seconds: the answer takes that long."""
 
-INFERENCE = '''\
+INFERENCE = """\
 import hashlib
 import io
 import json
@@ -62,7 +62,7 @@ def probabilities(crop, labels):
         time.sleep(float(crop.split(b":")[2]))
     digest = hashlib.sha256(crop).digest()[: len(labels)]
     return [(byte + 1) / (sum(digest) + len(digest)) for byte in digest]
-'''
+"""
 
 
 def build_tiny_package(path: Path) -> str:
