@@ -74,12 +74,13 @@ class Moments:
 
     Attributes:
         instant: (n,) index of the sampling target.
-        start_s: (n,) target time.
+        start_s: (n,) target time, counted from the first target.
         seconds: (n,) time that an instant stands for: until the next target,
             never longer than a sampling period, never past the recording's end.
-        pts_s: (n,) presentation time of the frame shown, NaN in a gap.
+        pts_s: (n,) presentation time of the frame shown, on the file's own clock, NaN in a gap.
         state: (n,) best `State` of any face.
-        end_s: End of the time axis.
+        origin_s: The file's clock at the first target; often not 0.
+        end_s: End of the recording, counted from the first target.
         tracks: One per known face, in the order of their ids, then "unknown".
         reasons: Rows by reason code.
         rows: Rows of the table.
@@ -90,6 +91,7 @@ class Moments:
     seconds: FloatArray
     pts_s: FloatArray
     state: IntArray
+    origin_s: float
     end_s: float
     tracks: tuple[Track, ...]
     reasons: dict[str, int]
@@ -117,7 +119,9 @@ def read_moments(table: pa.Table, *, sample_rate_hz: float, duration_s: float) -
     period_s = 1.0 / sample_rate_hz
     instants = np.asarray(table["instant"].to_numpy(), dtype=np.int64)
     unique, first, position = np.unique(instants, return_index=True, return_inverse=True)
-    start_s = _floats(table, "target_s")[first]
+    target_s = _floats(table, "target_s")[first]
+    origin_s = float(target_s[0]) if len(target_s) else 0.0
+    start_s = target_s - origin_s
     pts_s = _floats(table, "pts_s")[first]
     last_s = float(start_s[-1]) + period_s if len(start_s) else 0.0
     end_s = duration_s if duration_s > 0 else last_s
@@ -138,6 +142,7 @@ def read_moments(table: pa.Table, *, sample_rate_hz: float, duration_s: float) -
         seconds=seconds,
         pts_s=pts_s,
         state=state,
+        origin_s=origin_s,
         end_s=max(end_s, period_s * 1e-3),
         tracks=_tracks(table, position, state, row_state),
         reasons=counts,
@@ -205,8 +210,8 @@ class Run:
     Attributes:
         first: Index of the first instant of the run.
         last: Index of the last.
-        start_s: Target time of the first instant.
-        end_s: End of the time that the last instant stands for.
+        start_s: Target time of the first instant, counted from the first target.
+        end_s: End of the time that the last instant stands for, likewise.
         state: `State` of all of them.
         emotion: Index into `EXPRESSIONS`, or `NONE`.
     """

@@ -8,7 +8,6 @@ forbids whatever would slip through.
 from __future__ import annotations
 
 import base64
-import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -28,6 +27,7 @@ from include.insights.charts import (
     steps,
     timeline_chart,
 )
+from include.insights.evaluation import read_evaluation
 from include.insights.moments import UNKNOWN_FACE, Moments
 from include.insights.quality import Verdict, percent
 
@@ -107,9 +107,9 @@ def render_report(
         facts=_facts(extraction, moments),
         validation=validation,
         model=model,
-        metrics=_metrics(model.get("metrics") or {}),
+        evaluation=read_evaluation(model.get("metrics") or {}),
         versions=_versions(model, code_versions, provenance, summary),
-        thumbnails=_thumbnails(thumbnails),
+        thumbnails=_thumbnails(thumbnails, moments.origin_s),
         files=[(quote(name), name, text) for name, text in (*_FILES, *extra_files)],
         labels=EXPRESSIONS,
         clock=clock,
@@ -161,23 +161,10 @@ def _facts(extraction: Mapping[str, Any], moments: Moments) -> list[tuple[str, s
     facts.append(("Sampled", every))
     finite = moments.pts_s[np.isfinite(moments.pts_s)]
     if finite.size:
-        span = f"{clock(float(finite.min()))} to {clock(float(finite.max()))}"
+        first_s, last_s = finite.min() - moments.origin_s, finite.max() - moments.origin_s
+        span = f"{clock(float(first_s))} to {clock(float(last_s))}"
         facts.append(("Frames read", f"{finite.size}, from {span}"))
     return facts
-
-
-def _metrics(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Numbers of the model's own evaluation; anything nested is left to the model card."""
-    return [
-        (_sentence_case(str(name)), f"{value:.3f}" if isinstance(value, float) else str(value))
-        for name, value in sorted(metrics.items())
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    ][:12]
-
-
-def _sentence_case(name: str) -> str:
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
 
 
 def _versions(
@@ -200,7 +187,7 @@ def _versions(
     return lines
 
 
-def _thumbnails(given: Sequence[tuple[float, bytes]]) -> list[tuple[str, str]]:
+def _thumbnails(given: Sequence[tuple[float, bytes]], origin_s: float) -> list[tuple[str, str]]:
     """A few, evenly spread over the recording, within the size that the file may have."""
     count = min(MAX_THUMBNAILS, len(given))
     if not count:
@@ -214,5 +201,5 @@ def _thumbnails(given: Sequence[tuple[float, bytes]]) -> list[tuple[str, str]]:
         if len(jpeg) <= left and jpeg.startswith(b"\xff\xd8"):
             left -= len(jpeg)
             data = base64.b64encode(jpeg).decode()
-            shown.append((clock(pts_s), f"data:image/jpeg;base64,{data}"))
+            shown.append((clock(max(pts_s - origin_s, 0.0)), f"data:image/jpeg;base64,{data}"))
     return shown

@@ -7,6 +7,7 @@ time without a face changes the verdict, never the shares.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,7 +52,9 @@ def summarise(
         validation: JSON form of the data-quality result, when there is one.
 
     Returns:
-        A JSON-able mapping; times in seconds, shares 0..1, null where nothing can be said.
+        A JSON-able mapping; shares 0..1, null where nothing can be said. Times are
+        seconds: those named `pts_s` on the file's own clock, the others counted
+        from the first sampling target, at `clock_starts_at_s`.
     """
     main = moments.main_face()
     verdict, rules = judge(moments, validation)
@@ -61,6 +64,7 @@ def summarise(
         "summary_version": SUMMARY_VERSION,
         "wording": WORDING,
         "duration_s": _rounded(moments.end_s),
+        "clock_starts_at_s": moments.origin_s,
         "quality": {"verdict": verdict.value, "rules": [rule.to_json() for rule in rules]},
         "instants": {
             "sampled": len(moments.instant),
@@ -104,6 +108,8 @@ def _face(track: Track, moments: Moments) -> dict[str, Any]:
         "face_id": track.face_id,
         "instants": int(track.present.sum()),
         "presence_share": _rounded(float(track.present.mean())),
+        "first_pts_s": _pts(moments, seen[0]),
+        "last_pts_s": _pts(moments, seen[-1]),
         "first_s": _rounded(float(moments.start_s[seen[0]])),
         "last_s": _rounded(float(moments.start_s[seen[-1]])),
         "readable_instants": int(readable.sum()),
@@ -135,6 +141,8 @@ def _segments(track: Track, moments: Moments) -> list[dict[str, Any]]:
     )
     return [
         {
+            "first_pts_s": _pts(moments, run.first),
+            "last_pts_s": _pts(moments, run.last),
             "start_s": _rounded(run.start_s),
             "end_s": _rounded(run.end_s),
             "expression": EXPRESSIONS[run.emotion],
@@ -165,6 +173,11 @@ def _sampling(segments: list[dict[str, Any]], sample_rate_hz: float) -> dict[str
         "single_moment_stretch_share": _rounded(share) if share is not None else None,
         "note": note,
     }
+
+
+def _pts(moments: Moments, index: int) -> float | None:
+    pts_s = float(moments.pts_s[index])
+    return pts_s if math.isfinite(pts_s) else None
 
 
 def _mean_confidence(tracks: tuple[Track, ...]) -> float | None:
