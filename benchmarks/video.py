@@ -112,9 +112,9 @@ def _measure(path: Path, clip: Clip, model: PackedModel, scratch: Path) -> Cost:
         classify = _cpu_s(resource.RUSAGE_SELF) - start
         whole = _cpu_s(resource.RUSAGE_CHILDREN) + _cpu_s(resource.RUSAGE_SELF) - before
     return Cost(
-        decode=result.timings.decode_cpu_s,
-        detect=result.timings.detect_cpu_s,
-        crop=result.timings.crop_cpu_s,
+        decode=result.timings["decode"],
+        detect=result.timings["detect"],
+        crop=result.timings["crop"],
         classify=classify,
         whole=whole,
         opencv=_opencv_cpu_s(path),

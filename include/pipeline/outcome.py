@@ -44,11 +44,11 @@ class Outcome:
 def for_each_recording(
     services: Services, recordings: Iterable[Recording], work: Callable[[Recording], None]
 ) -> Outcome:
-    """Apply `work` to each recording; quarantine permanent faults, collect transient ones.
+    """Apply `work` to each recording; quarantine permanent faults, collect all others.
 
     An original that is gone counts as transient: it may be uploaded again, and
-    settles as failed when it is not. Anything else that is raised is a defect
-    and stops the stage; the last task of the batch accounts for what is left.
+    settles as failed when it is not. An unforeseen error is a defect of ours
+    met on one recording: it is logged with its traceback, the others go on.
     """
     outcome = Outcome()
     for recording in recordings:
@@ -61,6 +61,9 @@ def for_each_recording(
         except (TransientError, FileNotFoundError) as error:
             log.warning("will retry %r: %s", recording.key, error)
             outcome.deferred.append(f"{recording.key!r}: {error}")
+        except Exception as error:
+            log.exception("unforeseen error on %r", recording.key)
+            outcome.deferred.append(f"{recording.key!r}: {type(error).__name__}: {error}")
         else:
             outcome.done += 1
     return outcome
