@@ -1,0 +1,1 @@
+"""The model: data, training, evaluation, packaging, registry, serving. Imports no Airflow."""

@@ -61,9 +61,7 @@ class _Zip:
         return self._archive.read(name)
 
 
-def load_ferplus(
-    path: Path, *, parts: tuple[str, ...] = DEVELOPMENT_PARTS
-) -> Iterator[FaceRecord]:
+def load_ferplus(path: Path, *, parts: tuple[str, ...] = DEVELOPMENT_PARTS) -> Iterator[FaceRecord]:
     """Yield every labelled picture of FER+, votes kept as they were cast.
 
     Args:
@@ -111,4 +109,4 @@ def _decode(name: str, data: bytes) -> ImageArray:
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     if picture is None:
         raise ConfigurationError("--data", f"{name} is not a picture")
-    return picture.astype(np.uint8, copy=False)
+    return np.asarray(picture, np.uint8)

@@ -88,7 +88,7 @@ def make_split(table: FaceTable, *, seed: int, held_out_share: float = 0.1) -> S
         chosen: SplitName = "train"
         for candidate in ("test", "validation"):
             if wanted[candidate, label] >= len(rows):
-                chosen = candidate  # type: ignore[assignment]
+                chosen = candidate
                 wanted[candidate, label] -= len(rows)
                 break
         for row in rows:
@@ -122,6 +122,6 @@ def parse_manifest(lines: Iterable[str], name: str) -> SplitManifest:
             raise ConfigurationError("split manifest", f"{name} line {number} is malformed")
         if cells[0] in split_of:
             raise ConfigurationError("split manifest", f"{name} lists {cells[0]} twice")
-        split_of[cells[0]] = SPLITS[SPLITS.index(cells[2])]  # type: ignore[arg-type]
+        split_of[cells[0]] = SPLITS[SPLITS.index(cells[2])]
         group_of[cells[0]] = int(cells[1])
     return SplitManifest(split_of, group_of)

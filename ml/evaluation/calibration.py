@@ -10,18 +10,14 @@ _STEPS = 60
 _GOLDEN = (5**0.5 - 1) / 2
 
 
-def softmax(
-    logits: npt.NDArray[np.float64], temperature: float = 1.0
-) -> npt.NDArray[np.float64]:
+def softmax(logits: npt.NDArray[np.float64], temperature: float = 1.0) -> npt.NDArray[np.float64]:
     """Return probabilities of logits (N, classes) divided by `temperature`."""
     scaled = logits / temperature
     scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
 
 
-def fit_temperature(
-    logits: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]
-) -> float:
+def fit_temperature(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> float:
     """Return the temperature with the least log-loss (Guo et al. 2017), 0.2 to 5.
 
     Golden-section search; the log-loss is convex in the inverse temperature.

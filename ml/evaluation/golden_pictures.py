@@ -25,7 +25,8 @@ def make() -> dict[str, Picture]:
     """Return the pictures by name, BGR or grey uint8."""
     from skimage import data
 
-    portrait = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR)
+    astronaut = data.astronaut()  # type: ignore[no-untyped-call]
+    portrait = cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR)
     left, top, side = _FACE_BOX
     face = cv2.resize(
         portrait[top : top + side, left : left + side], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA

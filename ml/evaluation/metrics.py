@@ -109,9 +109,7 @@ class _Columns:
         return cls(labels, probabilities.argmax(1), probabilities.max(1), -np.log(chosen))
 
     def take(self, rows: Labels) -> _Columns:
-        return _Columns(
-            self.truth[rows], self.answer[rows], self.confidence[rows], self.loss[rows]
-        )
+        return _Columns(self.truth[rows], self.answer[rows], self.confidence[rows], self.loss[rows])
 
 
 def _confusion(columns: _Columns, classes: int) -> Labels:

@@ -10,6 +10,7 @@ for them. Declaring the schemas is enough: nothing here calls the operators.
 from __future__ import annotations
 
 import contextlib
+import importlib
 from types import ModuleType
 
 import torch
@@ -30,11 +31,9 @@ def import_torchvision() -> ModuleType:
     """
     global _library
     if _library is None and not torch.version.cuda:
-        _library = torch.library.Library("torchvision", "FRAGMENT")
+        _library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
         for schema in _MISSING_SCHEMAS:
             # A packed model's own code may have declared them in this process.
             with contextlib.suppress(RuntimeError):
-                _library.define(schema)
-    import torchvision
-
-    return torchvision
+                _library.define(schema)  # type: ignore[no-untyped-call]
+    return importlib.import_module("torchvision")

@@ -72,9 +72,7 @@ def seal_run(run: Path, data: Path, out: Path, options: SealOptions) -> str:
     logits = _logits(weights, draft, table)
     temperature = fit_temperature(logits, labels)
     probabilities = softmax(logits, temperature)
-    threshold = fit_abstention(
-        probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    )
+    threshold = fit_abstention(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
     metrics = {"validation": evaluate(probabilities, labels).to_json()}
     if options.look_at_test:
         test_table, test_labels = labelled_split(data, "test")

@@ -93,9 +93,7 @@ def _erase(grey: torch.Tensor, share: float, generator: torch.Generator) -> torc
     return torch.where(patch, fill, grey)
 
 
-def _lose_resolution(
-    grey: torch.Tensor, share: float, generator: torch.Generator
-) -> torch.Tensor:
+def _lose_resolution(grey: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
     chosen = torch.rand(len(grey), generator=generator) < share
     pick = int(torch.randint(len(_LOW_SIDES_PX), (1,), generator=generator))
     if not bool(chosen.any()):

@@ -45,9 +45,9 @@ def save_checkpoint(
         tensors |= {f"optimiser.{index}.{k}": v.contiguous() for k, v in state.items()}
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata={"progress": json.dumps(asdict(progress))})
-    with open(partial, "rb") as written:
+    with partial.open("rb") as written:
         os.fsync(written.fileno())
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load_checkpoint(
@@ -59,7 +59,7 @@ def load_checkpoint(
         ConfigurationError: The file is not a checkpoint of this architecture.
     """
     try:
-        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as file:
             progress = Progress(**json.loads(file.metadata()["progress"]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         network.load_state_dict(_part(tensors, "network."))
@@ -79,7 +79,7 @@ def save_weights(path: Path, network: nn.Module) -> None:
     """Write a network's weights alone."""
     partial = path.with_suffix(".partial")
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -161,7 +161,7 @@ class Trainer:
             save_weights(self._out / BEST_WEIGHTS, self.averaged)
         save_weights(self._out / LAST_WEIGHTS, self.averaged)
         self._save()
-        with open(self._out / HISTORY, "a", encoding="utf-8") as history:
+        with (self._out / HISTORY).open("a", encoding="utf-8") as history:
             history.write(json.dumps({"epoch": progress.epoch, **figures}) + "\n")
         listed = " ".join(f"{name} {value:.4f}" for name, value in figures.items())
         self._report(f"epoch {progress.epoch}/{self._recipe.epochs} done: {listed}")
@@ -185,9 +185,7 @@ def learning_rate(part: OptimiserPart, done: float, epochs: int) -> float:
 
 
 @torch.inference_mode()
-def predict(
-    network: nn.Module, images: np.ndarray, side: int, *, batch: int = 256
-) -> np.ndarray:
+def predict(network: nn.Module, images: np.ndarray, side: int, *, batch: int = 256) -> np.ndarray:
     """Return uncalibrated probabilities, float32 (N, classes), of uint8 (N, h, w) pictures."""
     network.eval()
     parts = [

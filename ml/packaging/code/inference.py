@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import os
 import tarfile
@@ -105,7 +106,7 @@ def model_fn(model_dir: str) -> Model:
     _fold_norms(network)
     preprocessing = signature["preprocessing"]
     return Model(
-        network=network.to(memory_format=torch.channels_last),
+        network=network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         labels=labels,
         side_px=int(signature["input"]["side_px"]),
         detail_side_px=preprocessing["detail_side_px"],
@@ -143,7 +144,9 @@ def output_fn(prediction: tuple[list[dict[str, Any]], bool], accept: str) -> tup
         if "error" in answer:
             raise GenericInferenceToolkitError(400, answer["error"])
         return json.dumps(answer).encode(), "application/json"
-    return "".join(json.dumps(answer) + "\n" for answer in answers).encode(), "application/jsonlines"
+    return "".join(
+        json.dumps(answer) + "\n" for answer in answers
+    ).encode(), "application/jsonlines"
 
 
 def _members(body: bytes) -> Iterator[tuple[str, bytes]]:
@@ -169,7 +172,8 @@ def _members(body: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _bad(problem: str) -> Exception:
-    return GenericInferenceToolkitError(400, f"the shard cannot be read: {problem}")
+    error: Exception = GenericInferenceToolkitError(400, f"the shard cannot be read: {problem}")
+    return error
 
 
 def _answer(items: tuple[tuple[str, bytes], ...], model: Model) -> list[dict[str, Any]]:
@@ -246,7 +250,7 @@ def _mobilenet_v2(classes: int, width: float) -> nn.Module:
     """Build torchvision's network; beside a CPU-only torch two schemas are declared first."""
     if not torch.version.cuda and not _libraries:
         try:
-            library = torch.library.Library("torchvision", "FRAGMENT")
+            library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
             _libraries.append(library)
             for operator in ("nms", "qnms"):
                 library.define(
@@ -264,7 +268,7 @@ def _fold_norms(network: nn.Module) -> None:
     """Fold every batch normalisation into the convolution before it."""
     for block in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
         layers = list(block.named_children())
-        for (name, layer), (next_name, following) in zip(layers, layers[1:], strict=False):
+        for (name, layer), (next_name, following) in itertools.pairwise(layers):
             if isinstance(layer, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
                 setattr(block, name, fuse_conv_bn_eval(layer, following))
                 setattr(block, next_name, nn.Identity())

@@ -1,0 +1,1 @@
+"""The model registry: one protocol, MLflow embedded, SageMaker in production."""

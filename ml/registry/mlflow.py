@@ -1,0 +1,204 @@
+"""The embedded registry: MLflow's own store, without a server.
+
+The backend database and the artefact folder are used directly. A package is a
+plain artefact of a run (`mlflow.pytorch` wants pickle or pt2), and the model
+version points at its URI.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from include.contracts.errors import TransientError
+from ml.packaging.unpack import package_sha256
+from ml.registry.protocol import ModelVersion, RegistryError, VersionStatus
+
+EXPERIMENT = "model-packages"
+_PACKAGE = "model.tar.gz"
+_SHA256, _STATUS, _COMMENT, _METRIC = "sha256", "status", "comment", "metric."
+_SQLITE = "sqlite:///"
+_PAGE = 1000
+
+
+class MlflowRegistry:
+    """Registry in an MLflow backend store.
+
+    Args:
+        tracking_uri: `sqlite:///{path}` or another MLflow backend store.
+        artifact_uri: `file://` or `s3://` folder for packages.
+    """
+
+    def __init__(self, *, tracking_uri: str, artifact_uri: str) -> None:
+        self._tracking_uri = tracking_uri
+        self._artifact_uri = artifact_uri.rstrip("/")
+        self._depth = 0
+
+    def register(
+        self,
+        name: str,
+        package: Path,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> ModelVersion:
+        """Store a package as a run's artefact and return its version."""
+        sha256 = package_sha256(package)
+        with self.exclusive():
+            for version in self.list_versions(name):
+                if version.sha256 == sha256:
+                    return version
+            client = self._client
+            self._ensure_name(name)
+            run = client.create_run(self._experiment(), run_name=f"{name} {sha256[:12]}")
+            for key, value in (metrics or {}).items():
+                client.log_metric(run.info.run_id, key, value)
+            client.log_artifact(run.info.run_id, str(package))
+            client.set_terminated(run.info.run_id)
+            tags = {
+                **(metadata or {}),
+                _SHA256: sha256,
+                _STATUS: VersionStatus.PENDING.value,
+                **{f"{_METRIC}{key}": repr(value) for key, value in (metrics or {}).items()},
+            }
+            source = f"{run.info.artifact_uri}/{package.name}"
+            created = client.create_model_version(
+                name, source=source, run_id=run.info.run_id, tags=tags
+            )
+            return self.get(name, str(created.version))
+
+    def get(self, name: str, version: str) -> ModelVersion:
+        """Return a version. Raises `RegistryError` when it is not there."""
+        found = next((v for v in self.list_versions(name) if v.version == version), None)
+        if found is None:
+            raise RegistryError(f"model {name!r} has no version {version!r}")
+        return found
+
+    def get_by_alias(self, name: str, alias: str) -> ModelVersion | None:
+        """Return the version that carries an alias, None when no version does."""
+        return next((v for v in self.list_versions(name) if alias in v.aliases), None)
+
+    def list_versions(self, name: str) -> tuple[ModelVersion, ...]:
+        """Return all versions, oldest first; empty for an unknown name."""
+        literal = name.replace("'", "''")
+        found = self._client.search_model_versions(f"name = '{literal}'", max_results=_PAGE)
+        aliases = self._aliases(name) if found else {}
+        versions = [_version(item, aliases) for item in found]
+        return tuple(sorted(versions, key=lambda version: int(version.version)))
+
+    def set_status(
+        self, name: str, version: str, status: VersionStatus, *, comment: str = ""
+    ) -> ModelVersion:
+        """Approve or reject a version."""
+        self.get(name, version)
+        self._client.set_model_version_tag(name, version, _STATUS, status.value)
+        self._client.set_model_version_tag(name, version, _COMMENT, comment)
+        return self.get(name, version)
+
+    def set_alias(self, name: str, alias: str, version: str) -> ModelVersion:
+        """Point an alias at an approved version."""
+        if self.get(name, version).status is not VersionStatus.APPROVED:
+            raise RegistryError(f"version {version} of model {name!r} is not approved")
+        self._client.set_registered_model_alias(name, alias, version)
+        return self.get(name, version)
+
+    def fetch(self, version: ModelVersion, into_dir: Path) -> Path:
+        """Copy the package to `into_dir/model.tar.gz`, checked against its sha256."""
+        from mlflow.artifacts import download_artifacts
+
+        into_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            path = Path(
+                download_artifacts(
+                    artifact_uri=version.package_uri,
+                    dst_path=str(into_dir),
+                    tracking_uri=self._tracking_uri,
+                )
+            )
+        except Exception as error:
+            raise TransientError(f"{version.package_uri} cannot be read: {error}") from error
+        if package_sha256(path) != version.sha256:
+            raise RegistryError(f"{version.package_uri} is not the registered package")
+        target = into_dir / _PACKAGE
+        if path != target:
+            target.write_bytes(path.read_bytes())
+        return target
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold a lock beside the SQLite file; other stores are left to themselves."""
+        if not self._tracking_uri.startswith(_SQLITE) or self._depth:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+            return
+        database = Path(self._tracking_uri.removeprefix(_SQLITE))
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with database.with_name(database.name + ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+
+    @cached_property
+    def _client(self) -> Any:
+        # Opening creates or migrates the tables, which two processes cannot do at once.
+        with self.exclusive():
+            # MLflow reads this at import; the platform calls nobody.
+            os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+            logging.getLogger("mlflow").setLevel(logging.WARNING)
+            logging.getLogger("alembic").setLevel(logging.WARNING)
+            from mlflow import MlflowClient
+
+            client = MlflowClient(self._tracking_uri, self._tracking_uri)
+            client.search_registered_models(max_results=1)
+            return client
+
+    def _experiment(self) -> str:
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            return str(found.experiment_id)
+        return str(self._client.create_experiment(EXPERIMENT, artifact_location=self._artifact_uri))
+
+    def _ensure_name(self, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _aliases(self, name: str) -> dict[str, list[str]]:
+        aliases: dict[str, list[str]] = {}
+        for alias, version in self._client.get_registered_model(name).aliases.items():
+            aliases.setdefault(str(version), []).append(alias)
+        return aliases
+
+
+def _version(item: Any, aliases: Mapping[str, list[str]]) -> ModelVersion:
+    tags = dict(item.tags)
+    metrics = {
+        key.removeprefix(_METRIC): float(value)
+        for key, value in tags.items()
+        if key.startswith(_METRIC)
+    }
+    return ModelVersion(
+        name=item.name,
+        version=str(item.version),
+        package_uri=item.source,
+        sha256=tags.get(_SHA256, ""),
+        aliases=tuple(sorted(aliases.get(str(item.version), []))),
+        status=VersionStatus(tags.get(_STATUS, VersionStatus.PENDING)),
+        metrics=metrics,
+    )
