@@ -58,13 +58,14 @@ def aligned_crop(image_bgr: Image, transform: Affine, crop_side_px: int) -> Imag
     scale = math.hypot(transform[0, 0], transform[1, 0])
     if scale < 0.5:
         image_bgr, transform = _reduced(image_bgr, transform, crop_side_px, scale)
-    return cv2.warpAffine(
+    crop: Image = cv2.warpAffine(
         image_bgr,
         transform,
         (crop_side_px, crop_side_px),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
+    return crop
 
 
 def _reduced(

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 import av.error
@@ -31,9 +31,12 @@ from include.video.sampling import Pick, Sampler
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
     from include.video.detection import Image
+
+    VideoPacket = Packet[VideoStream]
 
 PLANNED_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mjpeg"})
 """Decoders for which one packet is one frame with the packet's timestamp."""
@@ -112,14 +115,14 @@ def sampled_frames(
 
 def frame_to_bgr(frame: av.VideoFrame) -> Image:
     """Return a frame as height x width x 3 BGR, turned upright by its display matrix."""
-    image = frame.to_ndarray(format="bgr24", threads=1)
+    image = cast("Image", frame.to_ndarray(format="bgr24", threads=1))
     quarter_turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
 
 
 def _packets(
     container: InputContainer, stream: VideoStream, limits: StreamLimits
-) -> Iterator[av.Packet]:
+) -> Iterator[VideoPacket]:
     """Yield the stream's packets that carry data; a damaged stretch is stepped over."""
     count = failures = 0
     while True:
@@ -132,16 +135,17 @@ def _packets(
                 if count > limits.max_frames:
                     raise StreamRefusedError(QuarantineCode.TOO_MANY_FRAMES)
                 yield packet
-            return
         except MemoryError:
             raise
         except av.error.FFmpegError:
             failures += 1
             if failures > _DEMUX_RETRIES:
                 return
+        else:
+            return
 
 
-def _decode(stream: VideoStream, packet: av.Packet | None) -> list[av.VideoFrame]:
+def _decode(stream: VideoStream, packet: VideoPacket | None) -> list[av.VideoFrame]:
     """Decode a packet; a damaged one yields nothing."""
     try:
         return stream.codec_context.decode(packet)
@@ -159,7 +163,7 @@ def _check_span(sampler: Sampler, pts: int, limits: StreamLimits) -> None:
 
 
 def _decode_everything(
-    stream: VideoStream, sampler: Sampler, limits: StreamLimits, source: Iterator[av.Packet]
+    stream: VideoStream, sampler: Sampler, limits: StreamLimits, source: Iterator[VideoPacket]
 ) -> Iterator[SampledFrame]:
     for packet in chain(source, [None]):
         for frame in _decode(stream, packet):
@@ -176,7 +180,7 @@ def _decode_everything(
 class _Held:
     """A packet that is not decoded yet."""
 
-    packet: av.Packet
+    packet: VideoPacket
     pts: int
     resets: bool
     candidate: bool
@@ -206,7 +210,7 @@ class _PlannedDecoder:
         self._first_shown: int | None = None
         self._awaited: deque[Pick] = deque()
 
-    def run(self, source: Iterator[av.Packet]) -> Iterator[SampledFrame]:
+    def run(self, source: Iterator[VideoPacket]) -> Iterator[SampledFrame]:
         for packet in source:
             self._hold(packet)
             if self._held_bytes > _HELD_BYTES:
@@ -221,7 +225,7 @@ class _PlannedDecoder:
         yield from self._match(_decode(self._stream, None))
         yield from self._give_up(None)
 
-    def _hold(self, packet: av.Packet) -> None:
+    def _hold(self, packet: VideoPacket) -> None:
         key = packet.is_keyframe
         if key and self._first_shown is None:
             self._first_shown = packet.pts
@@ -305,6 +309,6 @@ class _PlannedDecoder:
             yield SampledFrame(pick.instant, pick.pts, None)
 
 
-def _is_hidden_vp8(packet: av.Packet) -> bool:
+def _is_hidden_vp8(packet: VideoPacket) -> bool:
     """A frame that is only referred to (RFC 6386, 9.1: bit 4 of the frame tag is show_frame)."""
     return not memoryview(packet)[0] >> 4 & 1

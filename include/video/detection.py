@@ -95,7 +95,8 @@ class FaceDetector:
         ]
         shrinking = side[0] < width
         interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-        return cv2.resize(image_bgr, (side[0], side[1]), interpolation=interpolation)
+        copy: Image = cv2.resize(image_bgr, (side[0], side[1]), interpolation=interpolation)
+        return copy
 
 
 def _decode(
@@ -117,8 +118,8 @@ def _decode(
     centre = (np.stack([columns, rows], 1) + offset[::-1, rows, columns].T + 0.5) * _STRIDE_PX
     corner = np.clip(centre - extent / 2, 0, limit)
     extent_inside = np.minimum(corner + extent, limit) - corner
-    points = landmarks[:, rows, columns].T.reshape(-1, 5, 2)[:, :, ::-1]
-    points = points * extent[:, None, :] + corner[:, None, :]
+    shares = landmarks[:, rows, columns].T.reshape(-1, 5, 2)[:, :, ::-1]
+    points = shares * extent[:, None, :] + corner[:, None, :]
 
     factor = np.array(scale)
     found = []

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from include.contracts.reasons import QuarantineCode
 from include.settings import ExtractionSettings, LimitSettings

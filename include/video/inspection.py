@@ -85,15 +85,18 @@ def open_video(
         "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts",
     }
     try:
-        container = av.open(file, format=demuxer.value, options=options, buffer_size=_READ_BYTES)
+        container = av.open(
+            file, "r", format=demuxer.value, options=options, buffer_size=_READ_BYTES
+        )
     except av.error.FFmpegError as error:
         raise StreamRefusedError(QuarantineCode.UNDECODABLE) from error
     videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not videos:
         raise StreamRefusedError(QuarantineCode.NO_VIDEO_STREAM)
-    stream = max(videos, key=lambda s: _pixels(s) if s.codec_context is not None else -1)
-    if stream.codec_context is None:
+    decodable = [s for s in videos if _has_decoder(s)]
+    if not decodable:
         raise StreamRefusedError(QuarantineCode.UNSUPPORTED_CODEC)
+    stream = max(decodable, key=_pixels)
     stream.codec_context.thread_count = 1
     _check_picture(stream.codec_context.width, stream.codec_context.height, picture)
     opened = OpenedVideo(container, stream, _promised_s(container, stream))
@@ -203,6 +206,11 @@ def _promised_s(container: InputContainer, stream: VideoStream) -> float | None:
     if container.duration and len(container.streams) == 1:
         return container.duration / _CONTAINER_TICKS_PER_S
     return None
+
+
+def _has_decoder(stream: VideoStream) -> bool:
+    """PyAV leaves the context out where FFmpeg knows no decoder; its types do not say so."""
+    return getattr(stream, "codec_context", None) is not None
 
 
 def _pixels(stream: VideoStream) -> int:

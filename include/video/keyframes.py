@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import av
+from av.packet import Packet
+from av.video.stream import VideoStream
 
 _RESETTING_CODECS = frozenset({"vp8", "vp9", "av1", "libdav1d", "mjpeg"})
 """Every key frame of these discards all references."""
@@ -13,7 +14,7 @@ _H264_IDR = frozenset({5})
 _HEVC_IDR = frozenset({19, 20})
 
 
-def resets_decoder(codec: str, extradata: bytes, packet: av.Packet) -> bool:
+def resets_decoder(codec: str, extradata: bytes, packet: Packet[VideoStream]) -> bool:
     """Tell whether no frame from this key frame on refers to anything before it.
 
     H.264 and HEVC containers also call the start of an open group of pictures a

@@ -83,10 +83,10 @@ class ConfinedChild:
 
     def __enter__(self) -> ConfinedChild:
         # The log is a file: a pipe nobody reads would block the child.
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed in __exit__
+        self._errors = tempfile.TemporaryFile()  # closed in __exit__
         self._source.seek(0)
         self._started = time.monotonic()
-        self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+        self._process = subprocess.Popen(  # our own interpreter and module
             [sys.executable, "-s", "-P", "-m", "include.video.child", json.dumps(self._request)],
             stdin=self._source,
             stdout=subprocess.PIPE,
@@ -130,7 +130,7 @@ class ConfinedChild:
         self._check_end()
 
     def _chunks(self) -> Iterator[bytes]:
-        assert self._process.stdout is not None  # noqa: S101  # Popen was given a pipe
+        assert self._process.stdout is not None  # Popen was given a pipe
         descriptor = self._process.stdout.fileno()
         looked_at = 0.0
         while True:

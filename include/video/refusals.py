@@ -36,8 +36,7 @@ _SENTENCES: dict[QuarantineCode, tuple[str, str]] = {
         "Export it at 4K or less, or have the limit raised.",
     ),
     QuarantineCode.TOO_SMALL: (
-        "The picture of {name} is smaller than the limit FEX_LIMITS__MIN_SIDE_PX: "
-        "no face can be read in it.",
+        "The picture of {name} is too small to read a face in (FEX_LIMITS__MIN_SIDE_PX).",
         "Export it at its original size.",
     ),
     QuarantineCode.TOO_MANY_FRAMES: (

@@ -39,7 +39,7 @@ class TarSequence:
         info = tarfile.TarInfo(name)
         info.size = len(data)
         info.mode = 0o644
-        assert self._tar is not None  # noqa: S101  # _start_next opened it
+        assert self._tar is not None  # _start_next opened it
         self._tar.addfile(info, io.BytesIO(data))
         self._used_bytes += member_bytes
         return f"{self._stem}-{self._index:05d}.tar"
