@@ -12,9 +12,9 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, RowMapping, func, select, update
+from sqlalchemy import Connection, Engine, and_, func, select, update
 
-from include.ledger import intake, jobs
+from include.ledger import intake, jobs, transitions
 from include.ledger.engine import intake_lock, open_engine, writing
 from include.ledger.intake import ObserveSummary
 from include.ledger.models import (
@@ -62,7 +62,11 @@ def utc_now() -> datetime:
 
 
 class Ledger:
-    """The work queue. Safe to share between threads and to inherit over a fork."""
+    """The work queue. Safe to share between threads and to inherit over a fork.
+
+    Where a change takes a `batch_id`, it is refused when another batch holds
+    the recording by now.
+    """
 
     def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
         self._engine = engine
@@ -121,6 +125,16 @@ class Ledger:
     def claimable(self, study: str, now: datetime, settings: DiscoverySettings) -> list[Recording]:
         """Recordings of a study that `claim` would take."""
         return self._select(intake.claimable(now, settings), _COLUMNS.study == study)
+
+    def quarantined_studies(self, codes: Collection[str]) -> list[str]:
+        """Studies with recordings that were set aside for one of these codes, sorted."""
+        with self._engine.connect() as connection:
+            query = select(_COLUMNS.study).where(_quarantined(codes)).distinct()
+            return sorted(connection.scalars(query))
+
+    def quarantined(self, study: str, codes: Collection[str]) -> list[Recording]:
+        """Recordings of a study that were set aside for one of these codes."""
+        return self._select(_quarantined(codes), _COLUMNS.study == study)
 
     def unusable(self) -> list[Recording]:
         """Discovered objects that no stage can read; they wait for quarantine."""
@@ -216,6 +230,7 @@ class Ledger:
             {State.CLAIMED},
             {"video_id": video_id, "extraction_id": extraction_id},
             done={State.CLAIMED, State.EXTRACTED, State.TRANSFORMED, State.PUBLISHED},
+            compare=("video_id", "extraction_id"),
             batch_id=batch_id,
         )
 
@@ -230,6 +245,7 @@ class Ledger:
             {State.CLAIMED},
             {"state": State.EXTRACTED},
             done={State.EXTRACTED, State.TRANSFORMED, State.PUBLISHED},
+            compare=(),
             batch_id=batch_id,
         )
 
@@ -246,6 +262,7 @@ class Ledger:
             {State.EXTRACTED},
             {"state": State.TRANSFORMED, "analysis_id": analysis_id},
             done={State.TRANSFORMED, State.PUBLISHED},
+            compare=("analysis_id",),
             batch_id=batch_id,
         )
 
@@ -262,6 +279,7 @@ class Ledger:
             {State.TRANSFORMED},
             {"state": State.PUBLISHED, "result_key": result_key, "lease_until": None},
             done={State.PUBLISHED},
+            compare=("result_key",),
             batch_id=batch_id,
         )
 
@@ -296,28 +314,32 @@ class Ledger:
         Raises:
             LedgerConflictError: The recording is in a final state other than failed.
         """
-        now = self.clock()
         with writing(self._engine) as connection:
-            row = _row(connection, recording_id)
-            if row["state"] in (State.DISCOVERED, State.FAILED):
-                return State(row["state"])
-            state, code = State.DISCOVERED, None
-            if connection.scalar(select(intake.replaced()).where(_COLUMNS.id == recording_id)):
-                state, code = State.FAILED, SUPERSEDED
-            elif row["attempts"] >= max_attempts:
-                state, code = State.FAILED, ATTEMPTS_EXHAUSTED
-            done = connection.execute(
-                update(recordings)
-                .where(_COLUMNS.id == recording_id, _COLUMNS.state.in_(IN_WORK))
-                .values(
-                    state=state, reason_code=code, reason=reason, lease_until=None, updated_at=now
-                )
+            return transitions.release_or_fail(
+                connection, recording_id, reason, max_attempts, self.clock()
             )
-            if done.rowcount != 1:
-                raise LedgerConflictError(
-                    f"recording {recording_id} is {row['state']}: not in work"
-                )
-        return state
+
+    def reopen(self, recording_id: int) -> None:
+        """Put a quarantined or failed recording back into the queue, as if new.
+
+        It is claimed after the next listing that holds it, once it is stable.
+
+        Raises:
+            LedgerConflictError: The recording is in work or published.
+        """
+        cleared = ("reason_code", "reason", "result_key", "batch_id", "lease_until")
+        self._move(
+            recording_id,
+            {State.QUARANTINED, State.FAILED},
+            {
+                "state": State.DISCOVERED,
+                "attempts": 0,
+                "listed": False,
+                **dict.fromkeys(cleared),
+            },
+            done={State.DISCOVERED},
+            compare=(),
+        )
 
     # --- transform jobs ---
 
@@ -385,46 +407,24 @@ class Ledger:
         values: dict[str, Any],
         *,
         done: Collection[State],
-        compare: Sequence[str] | None = None,
+        compare: Sequence[str],
         batch_id: str | None = None,
     ) -> None:
-        """Apply `values` if the state is one of `sources`; else accept only a repetition.
-
-        With a `batch_id`, the recording must be of that batch: a run whose
-        recordings were taken over changes nothing any more.
-
-        A repetition finds a state of `done` and, in `compare` (all of `values`
-        but state and lease when None), the very same values.
-        """
-        held = [] if batch_id is None else [_COLUMNS.batch_id == batch_id]
         with writing(self._engine) as connection:
-            moved = connection.execute(
-                update(recordings)
-                .where(_COLUMNS.id == recording_id, _COLUMNS.state.in_(list(sources)), *held)
-                .values(**values, updated_at=self.clock())
-            )
-            if moved.rowcount == 1:
-                return
-            row = _row(connection, recording_id)
-            if batch_id is not None and row["batch_id"] != batch_id:
-                raise LedgerConflictError(
-                    f"recording {recording_id} is of {row['batch_id']}, not of {batch_id} any more"
-                )
-            compare = compare or [name for name in values if name not in ("state", "lease_until")]
-            if row["state"] in done and all(row[name] == values[name] for name in compare):
-                return
-            raise LedgerConflictError(
-                f"recording {recording_id} is {row['state']}: cannot become "
-                f"{values.get('state', 'identified')}"
+            transitions.move(
+                connection,
+                recording_id,
+                sources,
+                values,
+                self.clock(),
+                done=done,
+                compare=compare,
+                batch_id=batch_id,
             )
 
 
-def _row(connection: Connection, recording_id: int) -> RowMapping:
-    row = connection.execute(select(*_RECORDING).where(_COLUMNS.id == recording_id)).mappings()
-    found = row.first()
-    if found is None:
-        raise LedgerConflictError(f"there is no recording {recording_id}")
-    return found
+def _quarantined(codes: Collection[str]) -> Any:
+    return and_(_COLUMNS.state == State.QUARANTINED, _COLUMNS.reason_code.in_(sorted(codes)))
 
 
 def _batch(connection: Connection, batch_id: str) -> Batch:
