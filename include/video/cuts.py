@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from include.video.detection import Image
 
-COLOUR_DISTANCE_MIN = 0.45
+COLOUR_DISTANCE_MIN = 0.40
 """Hellinger distance of the colour histograms, 0..1, from which a cut is possible."""
-LAYOUT_LIKENESS_MAX = 0.5
+LAYOUT_LIKENESS_MAX = 0.6
 """Correlation of the small grey pictures, -1..1, up to which a cut is possible."""
 COLOUR_DISTANCE_SURE = 0.85
-"""From here the colours alone decide."""
+RELIT_LIKENESS_MIN = 0.9
+"""With colours this far apart, only the very same layout (a lamp, a camera's exposure) is no cut."""
 
 _LAYOUT_SIZE = (32, 18)
 _BINS = (12, 4, 6)
@@ -45,7 +46,7 @@ class FrameChange:
     def is_cut(self) -> bool:
         """Whether the change is a cut rather than movement or light."""
         if self.colour >= COLOUR_DISTANCE_SURE:
-            return True
+            return self.layout < RELIT_LIKENESS_MIN
         return self.colour >= COLOUR_DISTANCE_MIN and self.layout <= LAYOUT_LIKENESS_MAX
 
 

@@ -45,6 +45,7 @@ class ExtractionRecorder:
         self._opened: dict[str, Any] = {}
         self._instants = self._present = self._usable = self._rows = self._scenes = 0
         self._expected = 0
+        self._shown_px = (0, 0)  # width, height of the upright picture
         self._reasons: Counter[str] = Counter()
         self._faces: Counter[str] = Counter()
         self._first_pts_s: float | None = None
@@ -94,6 +95,7 @@ class ExtractionRecorder:
         elif kind == "extracted":
             self.ended = True
             self._expected = int(header["expected"])
+            self._shown_px = (int(header["width_px"]), int(header["height_px"]))
             self.cpu_s = {str(part): float(spent) for part, spent in header["cpu_s"].items()}
             if self._progress is not None:
                 self._progress(1.0)
@@ -101,11 +103,14 @@ class ExtractionRecorder:
             raise ValueError(f"unknown message {kind!r}")
 
     def summary(self) -> dict[str, Any]:
-        """Return what is noted of the recording in extraction.json."""
+        """Return what is noted of the recording in extraction.json.
+
+        Width and height are those of the upright picture that boxes refer to.
+        """
         return {
             "codec": str(self._opened["codec"]),
-            "width_px": int(self._opened["width_px"]),
-            "height_px": int(self._opened["height_px"]),
+            "width_px": self._shown_px[0],
+            "height_px": self._shown_px[1],
             "duration_s": self._duration_s(),
             "start_s": self._first_pts_s,
             "instants_expected": max(self._expected, self._instants),

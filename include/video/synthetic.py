@@ -6,10 +6,12 @@ stretch without a face, and a face that moves, grows, tilts and is relit.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -55,8 +57,7 @@ def make_demo_video(
 
 
 def _pictures(count: int, size: tuple[int, int]) -> Iterator[Image]:
-    from skimage import data
-
+    data: Any = importlib.import_module("skimage.data")
     head = _cut_out_head(_bgr(data.astronaut()))
     coffee, cat, rocket = (
         _cover(_bgr(picture), size) for picture in (data.coffee(), data.chelsea(), data.rocket())

@@ -1,0 +1,106 @@
+"""The extraction as the confined child does it: sample, analyse, report."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+from include.contracts.reasons import QuarantineCode, RowReason
+from include.video.analysis import AnalysedFace, AnalysisOptions, CpuSeconds, PictureAnalyser
+from include.video.decoding import SampledFrame, StreamRefusedError, frame_to_bgr, sampled_frames
+from include.video.face_quality import QualityLimits
+from include.video.messages import write_message
+from include.video.opening import Request, header_message, open_recording, stream_limits
+from include.video.sampling import Sampler, expected_instants
+from include.video.warmup import warm_up
+
+
+class ExtractionJob:
+    """Loads what extraction needs when made; touches the recording only when called."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._cpu = CpuSeconds()
+        quality = QualityLimits(**request["analysis"]["quality"])
+        options = AnalysisOptions(**{**request["analysis"], "quality": quality})
+        self._analyser = PictureAnalyser(options, self._cpu)
+        self._shown_px: tuple[int, int] | None = None
+        warm_up(options)
+        self._cpu.book("start")
+
+    def __call__(self, recording: BinaryIO, pipe: BinaryIO) -> None:
+        """Report every sampling instant of the recording.
+
+        Raises:
+            StreamRefusedError: A limit is passed, or not one sampled frame can be decoded.
+        """
+        opened = open_recording(self._request, recording)
+        stream = opened.stream
+        if stream.time_base is None:
+            raise StreamRefusedError(QuarantineCode.NO_TIMESTAMPS)
+        write_message(pipe, {"kind": "opened", **header_message(opened, opened.promised_s)})
+        rate_hz = self._request["sample_rate_hz"]
+        sampler = Sampler(rate_hz, stream.time_base)
+        expected = expected_instants(opened.promised_s, rate_hz)
+        limits = stream_limits(self._request)
+        for shot in sampled_frames(
+            opened.container, stream, sampler, expected=expected, limits=limits
+        ):
+            self._report(shot, sampler, pipe)
+        if self._shown_px is None:
+            raise StreamRefusedError(QuarantineCode.UNDECODABLE)
+        self._cpu.book("decode")
+        width_px, height_px = self._shown_px
+        write_message(
+            pipe,
+            {
+                "kind": "extracted",
+                "expected": expected,
+                "width_px": width_px,
+                "height_px": height_px,
+                "cpu_s": self._cpu.parts,
+            },
+        )
+
+    def _report(self, shot: SampledFrame, sampler: Sampler, pipe: BinaryIO) -> None:
+        message: dict[str, Any] = {
+            "kind": "instant",
+            "instant": shot.instant,
+            "target_s": sampler.target_s(shot.instant),
+            "pts_s": None,
+            "scene": self._analyser.scene,
+            "faces": [],
+        }
+        if shot.frame is None or shot.pts is None:
+            reason = RowReason.GAP if shot.pts is None else RowReason.UNREADABLE_FRAME
+            write_message(pipe, {**message, "reason": reason.value})
+            return
+        image = frame_to_bgr(shot.frame)
+        self._cpu.book("decode")
+        self._shown_px = self._shown_px or (image.shape[1], image.shape[0])
+        picture = self._analyser.analyse(shot.instant, image)
+        message |= {
+            "pts_s": sampler.pts_s(shot.pts),
+            "scene": picture.scene,
+            "reason": None if picture.faces else RowReason.NO_FACE.value,
+            "faces": [_face_message(face) for face in picture.faces],
+            "frame_bytes": len(picture.frame_jpeg),
+        }
+        crops = (face.crop_jpeg or b"" for face in picture.faces)
+        write_message(pipe, message, b"".join([picture.frame_jpeg, *crops]))
+        self._cpu.book("other")
+
+
+def _face_message(face: AnalysedFace) -> dict[str, Any]:
+    found, measures = face.detection, face.measures
+    return {
+        "face_id": face.face_id,
+        "box_px": [found.x_px, found.y_px, found.width_px, found.height_px],
+        "detector_score": found.score,
+        "landmarks_px": found.landmarks_px,
+        "blur": measures.blur,
+        "brightness": measures.brightness,
+        "yaw_deg": measures.yaw_deg,
+        "roll_deg": measures.roll_deg,
+        "reason": face.reason,
+        "crop_bytes": len(face.crop_jpeg or b""),
+    }

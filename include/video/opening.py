@@ -1,0 +1,44 @@
+"""What every job of the confined child does first: open the recording its request names."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+from include.video import inspection
+from include.video.container_kind import Demuxer
+from include.video.decoding import StreamLimits
+from include.video.inspection import OpenedVideo, PictureLimits
+
+Request = dict[str, Any]
+
+
+def stream_limits(request: Request) -> StreamLimits:
+    """Return the bounds on the stream that a request carries."""
+    return StreamLimits(max_duration_s=request["max_duration_s"], max_frames=request["max_frames"])
+
+
+def open_recording(request: Request, recording: BinaryIO) -> OpenedVideo:
+    """Open the recording.
+
+    Raises:
+        StreamRefusedError: With the code of the first rule its header fails.
+    """
+    return inspection.open_video(
+        recording,
+        Demuxer(request["demuxer"]),
+        PictureLimits(min_side_px=request["min_side_px"], max_pixels=request["max_pixels"]),
+        stream_limits(request),
+    )
+
+
+def header_message(opened: OpenedVideo, duration_s: float | None) -> dict[str, Any]:
+    """Return what the header says, as columns of a message."""
+    context = opened.stream.codec_context
+    return {
+        "codec": context.name,
+        "width_px": context.width,
+        "height_px": context.height,
+        "duration_s": duration_s,
+        "average_rate_hz": inspection.average_rate_hz(opened.stream),
+        "frame_count_estimate": inspection.frame_count_estimate(opened.stream, duration_s),
+    }
