@@ -168,6 +168,15 @@ class ExpressionTransformOperator(BaseOperator):
             self.log.info(line)
             self._shown = line
 
+    def _leave_if_killed(self, error: Exception | None = None) -> None:
+        """Let the next try, if there is one, compute what this one left.
+
+        Raises:
+            TransientError: This task was killed, by a person or by a worker that shuts down.
+        """
+        if self._killed:
+            raise TransientError("the task was killed and has stopped its job") from error
+
     def _result(self, services: Services, coordinator: TransformCoordinator) -> dict[str, object]:
         jobs = services.ledger.jobs(self.batch_id)
         outcome = coordinator.answers(self.batch_id)
