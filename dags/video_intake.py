@@ -39,12 +39,12 @@ def video_intake() -> None:
     """Wire discovery to the analysis runs."""
 
     @task
-    def discover(run_id: str) -> list[dict[str, object]]:
+    def discover(run_key: str) -> list[dict[str, object]]:
         """List, enter, gate and claim; one entry for each batch to analyse."""
         from include.composition import build_services
         from include.pipeline import intake as stage
 
-        return stage.run(build_services(), run_key=run_id)
+        return stage.run(build_services(), run_key=run_key)
 
     TriggerDagRunOperator.partial(
         task_id="analyse",
