@@ -110,7 +110,10 @@ def render_report(
         evaluation=read_evaluation(model.get("metrics") or {}),
         versions=_versions(model, code_versions, provenance, summary),
         thumbnails=_thumbnails(thumbnails, moments.origin_s),
-        files=[(quote(name), name, text) for name, text in (*_FILES, *extra_files)],
+        files=[
+            (quote(Path(name).name, safe="", errors="replace"), name, text)
+            for name, text in (*_FILES, *extra_files)
+        ],
         labels=EXPRESSIONS,
         clock=clock,
         percent=percent,

@@ -55,7 +55,9 @@ _EXACT = frozenset({"frame", "timestamp", "target_s", "scene"})
 
 def write_parquet(table: pa.Table, path: Path, metadata: Mapping[str, str]) -> None:
     """Write predictions with what identifies them in the file's own metadata."""
-    notes = {key.encode(): value.encode() for key, value in sorted(metadata.items())}
+    notes = {
+        key.encode(): value.encode("utf-8", "replace") for key, value in sorted(metadata.items())
+    }
     ordered = table.select(PREDICTIONS.names).cast(PREDICTIONS)
     pq.write_table(ordered.replace_schema_metadata(notes), path, compression="zstd")
 

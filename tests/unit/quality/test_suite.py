@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +85,7 @@ def _item(folder: Path, table: pa.Table, *, number: int = 0, **changes: Any) -> 
 
 
 @pytest.fixture(scope="module")
-def broken(
-    tmp_path_factory: pytest.TempPathFactory, docs: Path
-) -> Iterator[dict[str, ValidationResult]]:
+def broken(tmp_path_factory: pytest.TempPathFactory, docs: Path) -> dict[str, ValidationResult]:
     """Every broken manifest, an unreadable one and a good one, judged in one call."""
     folder = tmp_path_factory.mktemp("broken")
     items = {}
@@ -105,7 +103,7 @@ def broken(
     )
     items["good"] = _item(folder, manifest(INSTANTS, faces=2), number=902)
     results = validate_manifests(list(items.values()), ValidationSettings(), docs)
-    yield dict(zip(items, results, strict=True))
+    return dict(zip(items, results, strict=True))
 
 
 @pytest.mark.parametrize("name", BROKEN)
