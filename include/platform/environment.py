@@ -86,10 +86,9 @@ def child_environment(
     layout: Layout,
     settings: PlatformSettings,
     secrets: Secrets,
-    base: Mapping[str, str] | None = None,
+    inherited: Mapping[str, str],
 ) -> dict[str, str]:
     """Return the full environment of every process of the platform."""
-    inherited = dict(os.environ if base is None else base)
     return {
         **fex_defaults(layout),
         **_tuning(settings),

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -66,8 +66,11 @@ def _is_inference_job(command_line: str) -> bool:
 class Platform:
     """The embedded platform of one home."""
 
-    def __init__(self, layout: Layout, settings: PlatformSettings) -> None:
+    def __init__(
+        self, layout: Layout, settings: PlatformSettings, environ: Mapping[str, str]
+    ) -> None:
         self.layout = layout
+        self._environ = dict(environ)
         self.settings = settings
         self.manager = ProcessManager(
             run_dir=layout.run, logs_dir=layout.logs, platform_id=platform_id(layout)
@@ -75,13 +78,13 @@ class Platform:
         self.components = components(settings)
 
     @classmethod
-    def from_environment(cls, environ: dict[str, str]) -> Platform:
+    def from_environment(cls, environ: Mapping[str, str]) -> Platform:
         """Build the platform that the environment names.
 
         Raises:
             ConfigurationError: A `FEX_PLATFORM__*` variable is wrong.
         """
-        return cls(Layout.from_environment(environ), load_platform_settings())
+        return cls(Layout.from_environment(environ), load_platform_settings(), environ)
 
     def api(self) -> AirflowApi:
         """Return a client of this platform's Airflow, as its admin."""
@@ -91,7 +94,8 @@ class Platform:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of the platform's processes."""
-        return child_environment(self.layout, self.settings, ensure_secrets(self.layout))
+        secrets = ensure_secrets(self.layout)
+        return child_environment(self.layout, self.settings, secrets, self._environ)
 
     def status(self) -> list[ComponentStatus]:
         """Return the state of each component."""

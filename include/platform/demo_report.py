@@ -1,0 +1,112 @@
+"""The demo's closing table: what became of each recording and where its results are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from include.ledger.models import Recording, State
+from include.platform.cli import print_addresses
+from include.platform.supervisor import Platform
+
+_TOP = 3
+_FILES = ("report.html", "emotion_predictions_with_timestamps.csv", "predictions.parquet")
+_PATHS_SHOWN = 5
+_STYLES = {State.PUBLISHED: "green", State.QUARANTINED: "yellow", State.FAILED: "red"}
+
+
+def show_results(
+    console: Console, platform: Platform, rows: Sequence[Recording], lake: Path
+) -> None:
+    """Print the table, the reasons, the paths and the addresses."""
+    console.print(results_table(rows, lake))
+    for row in rows:
+        if row.state is not State.PUBLISHED:
+            console.print(explanation(row, lake), markup=False, highlight=False)
+    published = [folder for row in rows if (folder := result_folder(row, lake))]
+    for folder in published[:_PATHS_SHOWN]:
+        for name in _FILES:
+            if (folder / name).exists():
+                console.print(f"  {folder / name}", highlight=False, markup=False)
+    if len(published) > _PATHS_SHOWN:
+        console.print(f"  ... and {len(published) - _PATHS_SHOWN} more under {lake / 'published'}")
+    print_addresses(platform, console)
+
+
+def results_table(rows: Sequence[Recording], lake: Path) -> Table:
+    """Return one line for each recording."""
+    table = Table(
+        "recording", "outcome", "instants", "faces", "displayed expressions (main face)", "quality"
+    )
+    for row in rows:
+        outcome = f"[{_STYLES.get(row.state, 'red')}]{row.state}[/]"
+        table.add_row(_plain(row.recording), outcome, *_cells(read_summary(row, lake)))
+    return table
+
+
+def result_folder(row: Recording, lake: Path) -> Path | None:
+    """Return where a published recording's results are."""
+    if row.state is not State.PUBLISHED or row.result_key is None:
+        return None
+    return lake / row.result_key
+
+
+def read_summary(row: Recording, lake: Path) -> Mapping[str, Any] | None:
+    """Return the published summary, None where there is none."""
+    folder = result_folder(row, lake)
+    if folder is None:
+        return None
+    try:
+        summary: Mapping[str, Any] = json.loads((folder / "summary.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return summary
+
+
+def explanation(row: Recording, lake: Path) -> str:
+    """Say why a recording was not published and what to do."""
+    name = f"{row.recording!r}: {row.state}"
+    if row.state is State.QUARANTINED and row.result_key:
+        try:
+            reason = json.loads((lake / row.result_key).read_text())
+        except (OSError, ValueError):
+            reason = None
+        if reason:
+            return f"{name}: {reason['sentence']}\n    What to do: {reason['what_to_do']}"
+    return f"{name}: {row.reason or 'no end was reached; see the task logs in Airflow'}"
+
+
+def _cells(summary: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
+    if summary is None:
+        return "-", "-", "-", "-"
+    instants = summary["instants"]
+    return (
+        f"{instants['sampled']} ({instants['readable_share']:.0%} readable)",
+        str(len(summary["faces"])),
+        _top_expressions(summary),
+        str(summary["quality"]["verdict"]),
+    )
+
+
+def _top_expressions(summary: Mapping[str, Any]) -> str:
+    main = next(
+        (face for face in summary["faces"] if face["face_id"] == summary["main_face"]), None
+    )
+    if main is None:
+        return "none readable"
+    shares = [item for item in main["expressions"] if item["share"]]
+    shares.sort(key=lambda item: -item["share"])
+    return ", ".join(f"{item['expression']} {item['share']:.0%}" for item in shares[:_TOP])
+
+
+def _plain(name: str) -> str:
+    """Return a name that people chose, safe to print in a table."""
+    printable = "".join(
+        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name
+    )
+    return printable.replace("[", "\\[")
