@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from include.contracts.errors import PlatformError
-from include.platform.components import Health
+from include.platform.components import SCHEDULER, Health
 from include.platform.console import Ticker, components_table, duration
 from include.platform.credentials import ADMIN
 from include.platform.environment import fex_defaults
@@ -33,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     demo.add_argument("--video", type=Path, help="a file or a folder; else a video is made")
     demo.add_argument("--timeout", type=float, default=1800.0, help="seconds to wait for results")
     chosen = parser.parse_args(arguments)
+    # Ended from outside like interrupted at the keyboard: what was started is stopped first.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console, problems = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
     try:
         defaults = DEMO_DEFAULTS if chosen.command == "demo" else {}
@@ -73,7 +76,9 @@ def down(platform: Platform, console: Console) -> int:
         killed, swept = platform.down()
     console.print(f"The platform is down ({duration(ticker.elapsed_s)}).")
     if killed:
-        console.print(f"Killed because they did not stop in time: {', '.join(killed)}")
+        console.print(f"Did not stop in time and was killed: {', '.join(killed)}")
+    if SCHEDULER in killed:
+        console.print("Tasks that were running start again at the next make up.")
     if swept:
         console.print(f"Ended outside the components' groups: {swept} process(es)")
     return OK

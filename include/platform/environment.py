@@ -38,8 +38,8 @@ class PlatformSettings(BaseSettings):
     parallelism: Annotated[int, Field(ge=2, le=256)] = 4
     """Airflow tasks at a time."""
     start_timeout_s: Annotated[float, Field(gt=0)] = 180.0
-    stop_timeout_s: Annotated[float, Field(gt=0)] = 20.0
-    """How long components may take to stop before they are killed."""
+    stop_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    """How long components may take to stop, and running tasks to end, before they are killed."""
     dags_folder: Path = PROJECT_ROOT / "dags"
     plugins_folder: Path = PROJECT_ROOT / "plugins"
 

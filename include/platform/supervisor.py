@@ -12,6 +12,7 @@ from functools import partial
 
 from include.contracts.errors import PlatformError
 from include.platform.api import AirflowApi
+from include.platform.bootstrap import has_champion
 from include.platform.components import (
     API_SERVER,
     SCHEDULER,
@@ -141,7 +142,9 @@ class Platform:
                 require_free(self.settings.api_host, self.settings.api_port)
             self._migrate(env, progress)
             # Beside the components: it needs none of them.
-            bootstrap = self._spawn(BOOTSTRAP, ["include.platform.bootstrap"], env)
+            bootstrap = None
+            if not has_champion(env):
+                bootstrap = self._spawn(BOOTSTRAP, ["include.platform.bootstrap"], env)
             try:
                 self._start(missing, env, progress)
             except BaseException:
@@ -149,7 +152,8 @@ class Platform:
                 self._stop([item.name for item in missing])
                 raise
             # Without a model the UI and everything published stay of use: no reason to stop.
-            self._wait_for(bootstrap, self.settings.start_timeout_s, progress)
+            if bootstrap:
+                self._wait_for(bootstrap, self.settings.start_timeout_s, progress)
             return True
 
     def down(self) -> tuple[list[str], int]:
