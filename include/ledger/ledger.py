@@ -32,6 +32,7 @@ from include.ledger.models import (
     batches,
     recordings,
 )
+from include.ledger.transitions import Transition
 
 if TYPE_CHECKING:
     from include.settings import DiscoverySettings
@@ -225,14 +226,8 @@ class Ledger:
         Raises:
             LedgerConflictError: The recording is not claimed.
         """
-        self._move(
-            recording_id,
-            {State.CLAIMED},
-            {"video_id": video_id, "extraction_id": extraction_id},
-            done={State.CLAIMED, State.EXTRACTED, State.TRANSFORMED, State.PUBLISHED},
-            compare=("video_id", "extraction_id"),
-            batch_id=batch_id,
-        )
+        values = {"video_id": video_id, "extraction_id": extraction_id}
+        self._move(transitions.IDENTIFY, recording_id, values, batch_id)
 
     def mark_extracted(self, recording_id: int, *, batch_id: str | None = None) -> None:
         """Claimed and identified, its extraction is complete in the lake.
@@ -240,14 +235,7 @@ class Ledger:
         Raises:
             LedgerConflictError: The recording was not claimed or is held by nobody.
         """
-        self._move(
-            recording_id,
-            {State.CLAIMED},
-            {"state": State.EXTRACTED},
-            done={State.EXTRACTED, State.TRANSFORMED, State.PUBLISHED},
-            compare=(),
-            batch_id=batch_id,
-        )
+        self._move(transitions.EXTRACT, recording_id, {}, batch_id)
 
     def mark_transformed(
         self, recording_id: int, *, analysis_id: str, batch_id: str | None = None
@@ -257,14 +245,7 @@ class Ledger:
         Raises:
             LedgerConflictError: The recording was not extracted, or has another analysis.
         """
-        self._move(
-            recording_id,
-            {State.EXTRACTED},
-            {"state": State.TRANSFORMED, "analysis_id": analysis_id},
-            done={State.TRANSFORMED, State.PUBLISHED},
-            compare=("analysis_id",),
-            batch_id=batch_id,
-        )
+        self._move(transitions.TRANSFORM, recording_id, {"analysis_id": analysis_id}, batch_id)
 
     def mark_published(
         self, recording_id: int, *, result_key: str, batch_id: str | None = None
@@ -274,14 +255,7 @@ class Ledger:
         Raises:
             LedgerConflictError: The recording was not transformed, or is published elsewhere.
         """
-        self._move(
-            recording_id,
-            {State.TRANSFORMED},
-            {"state": State.PUBLISHED, "result_key": result_key, "lease_until": None},
-            done={State.PUBLISHED},
-            compare=("result_key",),
-            batch_id=batch_id,
-        )
+        self._move(transitions.PUBLISH, recording_id, {"result_key": result_key}, batch_id)
 
     def quarantine(self, recording_id: int, *, code: str, reason: str, result_key: str) -> None:
         """Set a recording aside for good; `result_key` holds the reason for people.
@@ -289,19 +263,8 @@ class Ledger:
         Raises:
             LedgerConflictError: The recording is published, failed, or set aside otherwise.
         """
-        self._move(
-            recording_id,
-            {State.DISCOVERED, *IN_WORK},
-            {
-                "state": State.QUARANTINED,
-                "reason_code": code,
-                "reason": reason,
-                "result_key": result_key,
-                "lease_until": None,
-            },
-            done={State.QUARANTINED},
-            compare=("reason_code", "result_key"),
-        )
+        values = {"reason_code": code, "reason": reason, "result_key": result_key}
+        self._move(transitions.QUARANTINE, recording_id, values)
 
     def release_or_fail(self, recording_id: int, *, reason: str, max_attempts: int) -> State:
         """Give an unfinished recording back to the queue, or fail it for good.
@@ -327,19 +290,9 @@ class Ledger:
         Raises:
             LedgerConflictError: The recording is in work or published.
         """
-        cleared = ("reason_code", "reason", "result_key", "batch_id", "lease_until")
-        self._move(
-            recording_id,
-            {State.QUARANTINED, State.FAILED},
-            {
-                "state": State.DISCOVERED,
-                "attempts": 0,
-                "listed": False,
-                **dict.fromkeys(cleared),
-            },
-            done={State.DISCOVERED},
-            compare=(),
-        )
+        cleared = ("reason_code", "reason", "result_key", "batch_id")
+        values = {"attempts": 0, "listed": False, **dict.fromkeys(cleared)}
+        self._move(transitions.REOPEN, recording_id, values)
 
     # --- transform jobs ---
 
@@ -402,25 +355,13 @@ class Ledger:
 
     def _move(
         self,
+        transition: Transition,
         recording_id: int,
-        sources: Collection[State],
         values: dict[str, Any],
-        *,
-        done: Collection[State],
-        compare: Sequence[str],
         batch_id: str | None = None,
     ) -> None:
         with writing(self._engine) as connection:
-            transitions.move(
-                connection,
-                recording_id,
-                sources,
-                values,
-                self.clock(),
-                done=done,
-                compare=compare,
-                batch_id=batch_id,
-            )
+            transitions.move(connection, transition, recording_id, values, self.clock(), batch_id)
 
 
 def _quarantined(codes: Collection[str]) -> Any:

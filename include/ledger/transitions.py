@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,31 +22,87 @@ from include.ledger.models import (
 _COLUMNS = recordings.c
 
 
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change that may be repeated."""
+
+    verb: str
+    sources: frozenset[State]
+    target: State | None
+    """None: the state stays."""
+    done: frozenset[State]
+    """States in which the change is a repetition, if it says the same."""
+    compare: tuple[str, ...] = ()
+    """Columns that must be the same for that."""
+
+
+_AFTER_CLAIM = (State.EXTRACTED, State.TRANSFORMED, State.PUBLISHED)
+
+IDENTIFY = Transition(
+    "identified",
+    frozenset({State.CLAIMED}),
+    None,
+    frozenset(_AFTER_CLAIM),
+    ("video_id", "extraction_id"),
+)
+EXTRACT = Transition(
+    "extracted", frozenset({State.CLAIMED}), State.EXTRACTED, frozenset(_AFTER_CLAIM)
+)
+TRANSFORM = Transition(
+    "transformed",
+    frozenset({State.EXTRACTED}),
+    State.TRANSFORMED,
+    frozenset({State.TRANSFORMED, State.PUBLISHED}),
+    ("analysis_id",),
+)
+PUBLISH = Transition(
+    "published",
+    frozenset({State.TRANSFORMED}),
+    State.PUBLISHED,
+    frozenset({State.PUBLISHED}),
+    ("result_key",),
+)
+QUARANTINE = Transition(
+    "quarantined",
+    frozenset({State.DISCOVERED, *IN_WORK}),
+    State.QUARANTINED,
+    frozenset({State.QUARANTINED}),
+    ("reason_code", "result_key"),
+)
+REOPEN = Transition(
+    "reopened",
+    frozenset({State.QUARANTINED, State.FAILED}),
+    State.DISCOVERED,
+    frozenset({State.DISCOVERED}),
+)
+
+
 def move(
     connection: Connection,
+    transition: Transition,
     recording_id: int,
-    sources: Collection[State],
-    values: dict[str, Any],
+    values: Mapping[str, Any],
     now: datetime,
-    *,
-    done: Collection[State],
-    compare: Sequence[str],
-    batch_id: str | None = None,
+    batch_id: str | None,
 ) -> None:
-    """Apply `values` if the state is one of `sources`; else accept only a repetition.
+    """Make a transition with `values`; a repetition of it changes nothing.
 
-    A repetition finds a state of `done` and the same values of the columns in
-    `compare`. With a `batch_id` the recording must be of that batch: a run
-    whose recordings were taken over changes nothing any more.
+    With a `batch_id` the recording must be of that batch: a run whose
+    recordings were taken over changes nothing any more.
 
     Raises:
-        LedgerConflictError: Neither holds.
+        LedgerConflictError: The recording is elsewhere, or held by another batch.
     """
+    changes: dict[str, Any] = {**values, "updated_at": now}
+    if transition.target is not None:
+        changes["state"] = transition.target
+        if transition.target not in IN_WORK:
+            changes["lease_until"] = None
     held = [] if batch_id is None else [_COLUMNS.batch_id == batch_id]
     moved = connection.execute(
         update(recordings)
-        .where(_COLUMNS.id == recording_id, _COLUMNS.state.in_(list(sources)), *held)
-        .values(**values, updated_at=now)
+        .where(_COLUMNS.id == recording_id, _COLUMNS.state.in_(list(transition.sources)), *held)
+        .values(changes)
     )
     if moved.rowcount == 1:
         return
@@ -54,12 +111,12 @@ def move(
         raise LedgerConflictError(
             f"recording {recording_id} is of {row['batch_id']}, not of {batch_id} any more"
         )
-    if row["state"] in done and all(row[name] == values[name] for name in compare):
-        return
-    raise LedgerConflictError(
-        f"recording {recording_id} is {row['state']}: cannot become "
-        f"{values.get('state', 'identified')}"
-    )
+    same = all(row[name] == values[name] for name in transition.compare)
+    if row["state"] not in transition.done or not same:
+        raise LedgerConflictError(
+            f"recording {recording_id} is {row['state']}: it cannot be {transition.verb}"
+            + ("" if same else " with other values")
+        )
 
 
 def release_or_fail(

@@ -62,9 +62,10 @@ def reopen_recording(lake: Lake, ledger: Ledger, recording: Recording) -> None:
         LedgerConflictError: The recording is in work or published.
         TransientError: The lake failed for now.
     """
-    ledger.reopen(recording.id)
+    # In this order a crash in between is healed by doing it again.
     lake.delete_prefix(
         posixpath.dirname(
             keys.quarantine_reason(recording.study, recording.recording, recording.object_id)
         )
     )
+    ledger.reopen(recording.id)
