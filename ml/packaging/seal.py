@@ -23,11 +23,8 @@ from ml.packaging.build import SIGNATURE_MEMBER, WEIGHTS_MEMBER, build_package
 from ml.packaging.signature import make_signature
 from ml.packaging.unpack import read_package, unpack_package
 from ml.serving.handler import PackedModel
-from ml.training.loop import BEST_WEIGHTS, HISTORY
+from ml.training.loop import BEST_WEIGHTS, HISTORY, RECIPE_COPY
 from ml.training.recipe import Recipe, read_recipe
-
-RECIPE_COPY = "recipe.yaml"
-"""Where `ml.training` keeps the recipe in a run's folder."""
 
 
 @dataclass(frozen=True, slots=True)

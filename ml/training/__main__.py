@@ -14,8 +14,9 @@ import torch
 from ml.data.ferplus import load_ferplus
 from ml.data.records import tabulate
 from ml.data.splits import DEFAULT_MANIFEST, read_manifest
-from ml.training.loop import Trainer
+from ml.training.loop import BEST_WEIGHTS, HISTORY, RECIPE_COPY, Trainer
 from ml.training.recipe import read_recipe
+from ml.training.tracking import RunTracking
 
 DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "mobilenet_v2_ferplus.yaml"
 
@@ -28,9 +29,19 @@ def main() -> None:
     parser.add_argument("--split", type=Path, default=DEFAULT_MANIFEST)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--tracking-dir", type=Path, help="MLflow's SQLite file and artefacts; default: OUT/mlflow"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     recipe = read_recipe(arguments.recipe)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    kept_recipe = arguments.out / RECIPE_COPY
+    if kept_recipe.resolve() != arguments.recipe.resolve():
+        kept_recipe.write_bytes(arguments.recipe.read_bytes())
+    tracking = RunTracking(
+        recipe, arguments.out, arguments.tracking_dir or arguments.out / "mlflow"
+    )
     table = tabulate(load_ferplus(arguments.data))
     manifest = read_manifest(arguments.split)
     trainer = Trainer(
@@ -39,8 +50,10 @@ def main() -> None:
         manifest.rows(table, "validation"),
         arguments.out,
         report=_say,
+        on_epoch=tracking.log_epoch,
     )
     progress = trainer.run()
+    tracking.finish((kept_recipe, arguments.out / HISTORY, arguments.out / BEST_WEIGHTS))
     _say(f"best validation accuracy {progress.best_accuracy:.4f} at epoch {progress.best_epoch}")
 
 

@@ -67,9 +67,14 @@ def load_checkpoint(
     except Exception as error:
         raise ConfigurationError("--out", f"{path} is not a checkpoint of this run") from error
     state: dict[int, dict[str, torch.Tensor]] = {}
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     for name, tensor in _part(tensors, "optimiser.").items():
         index, field = name.split(".")
-        state.setdefault(int(index), {})[field] = tensor
+        parameter = parameters[int(index)]
+        # The fused kernel walks memory: moments must lie as their parameter does.
+        same_shape = tensor.shape == parameter.shape
+        laid_out = torch.empty_like(parameter, requires_grad=False) if same_shape else tensor
+        state.setdefault(int(index), {})[field] = laid_out.copy_(tensor)
     if state:
         optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
     return progress

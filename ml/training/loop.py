@@ -26,6 +26,8 @@ CHECKPOINT = "checkpoint.safetensors"
 BEST_WEIGHTS = "best.safetensors"
 LAST_WEIGHTS = "last.safetensors"
 HISTORY = "history.jsonl"
+RECIPE_COPY = "recipe.yaml"
+"""Files in a run's folder; the command line keeps the recipe there."""
 
 Epoch = dict[str, float]
 
