@@ -261,26 +261,26 @@ class TransformCoordinator:
             ConfigurationError: A setting is wrong.
         """
         while (spec := self.start(batch_id, on_job)) is not None:
-            ended_before = self.poll(spec.name).status.is_terminal
+            was_ending = self.poll(spec.name).status is not JobStatus.IN_PROGRESS
             found = self.wait(spec.name, on_poll)
-            self.settle(spec, found.status, ended_before=ended_before)
+            self.settle(spec, found.status, was_ending=was_ending)
         return self.answers(batch_id)
 
-    def settle(self, spec: TransformSpec, status: JobStatus, *, ended_before: bool) -> None:
+    def settle(self, spec: TransformSpec, status: JobStatus, *, was_ending: bool) -> None:
         """Reconcile an ended job and decide whether to go on.
 
         Args:
             spec: The job.
             status: How it ended.
-            ended_before: It had ended before it was waited for. A job that an
-                interrupted attempt stopped is made up for; one that was stopped
-                under our eyes is left alone.
+            was_ending: It had ended, or was being stopped, before it was waited for.
+                A job that an interrupted attempt stopped is made up for; one that
+                was stopped under our eyes is left alone.
 
         Raises:
             JobStoppedError: It was stopped under our eyes and left shards unanswered.
         """
         missing = self.reconcile(spec)
-        if missing and status is JobStatus.STOPPED and not ended_before:
+        if missing and status is JobStatus.STOPPED and not was_ending:
             raise JobStoppedError(
                 f"{spec.name} was stopped with {len(missing)} shard(s) unanswered; "
                 "clear the task to have those computed"

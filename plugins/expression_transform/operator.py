@@ -69,8 +69,15 @@ class ExpressionTransformOperator(BaseOperator):
         self,
         context: Context,  # noqa: ARG002 - Airflow's signature
         event: dict[str, str],
+        *,
+        was_ending: bool = False,
     ) -> dict[str, object]:
         """Go on where the trigger left off.
+
+        Args:
+            context: Airflow's.
+            event: What the trigger found.
+            was_ending: The job was being stopped already when the task deferred.
 
         Raises:
             TransientError: The job took too long and was stopped, or cannot be watched.
@@ -89,7 +96,7 @@ class ExpressionTransformOperator(BaseOperator):
         spec = coordinator.plan(self.batch_id)
         if spec is not None and spec.name == job:
             self._on_job(spec)
-            coordinator.settle(spec, JobStatus(event["status"]), ended_before=False)
+            coordinator.settle(spec, JobStatus(event["status"]), was_ending=was_ending)
         return self._start_and_defer(services, coordinator)
 
     def on_kill(self) -> None:
@@ -135,7 +142,7 @@ class ExpressionTransformOperator(BaseOperator):
             found = coordinator.poll(spec.name)
             self._on_poll(found)
             if found.status.is_terminal:
-                coordinator.settle(spec, found.status, ended_before=True)
+                coordinator.settle(spec, found.status, was_ending=True)
                 continue
             self.defer(
                 trigger=ExpressionTransformTrigger(
@@ -144,6 +151,7 @@ class ExpressionTransformOperator(BaseOperator):
                     deadline_s=time.time() + settings.timeout_s,
                 ),
                 method_name=self.execute_complete.__name__,
+                kwargs={"was_ending": found.status is not JobStatus.IN_PROGRESS},
             )
         return self._result(services, coordinator)
 

@@ -16,7 +16,7 @@ from include.inference.backend import (
 )
 from include.inference.spec import TransformSpec, basename
 from tests.fakes.inference_platform import EmbeddedKind, Platform, SageMakerKind, crops
-from tests.fakes.sagemaker import Controls, FakeSageMaker
+from tests.fakes.sagemaker import Controls, FakeSageMaker, shared_service
 from tests.fakes.tiny_package import FAIL, SLEEP, expected_answer
 
 TIMEOUT_S = 60
@@ -25,10 +25,8 @@ FIRST, SECOND = crops(b"one", b"two"), crops(b"three")
 
 
 @pytest.fixture(scope="module")
-def service(aws_credentials: None) -> Iterator[FakeSageMaker]:
-    service = FakeSageMaker().start()
-    yield service
-    service.stop()
+def service(aws_credentials: None) -> FakeSageMaker:
+    return shared_service()
 
 
 @pytest.fixture(scope="module")

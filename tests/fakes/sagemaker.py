@@ -6,7 +6,7 @@ through AWS's handler service, and writes the `.out` objects where the service
 would. Everything else (S3, models, model packages, tags) is moto as it is.
 
 `python -m tests.fakes.sagemaker --port 0` serves it to any number of processes
-and prints its URL; `FakeSageMaker().start()` does so from a thread. Faults are
+and prints its URL; `shared_service()` does so from a thread. Faults are
 ordered by `PUT /_fake/controls` with the fields of `Controls`, and
 `GET /_fake/calls` tells how often each transform operation was called.
 """
@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -232,6 +233,12 @@ class FakeSageMaker:
         bucket, key = _split(uri)
         content: bytes = self.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
+
+
+@cache
+def shared_service() -> FakeSageMaker:
+    """The one service of this process: moto's backends, and what is patched there, are global."""
+    return FakeSageMaker().start()
 
 
 class _Run:

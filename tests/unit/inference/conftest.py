@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.inference_platform import Platform, SageMakerKind
-from tests.fakes.sagemaker import Controls, FakeSageMaker
-
-
-@pytest.fixture(scope="session")
-def _running_service() -> Iterator[FakeSageMaker]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("AWS_ACCESS_KEY_ID", "test")
-        patched.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        service = FakeSageMaker().start()
-        yield service
-        service.stop()
+from tests.fakes.sagemaker import Controls, FakeSageMaker, shared_service
 
 
 @pytest.fixture
-def service(_running_service: FakeSageMaker) -> FakeSageMaker:
-    _running_service.controls = Controls()
-    return _running_service
+def service(monkeypatch: pytest.MonkeyPatch) -> FakeSageMaker:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    service = shared_service()
+    service.controls = Controls()
+    return service
 
 
 @pytest.fixture
