@@ -48,6 +48,14 @@ _VERDICTS: Mapping[str, tuple[str, str]] = {
     Verdict.NOT_USABLE: ("bad", "Not usable"),
 }
 
+_CONTAINERS: Mapping[str, str] = {
+    "mov": "MP4/MOV",
+    "matroska": "MKV/WebM",
+    "mpegts": "MPEG-TS",
+    "avi": "AVI",
+}
+"""Demuxers under the names that people know them by."""
+
 _FILES: tuple[tuple[str, str], ...] = (
     (tables.CSV, "one line per sampled moment and face, for a spreadsheet"),
     (tables.PARQUET, "the same with every measurement, for analysts"),
@@ -156,8 +164,8 @@ def _facts(extraction: Mapping[str, Any], moments: Moments) -> list[tuple[str, s
     width, height = extraction.get("width_px"), extraction.get("height_px")
     if width and height:
         facts.append(("Picture", f"{width} × {height}"))
-    kinds = [str(extraction[key]) for key in ("container", "codec") if extraction.get(key)]
-    if kinds:
+    container, codec = str(extraction.get("container") or ""), str(extraction.get("codec") or "")
+    if kinds := [kind for kind in (_CONTAINERS.get(container, container), codec) if kind]:
         facts.append(("Format", ", ".join(kinds)))
     rate = float(extraction.get("sample_rate_hz") or 1.0)
     every = "1 frame per second" if rate == 1 else f"{rate:g} frames per second"
@@ -168,6 +176,10 @@ def _facts(extraction: Mapping[str, Any], moments: Moments) -> list[tuple[str, s
         span = f"{clock(float(first_s))} to {clock(float(last_s))}"
         facts.append(("Frames read", f"{finite.size}, from {span}"))
     return facts
+
+
+def _sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _versions(
@@ -186,7 +198,7 @@ def _versions(
         if model.get(key) is not None:
             lines.append((label, f"{float(model[key]):.3g}"))
     lines += [(f"Code: {name}", str(version)) for name, version in sorted(code_versions.items())]
-    lines += [(str(name), str(value)) for name, value in sorted(provenance.items())]
+    lines += [(_sentence_case(name), str(value)) for name, value in sorted(provenance.items())]
     return lines
 
 

@@ -78,7 +78,7 @@ class SuiteRunner:
         result = definition.run(
             batch_parameters={"dataframe": frame.rows},
             expectation_parameters=length_parameters(self._settings, instants_expected),
-            result_format="SUMMARY",
+            result_format="BASIC",
             run_id=RunIdentifier(run_name=extraction_id, run_time=RUN_TIME),
         )
         page = None

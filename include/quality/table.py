@@ -7,6 +7,7 @@ computed here into a column that is easy to judge and easy to read in Data Docs.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,12 @@ def prepare(table: pa.Table, instants_expected: int) -> ManifestFrame:
     other rules would judge columns that are not what their names say.
     """
     differences = schema_differences(table.schema)
+    if not differences:
+        differences = [
+            f"column {field.name} has {table[field.name].null_count} empty values"
+            for field in MANIFEST
+            if not field.nullable and table[field.name].null_count
+        ]
     if differences:
         rows = pd.DataFrame({SCHEMA_DIFFERENCE: differences})
         return ManifestFrame(rows, differences, {"rows": table.num_rows})
@@ -156,4 +163,5 @@ def _statistics(rows: pd.DataFrame, usable: pd.Series, instants_expected: int) -
 
 
 def _number(value: Any) -> float | None:
-    return None if pd.isna(value) else round(float(value), 4)
+    number = float(value)
+    return round(number, 4) if math.isfinite(number) else None

@@ -167,7 +167,10 @@ def _schema_cases() -> dict[str, tuple[pa.Table, str]]:
         table.schema.get_field_index("blur"), "blur", table["blur"].cast(pa.string())
     )
     reordered = table.select([*table.column_names[1:], table.column_names[0]])
+    scene = table.schema.get_field_index("scene")
+    holes = table.set_column(scene, "scene", pa.array([0, None, 0, 0, None], pa.int64()))
     return {
+        "empty values": (holes, "column scene has 2 empty values"),
         "column missing": (table.drop_columns(["roll_deg"]), "columns are missing: roll_deg"),
         "column unknown": (table.append_column("mood", table["blur"]), "columns are unknown"),
         "type differs": (as_text, "column blur has type string, expected double"),
