@@ -52,7 +52,7 @@ class CpuSeconds:
     """CPU seconds per part of the work."""
 
     parts: dict[str, float] = field(default_factory=dict)
-    _since: float = field(default_factory=time.process_time)
+    _since: float = 0.0  # the start of the process
 
     def book(self, part: str) -> None:
         """Book what was spent since the last booking on `part`."""

@@ -33,8 +33,7 @@ def main() -> None:
     os.dup2(2, 1)
     recording = os.fdopen(os.dup(0), "rb", buffering=0)
     job = _JOBS[request["job"]](request)
-    confinement.preload()
-    confined = confinement.lock_down(limits)
+    confined = confinement.lock_down(limits, confinement.load_filter_library())
     write_message(pipe, {"kind": "started", "confined": confined})
     try:
         job(recording, pipe)

@@ -11,11 +11,14 @@ compute, and write to the pipe.
 from __future__ import annotations
 
 import ctypes
+import errno
+import importlib
 import os
 import resource
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -52,10 +55,22 @@ def limit_resources(limits: ChildLimits) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (_ERROR_LOG_BYTES, _ERROR_LOG_BYTES))
 
 
-def lock_down(limits: ChildLimits) -> bool:
+def load_filter_library() -> ModuleType | None:
+    """Load pyseccomp while files can still be opened; None where libseccomp is missing."""
+    try:
+        return importlib.import_module("pyseccomp")
+    except (ImportError, RuntimeError):  # RuntimeError: the shared library is missing.
+        return None
+
+
+def lock_down(limits: ChildLimits, filter_library: ModuleType | None) -> bool:
     """Give up everything that reading, computing and answering do not need.
 
     Everything to be imported, opened or started must have been by now.
+
+    Args:
+        limits: The bound on memory.
+        filter_library: What `load_filter_library` returned.
 
     Returns:
         False where libseccomp is missing or the kernel refuses the filter: the
@@ -66,29 +81,19 @@ def lock_down(limits: ChildLimits) -> bool:
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    try:
-        import pyseccomp
-    except (ImportError, RuntimeError):  # RuntimeError: the shared library is missing.
+    if filter_library is None:
         return False
     try:
-        rules = pyseccomp.SyscallFilter(pyseccomp.ERRNO(1))
+        rules = filter_library.SyscallFilter(filter_library.ERRNO(errno.EPERM))
         for name in _ALLOWED_CALLS:
-            rules.add_rule(pyseccomp.ALLOW, name)
+            rules.add_rule(filter_library.ALLOW, name)
         # abort() signals its own process; no other may be signalled.
-        own = pyseccomp.Arg(0, pyseccomp.EQ, os.getpid())
-        rules.add_rule(pyseccomp.ALLOW, "tgkill", own)
+        own = filter_library.Arg(0, filter_library.EQ, os.getpid())
+        rules.add_rule(filter_library.ALLOW, "tgkill", own)
         rules.load()
     except OSError:
         return False
     return True
-
-
-def preload() -> None:
-    """Load what `lock_down` needs while files can still be opened."""
-    try:
-        import pyseccomp  # noqa: F401
-    except (ImportError, RuntimeError):
-        return
 
 
 def _address_space_bytes() -> int:

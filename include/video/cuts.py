@@ -21,7 +21,7 @@ LAYOUT_LIKENESS_MAX = 0.6
 """Correlation of the small grey pictures, -1..1, up to which a cut is possible."""
 COLOUR_DISTANCE_SURE = 0.85
 RELIT_LIKENESS_MIN = 0.9
-"""With colours this far apart, only the very same layout (a lamp, a camera's exposure) is no cut."""
+"""With colours this far apart, only the very same layout (a lamp, the exposure) is no cut."""
 
 _LAYOUT_SIZE = (32, 18)
 _BINS = (12, 4, 6)

@@ -105,6 +105,11 @@ class ConfinedChild:
             self._process.stdout.close()
         self._errors.close()
 
+    @property
+    def pid(self) -> int:
+        """Process id of the child."""
+        return self._process.pid
+
     def allow(self, budget: Budget) -> None:
         """Replace the CPU and wall budget that the parent watches."""
         self._budget = budget

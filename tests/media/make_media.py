@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -28,6 +29,7 @@ Image = npt.NDArray[np.uint8]
 # --- Pictures -------------------------------------------------------------------------
 
 
+@lru_cache
 def astronaut() -> Image:
     """The portrait that scikit-image ships, BGR 512x512, one smiling face."""
     from skimage import data
@@ -35,6 +37,7 @@ def astronaut() -> Image:
     return np.ascontiguousarray(data.astronaut()[..., ::-1])
 
 
+@lru_cache
 def head(*, second_person: bool = False) -> Image:
     """The head of the portrait, 200x180 BGR; the second person is mirrored, darker, dark-haired."""
     cut = np.ascontiguousarray(astronaut()[15:215, 135:315])
@@ -64,6 +67,11 @@ def paste(picture: Image, patch: Image, centre: tuple[float, float], height: flo
 
 def texture(size: tuple[int, int], seed: int = 0) -> Image:
     """A soft random backdrop of width x height without anything like a face."""
+    return _texture(size, seed).copy()
+
+
+@lru_cache
+def _texture(size: tuple[int, int], seed: int) -> Image:
     coarse = np.random.default_rng(seed).integers(40, 200, (9, 16, 3), dtype=np.uint8)
     return cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
 
@@ -106,6 +114,8 @@ def encode(
 ) -> Path:
     """Encode pictures; `pts` counts `time_base` (default: one frame at `rate`)."""
     base = time_base or Fraction(1, rate)
+    if codec == "libx264":
+        options.setdefault("preset", "veryfast")
     with av.open(str(path), "w", format=container, options=container_options or {}) as output:
         stream = output.add_stream(codec, rate=rate, options=options)
         stream.pix_fmt = pix_fmt
@@ -312,17 +322,24 @@ def rotated_phone(path: Path) -> Path:
     return encode(path, stored, rate=10, rotation_deg=90)
 
 
-def long_video(path: Path, *, seconds: int = 7200, every_s: int = 4) -> Path:
-    """Hours of low-rate video, quick to make: one frame every few seconds, few bytes each."""
-    picture = face_pictures(1)[0]
-    return encode(
-        path,
-        (picture for _ in range(seconds // every_s)),
-        pts=range(0, seconds, every_s),
-        time_base=Fraction(1, 1),
-        preset="ultrafast",
-        rate=1,
-    )
+def long_video(path: Path, *, seconds: int = 7200) -> Path:
+    """Hours of 25 frames per second with a face, in seconds: ten of them, repeated as packets."""
+    template = path.with_name("template.mp4")
+    encode(template, face_pictures(250), rate=25, g="250", preset="ultrafast")
+    with av.open(str(template)) as source, av.open(str(path), "w") as output:
+        stream = source.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        packets = [packet for packet in source.demux(stream) if packet.size]
+        assert stream.duration is not None
+        length = stream.duration
+        for turn in range(seconds // 10):
+            for packet in packets:
+                packet.stream = copy
+                packet.pts += length * bool(turn)
+                packet.dts += length * bool(turn)
+                output.mux(packet)
+    template.unlink()
+    return path
 
 
 # --- Many, and growing ----------------------------------------------------------------
