@@ -8,6 +8,7 @@ from pathlib import Path
 
 from include.contracts.labels import EXPRESSIONS
 from ml.data.ferplus import load_ferplus
+from ml.data.location import add_data_argument
 from ml.data.records import tabulate
 from ml.data.splits import DEFAULT_MANIFEST, SPLITS, make_split
 from ml.data.votes import majority
@@ -16,7 +17,7 @@ from ml.data.votes import majority
 def main() -> None:
     """Split FER+ and print how many pictures of each class are on each side."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="FER+ folder or zip")
+    add_data_argument(parser)
     parser.add_argument("--out", type=Path, default=DEFAULT_MANIFEST)
     parser.add_argument("--seed", type=int, default=20261121)
     arguments = parser.parse_args()

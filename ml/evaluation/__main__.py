@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from ml.data.location import add_data_argument
 from ml.data.splits import DEFAULT_MANIFEST, SPLITS
 from ml.evaluation.calibration import softmax
 from ml.evaluation.metrics import evaluate
@@ -22,7 +23,7 @@ def main() -> None:
     """Print accuracy, calibration and abstention of a package on a split."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--package", type=Path, default=Path("ml/weights/model.tar.gz"))
-    parser.add_argument("--data", type=Path, required=True, help="FER+ folder or zip")
+    add_data_argument(parser)
     parser.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST)
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--threads", type=int, default=2)

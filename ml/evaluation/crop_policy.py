@@ -25,6 +25,7 @@ import numpy.typing as npt
 import torch
 
 from include.contracts.face_template import FACE_CROP_SIDE_PX, FACE_TEMPLATE_UNIT
+from ml.data.location import add_data_argument
 from ml.evaluation.packed import packed_logits
 from ml.evaluation.split import labelled_split
 from ml.packaging.unpack import unpack_package
@@ -208,7 +209,7 @@ def main() -> None:
     """Print the comparison for a package."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--package", type=Path, default=Path("ml/weights/model.tar.gz"))
-    parser.add_argument("--data", type=Path, required=True, help="FER+ folder or zip")
+    add_data_argument(parser)
     parser.add_argument("--detector", required=True, help="module:function")
     parser.add_argument("--faces", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=2)

@@ -1,4 +1,4 @@
-"""Write `dist/model.tar.gz`: `python -m ml.packaging [--run runs/first --data ferplus.zip]`.
+"""Write `dist/model.tar.gz`: `python -m ml.packaging [--run var/training]`.
 
 Without `--run`, the committed weights are sealed again with the code of this tree.
 Either way the golden-image gate runs at the end.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from ml.data.location import add_data_argument
 from ml.evaluation.golden import check_golden
 from ml.packaging.seal import SealOptions, reseal, seal_run
 
@@ -21,7 +22,7 @@ def main() -> None:
     """Parse the command line and build the package."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, help="folder of a training run")
-    parser.add_argument("--data", type=Path, help="FER+ folder or zip, needed with --run")
+    add_data_argument(parser)
     parser.add_argument("--out", type=Path, default=Path("dist/model.tar.gz"))
     parser.add_argument("--package-version", default="1.0.0")
     parser.add_argument("--input-side", type=int, help="pixels; default: the recipe's last stage")
@@ -33,8 +34,6 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     if arguments.run is None:
         sha256 = reseal(COMMITTED, arguments.out)
-    elif arguments.data is None:
-        parser.error("--run needs --data: temperature and threshold are fitted on validation")
     else:
         options = SealOptions(
             version=arguments.package_version,

@@ -1,4 +1,4 @@
-"""Train a recipe: `python -m ml.training --recipe R --data ferplus.zip --out runs/first`.
+"""Train a recipe: `python -m ml.training [--recipe R] [--data ferplus.zip] [--out runs/first]`.
 
 Run again with the same `--out`, it goes on where it stopped.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from ml.data.ferplus import load_ferplus
+from ml.data.location import add_data_argument
 from ml.data.records import tabulate
 from ml.data.splits import DEFAULT_MANIFEST, read_manifest
 from ml.training.loop import BEST_WEIGHTS, HISTORY, RECIPE_COPY, Trainer
@@ -25,9 +26,9 @@ def main() -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", type=Path, default=DEFAULT_RECIPE)
-    parser.add_argument("--data", type=Path, required=True, help="FER+ folder or zip")
+    add_data_argument(parser)
     parser.add_argument("--split", type=Path, default=DEFAULT_MANIFEST)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("var/training"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--tracking-dir", type=Path, help="MLflow's SQLite file and artefacts; default: OUT/mlflow"
