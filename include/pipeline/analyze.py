@@ -20,11 +20,9 @@ from include.composition import Services, build_services
 from include.contracts.errors import PlatformError
 from include.lake import keys
 from include.ledger.ledger import Recording, State
-from include.pipeline import intake
+from include.pipeline import intake, open_batch
 from include.pipeline.run_batch import run_batch
 from include.settings import Settings, load_settings
-from ml.packaging.unpack import package_sha256, read_signature
-from ml.registry.champion import PACKAGED
 
 STUDY = "analyze"
 
@@ -76,7 +74,7 @@ def analyze(video: Path, out: Path, console: Console) -> list[Recording]:
         recordings = []
         with console.status("starting") as status:
             for batch_id in _batches(services):
-                _pin_packaged_model(services, batch_id)
+                open_batch.pin_packaged(services, batch_id)
                 run_batch(services, batch_id, announce=lambda stage: status.update(f"{stage} ..."))
                 recordings += services.ledger.recordings(batch_id)
         for recording in recordings:
@@ -122,17 +120,6 @@ def _batches(services: Services) -> Iterator[str]:
     while entries := intake.run(services, f"analyze-{run}"):
         yield from (str(entry["trigger_run_id"]) for entry in entries)
         run += 1
-
-
-def _pin_packaged_model(services: Services, batch_id: str) -> None:
-    """No registry here: the package that is committed with the project."""
-    services.ledger.pin_model(
-        batch_id,
-        name=services.settings.model.name,
-        version=f"packaged {read_signature(PACKAGED)['package_version']}",
-        package_uri=PACKAGED.as_uri(),
-        sha256=package_sha256(PACKAGED),
-    )
 
 
 def _copy_results(services: Services, recording: Recording, out: Path) -> None:

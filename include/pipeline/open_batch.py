@@ -5,6 +5,8 @@ from __future__ import annotations
 from include.composition import Services, build_registry
 from include.contracts.errors import ConfigurationError
 from include.ledger.ledger import Batch, State
+from ml.packaging.unpack import package_sha256, read_signature
+from ml.registry.champion import PACKAGED
 
 
 def run(services: Services, batch_id: str) -> dict[str, object]:
@@ -25,6 +27,17 @@ def run(services: Services, batch_id: str) -> dict[str, object]:
         "recordings": len(claimed),
         "model": f"{batch.model_name} version {batch.model_version}",
     }
+
+
+def pin_packaged(services: Services, batch_id: str) -> Batch:
+    """Pin the package that is committed with the project, where there is no registry."""
+    return services.ledger.pin_model(
+        batch_id,
+        name=services.settings.model.name,
+        version=f"packaged {read_signature(PACKAGED)['package_version']}",
+        package_uri=PACKAGED.as_uri(),
+        sha256=package_sha256(PACKAGED),
+    )
 
 
 def _pin_champion(services: Services, batch_id: str) -> Batch:

@@ -1,0 +1,25 @@
+"""Run `video_analysis` in this process, deferrals and all, and print how its tasks ended.
+
+Started by `test_analysis_on_aws.py` with the settings of the AWS path in the
+environment; the argument is the batch.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pendulum
+from airflow.dag_processing.dagbag import DagBag
+from airflow.settings import DAGS_FOLDER
+
+
+def main() -> None:
+    dag = DagBag(DAGS_FOLDER).dags["video_analysis"]
+    run = dag.test(logical_date=pendulum.now("UTC"), run_conf={"batch_id": sys.argv[1]})
+    states = {task.task_id: str(task.state) for task in run.get_task_instances()}
+    print(json.dumps({"run": str(run.state), "tasks": states}))
+
+
+if __name__ == "__main__":
+    main()
