@@ -26,7 +26,11 @@ Job = Callable[[BinaryIO, BinaryIO], None]
 def main() -> None:
     """Serve the one request of this process."""
     request: Request = json.loads(sys.argv[1])
-    limits = confinement.ChildLimits(cpu_s=request["cpu_s"], memory_bytes=request["memory_bytes"])
+    limits = confinement.ChildLimits(
+        cpu_s=request["cpu_s"],
+        memory_bytes=request["memory_bytes"],
+        file_bytes=request.get("file_bytes", confinement.ERROR_LOG_BYTES),
+    )
     confinement.limit_resources(limits)
     pipe = os.fdopen(os.dup(1), "wb")
     # Whatever a library prints must not land among the messages.
@@ -73,7 +77,17 @@ def _extraction_job(request: Request) -> Job:
     return ExtractionJob(request)
 
 
-_JOBS: dict[str, Callable[[Request], Job]] = {"probe": _probe_job, "extract": _extraction_job}
+def _annotation_job(request: Request) -> Job:
+    from include.video.annotation_job import AnnotationJob
+
+    return AnnotationJob(request)
+
+
+_JOBS: dict[str, Callable[[Request], Job]] = {
+    "probe": _probe_job,
+    "extract": _extraction_job,
+    "annotate": _annotation_job,
+}
 
 if __name__ == "__main__":
     main()

@@ -22,7 +22,7 @@ from types import ModuleType
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
-_ERROR_LOG_BYTES = 1 << 20
+ERROR_LOG_BYTES = 1 << 20
 
 _ALLOWED_CALLS = (
     *("read", "readv", "pread64", "write", "writev", "lseek", "close", "fstat"),
@@ -45,6 +45,8 @@ class ChildLimits:
 
     cpu_s: int
     memory_bytes: int
+    file_bytes: int = ERROR_LOG_BYTES
+    """Size to which a descriptor it holds may be written; by default the log alone needs some."""
 
 
 def limit_resources(limits: ChildLimits) -> None:
@@ -52,7 +54,7 @@ def limit_resources(limits: ChildLimits) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_s, limits.cpu_s + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_ERROR_LOG_BYTES, _ERROR_LOG_BYTES))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
 
 
 def load_filter_library() -> ModuleType | None:
