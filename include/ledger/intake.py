@@ -83,7 +83,8 @@ def observe(connection: Connection, objects: Iterable[Observed], now: datetime) 
         connection.execute(
             update(recordings).where(
                 _COLUMNS.id == bindparam("row_id"),
-                _COLUMNS.state.in_((State.DISCOVERED, State.FAILED)),
+                # Not IN: its list cannot be expanded for many rows at once.
+                or_(_COLUMNS.state == State.DISCOVERED, _COLUMNS.state == State.FAILED),
             ),
             updates,
         )

@@ -41,6 +41,18 @@ def test_a_growing_file_keeps_one_row_and_is_claimed_when_it_rests(
     assert ledger.counts()[State.DISCOVERED] == 0
 
 
+def test_many_files_grow_at_once(ledger: Ledger, clock: Clock) -> None:
+    for size in (1, 2, 3):
+        objects = [incoming(f"s/{n}.mp4", f"v{size}", size_bytes=size) for n in range(5)]
+        summary = ledger.observe([*objects, *listing(2)], clock.advance(30))
+
+    assert (summary.new, summary.changed) == (0, 5)
+    assert sorted(item.recording for item in claim_all(ledger, clock)) == [
+        "r00000.mp4",
+        "r00001.mp4",
+    ]
+
+
 def test_a_new_version_of_a_published_recording_is_new_work(ledger: Ledger, clock: Clock) -> None:
     ledger.observe([incoming("s/a.mp4")], clock())
     clock.advance(30)
