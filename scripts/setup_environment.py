@@ -48,10 +48,12 @@ class SetupError(Exception):
 
 
 def say(message: str) -> None:
+    """Print one line of progress."""
     print(f"setup: {message}", flush=True)
 
 
 def run(command: Sequence[str | Path], *, env: dict[str, str] | None = None) -> None:
+    """Run a command in the checkout; SetupError when it fails."""
     try:
         subprocess.run([str(part) for part in command], cwd=ROOT, env=env, check=True)
     except subprocess.CalledProcessError as error:
@@ -101,7 +103,10 @@ def find_uv(env: dict[str, str]) -> Path:
     say(f"installing uv {UV_VERSION} for this checkout")
     shutil.rmtree(uv.parent.parent, ignore_errors=True)
     made = subprocess.run(
-        [sys.executable, "-m", "venv", uv.parent.parent], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "venv", uv.parent.parent],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if made.returncode != 0:
         raise SetupError(
@@ -162,6 +167,7 @@ def fingerprint(backend: str) -> str:
 
 
 def is_current(wanted: str) -> bool:
+    """Tell whether the last complete set-up had the same inputs."""
     try:
         return STAMP.read_text().strip() == wanted and os.access(VENV / "bin" / "python", os.X_OK)
     except OSError:
@@ -169,6 +175,7 @@ def is_current(wanted: str) -> bool:
 
 
 def build(backend: str, wanted: str) -> None:
+    """Install exactly the lock and verify it; the stamp goes first and comes back last."""
     started = time.monotonic()
     STAMP.unlink(missing_ok=True)
     env = clean_environment()
@@ -179,8 +186,10 @@ def build(backend: str, wanted: str) -> None:
     say(f"installing the lock (torch for {backend})")
     locks = [part for name in LOCKS if name != "overrides.txt" for part in ("-r", name)]
     run(
-        [uv, "pip", "install", "--quiet", "--python", python, "--exact", *locks]
-        + ["--override", "overrides.txt", *source_options(backend)],
+        [
+            *(uv, "pip", "install", "--quiet", "--python", python, "--exact"),
+            *(*locks, "--override", "overrides.txt", *source_options(backend)),
+        ],
         env=env,
     )
     say("verifying")
@@ -189,7 +198,7 @@ def build(backend: str, wanted: str) -> None:
     say(f"ready in {time.monotonic() - started:.0f} s")
 
 
-def lock(upgrade: bool) -> None:
+def lock(*, upgrade: bool) -> None:
     """Resolve the short lists into the full lock."""
     env = clean_environment()
     uv = find_uv(env)
@@ -210,6 +219,7 @@ def lock(upgrade: bool) -> None:
 
 
 def main() -> int:
+    """Set up, or lock, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lock", action="store_true", help="write the lock instead of installing")
     parser.add_argument("--upgrade", action="store_true", help="with --lock: newest releases")
@@ -219,7 +229,7 @@ def main() -> int:
         if backend not in ("cpu", "cuda"):
             raise SetupError(f"TORCH_BACKEND is cpu or cuda, not {backend!r}")
         if arguments.lock:
-            lock(arguments.upgrade)
+            lock(upgrade=arguments.upgrade)
             return 0
         wanted = fingerprint(backend)
         if is_current(wanted):

@@ -1,0 +1,63 @@
+"""Generate the secrets of docker-compose.yaml into docker/secrets/; existing ones stay.
+
+Run `python3 scripts/make_secrets.py` once before `docker compose up`. The files
+are bind-mounted, so their mode is what the containers' users see: readable, in a
+folder that only the owner of the checkout may enter.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / "docker" / "secrets"
+DATABASES = ("airflow", "ledger", "mlflow", "mlflow_auth")
+
+
+def main() -> None:
+    """Write what is missing."""
+    FOLDER.mkdir(mode=0o700, exist_ok=True)
+    FOLDER.chmod(0o700)
+    for name in ("postgres_password", "redis_password", "mlflow_password", "admin_password"):
+        ensure(name, token)
+    for database in DATABASES:
+        password = ensure(f"postgres_{database}_password", token)
+        url = f"postgresql+psycopg2://{database}:{password}@postgres:5432/{database}"
+        ensure(f"{database}_url", lambda url=url: url)
+    airflow = (FOLDER / "airflow_url").read_text()
+    redis = (FOLDER / "redis_password").read_text()
+    ensure("celery_broker_url", lambda: f"redis://:{redis}@redis:6379/0")
+    ensure("celery_result_backend", lambda: "db+" + airflow.replace("+psycopg2", ""))
+    ensure("fernet_key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+    ensure("jwt_secret", lambda: secrets.token_urlsafe(64))
+    ensure("api_secret_key", lambda: secrets.token_hex(32))
+    ensure("mlflow_secret_key", lambda: secrets.token_hex(32))
+    ensure("store_root_user", lambda: "root-" + secrets.token_hex(6))
+    ensure("store_root_password", token)
+    user = ensure("store_app_user", lambda: "fex-" + secrets.token_hex(6))
+    password = ensure("store_app_password", token)
+    ensure(
+        "aws_credentials",
+        lambda: f"[default]\naws_access_key_id = {user}\naws_secret_access_key = {password}\n",
+    )
+    print(f"secrets are in {FOLDER}; the Airflow user is admin, its password in admin_password")
+
+
+def token() -> str:
+    """Return a password of letters and digits: it also has to fit into a URL."""
+    return secrets.token_hex(24)
+
+
+def ensure(name: str, make: Callable[[], str]) -> str:
+    """Return a secret, generating it when it is missing."""
+    path = FOLDER / name
+    if not path.exists():
+        path.write_text(make())
+    path.chmod(0o444)
+    return path.read_text()
+
+
+if __name__ == "__main__":
+    main()
