@@ -76,6 +76,30 @@ def test_quarantine_is_final_and_repeatable(ledger: Ledger, claimed: Recording) 
         ledger.mark_extracted(claimed.id)
 
 
+def test_what_was_set_aside_can_be_reopened(
+    ledger: Ledger, clock: Clock, claimed: Recording
+) -> None:
+    with pytest.raises(LedgerConflictError):
+        ledger.reopen(claimed.id)
+    ledger.quarantine(claimed.id, code="too_large", reason="Too large.", result_key="q")
+    assert [item.id for item in ledger.quarantined("s", ["too_large"])] == [claimed.id]
+    assert ledger.quarantined_studies(["too_large"]) == ["s"]
+
+    ledger.reopen(claimed.id)
+    ledger.reopen(claimed.id)
+
+    found = ledger.recording(claimed.id)
+    assert (found.state, found.attempts, found.reason, found.batch_id) == (
+        State.DISCOVERED,
+        0,
+        None,
+        None,
+    )
+    assert ledger.claim("at once", clock.advance(60), SETTINGS) == []
+    ledger.observe(listing(1), clock())
+    assert len(ledger.claim("after a listing", clock.advance(30), SETTINGS)) == 1
+
+
 def test_a_batch_that_lost_a_recording_cannot_change_it(
     ledger: Ledger, clock: Clock, claimed: Recording
 ) -> None:
