@@ -69,12 +69,12 @@ def unpack_package(uri: str, sha256: str, cache_dir: Path, storage: StorageSetti
 def _fetch(uri: str, destination: Path, storage: StorageSettings) -> None:
     """Copy the object at `uri`, which may lie outside the lake, to a local file."""
     parts = urlsplit(uri)
-    if parts.scheme == "file":
-        try:
+    try:
+        if parts.scheme == "file":
             shutil.copyfile(unquote(parts.path), destination)
-        except OSError as error:
-            raise TransientError(f"model package {uri} cannot be read: {error}") from error
-        return
-    folder, _, name = uri.rpartition("/")
-    elsewhere = storage.model_copy(update={"lake_url": folder})
-    Lake.open(elsewhere).fetch(name, destination)
+        else:
+            folder, _, name = uri.rpartition("/")
+            elsewhere = storage.model_copy(update={"lake_url": folder})
+            Lake.open(elsewhere).fetch(name, destination)
+    except OSError as error:
+        raise TransientError(f"the model package {uri} cannot be read: {error}") from error

@@ -36,6 +36,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.loaders import create_loader
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.moto_server.werkzeug_app import (
@@ -238,6 +239,8 @@ class FakeSageMaker:
 @cache
 def shared_service() -> FakeSageMaker:
     """The one service of this process: moto's backends, and what is patched there, are global."""
+    # Parsing the service models is most of what a client costs, and every test makes some.
+    patch("botocore.session.create_loader", cache(create_loader)).start()
     return FakeSageMaker().start()
 
 
