@@ -68,7 +68,9 @@ def _collect(
         sink = io.BytesIO()
         pq.write_table(table, sink, compression="zstd")
         services.lake.put_bytes(key, sink.getvalue())
-    services.ledger.mark_transformed(recording.id, analysis_id=analysis)
+    services.ledger.mark_transformed(
+        recording.id, analysis_id=analysis, batch_id=recording.batch_id
+    )
 
 
 def _shards(manifest: pa.Table) -> set[str]:

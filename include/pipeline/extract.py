@@ -43,7 +43,7 @@ def adopt_finished(services: Services, batch_id: str) -> None:
     for recording in services.ledger.recordings(batch_id, states=(State.CLAIMED,)):
         identity = recording.extraction_id
         if identity and services.lake.exists(keys.extraction_marker(identity)):
-            services.ledger.mark_extracted(recording.id)
+            services.ledger.mark_extracted(recording.id, batch_id=recording.batch_id)
 
 
 def _extract(services: Services, recording: Recording) -> None:
@@ -71,7 +71,7 @@ def _extract(services: Services, recording: Recording) -> None:
                 progress=_ProgressLog(recording.key),
             )
             _upload(services, workdir, identity)
-    services.ledger.mark_extracted(recording.id)
+    services.ledger.mark_extracted(recording.id, batch_id=recording.batch_id)
 
 
 def _upload(services: Services, workdir: Path, identity: str) -> None:

@@ -66,7 +66,12 @@ def _probe(services: Services, recording: Recording) -> None:
         identity = extraction_identity(settings, video_id)
         if not services.lake.exists(keys.extraction_marker(identity)):
             probe_file(path, recording.recording, settings.limits)
-    services.ledger.identify(recording.id, video_id=video_id, extraction_id=identity)
+    services.ledger.identify(
+        recording.id,
+        video_id=video_id,
+        extraction_id=identity,
+        batch_id=recording.batch_id,
+    )
 
 
 def _check_size(recording: Recording, settings: Settings) -> None:

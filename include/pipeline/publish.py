@@ -69,7 +69,7 @@ def _publish(
             for path in files:
                 services.lake.put_file(f"{prefix}/{path.name}", path)
             services.lake.put_if_absent(f"{prefix}/{MANIFEST}", _manifest(recording, batch, files))
-    services.ledger.mark_published(recording.id, result_key=prefix)
+    services.ledger.mark_published(recording.id, result_key=prefix, batch_id=recording.batch_id)
 
 
 def _context(
