@@ -16,7 +16,7 @@ from include.lake import keys
 from include.lake.originals import is_recording
 from include.lake.store import Lake
 from include.ledger.engine import open_engine
-from include.ledger.models import FINAL, Recording, recordings
+from include.ledger.models import FINAL, Recording, State, recordings
 from include.settings import StorageSettings
 
 _COLUMNS = [recordings.c[field.name] for field in fields(Recording)]
@@ -104,7 +104,10 @@ class Followed:
         """Return the rows of exactly the versions that were dropped, in the order of their keys."""
         query = select(*_COLUMNS).where(recordings.c.uri.in_(list(self._versions)))
         with self._engine.connect() as connection:
-            found = [Recording(**row) for row in connection.execute(query).mappings()]
+            found = [
+                Recording(**{**row, "state": State(row["state"])})
+                for row in connection.execute(query).mappings()
+            ]
         mine = [row for row in found if row.version == self._versions[row.uri]]
         return sorted(mine, key=lambda row: row.key)
 
