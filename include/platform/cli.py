@@ -19,8 +19,13 @@ from include.platform.supervisor import Platform
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 
-DEMO_DEFAULTS = {"FEX_DISCOVERY__STABLE_FOR_S": "1"}
-"""The demo's files arrive by rename, complete: no need to watch them for long."""
+DEMO_DEFAULTS = {
+    # The demo's files arrive by rename, complete: no need to watch them first.
+    "FEX_DISCOVERY__STABLE_FOR_S": "0",
+    # Somebody is watching: look for the next task more often than is good for a machine at rest.
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+}
+"""Used when the user's environment does not say otherwise."""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,93 @@
+"""The REST client against canned answers of Airflow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from include.contracts.errors import TransientError
+from include.platform.api import AirflowApi
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def client(answer: Answer) -> AirflowApi:
+    def route(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/auth/token":
+            assert json.loads(request.content) == {"username": "admin", "password": "p"}
+            return httpx.Response(201, json={"access_token": "t"})
+        return answer(request)
+
+    return AirflowApi(
+        "http://airflow",
+        user="admin",
+        read_password=lambda: "p",
+        transport=httpx.MockTransport(route),
+    )
+
+
+def test_health_needs_no_password_and_is_none_when_nobody_answers() -> None:
+    report = {
+        "metadatabase": {"status": "healthy"},
+        "scheduler": {"status": "unhealthy", "latest_scheduler_heartbeat": None},
+        "dag_processor": {
+            "status": "healthy",
+            "latest_dag_processor_heartbeat": "2026-01-01T00:00:00+00:00",
+        },
+    }
+    health = client(lambda _: httpx.Response(200, json=report)).health()
+    assert health is not None
+    assert health["scheduler"].status == "unhealthy"
+    assert health["dag_processor"].latest_heartbeat is not None
+    assert client(lambda _: httpx.Response(503)).health() is None
+    assert client(lambda _: httpx.Response(200, text="<html>")).health() is None
+
+
+def test_requests_carry_the_token_and_renew_it_once() -> None:
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["Authorization"])
+        if len(seen) == 1:
+            return httpx.Response(401, json={})
+        return httpx.Response(200, json={"dags": [{"dag_id": "a", "is_paused": True}]})
+
+    assert client(answer).dags() == {"a": True}
+    assert seen == ["Bearer t", "Bearer t"]
+
+
+def test_pages_are_read_to_the_end() -> None:
+    total = 250
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        offset, limit = (int(request.url.params[key]) for key in ("offset", "limit"))
+        rows = [{"task_id": str(n)} for n in range(offset, min(total, offset + limit))]
+        return httpx.Response(200, json={"task_instances": rows})
+
+    assert len(client(answer).task_instances("dag", "run")) == total
+
+
+def test_trigger_returns_the_run_and_sends_the_conf() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.method == "POST"
+        assert json.loads(request.content) == {"logical_date": None, "conf": {"a": 1}}
+        return httpx.Response(200, json={"dag_run_id": "r"})
+
+    assert client(answer).trigger("dag", {"a": 1}) == "r"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+def test_a_refusal_is_transient_and_says_what_was_asked(status: int) -> None:
+    with pytest.raises(TransientError, match=rf"{status} to GET /api/v2/dags"):
+        client(lambda _: httpx.Response(status, text="no")).dags()
+
+
+def test_a_server_that_is_gone_is_transient() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    with pytest.raises(TransientError, match="does not answer"):
+        client(answer).unpause("dag")

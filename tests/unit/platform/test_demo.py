@@ -1,0 +1,233 @@
+"""What the demo drops, follows and prints; the whole of it runs in tests/integration."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from include.contracts.errors import ConfigurationError
+from include.lake.store import Lake
+from include.ledger.ledger import Ledger
+from include.ledger.models import Recording, State
+from include.platform import cli
+from include.platform.console import Ticker, duration
+from include.platform.demo import Ending
+from include.platform.demo_report import explanation, results_table
+from include.platform.dropping import Followed, NothingToDropError, drop, local_lake
+from include.settings import StorageSettings
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    folder = tmp_path / "lake"
+    (folder / "incoming").mkdir(parents=True)
+    return folder
+
+
+def test_a_file_is_dropped_under_its_own_name(tmp_path: Path, lake: Path) -> None:
+    video = tmp_path / "a clip ü.mp4"
+    video.write_bytes(b"video")
+    assert drop(video, lake, "demo") == [lake / "incoming/demo/a clip ü.mp4"]
+    assert (lake / "incoming/demo/a clip ü.mp4").read_bytes() == b"video"
+    assert [path.name for path in lake.iterdir()] == ["incoming"]
+
+
+def test_a_folder_is_dropped_with_its_study_files(tmp_path: Path, lake: Path) -> None:
+    folder = tmp_path / "clips"
+    (folder / "more").mkdir(parents=True)
+    for name in ("b.mp4", "more/a.mov", "study.yaml", "half.part"):
+        (folder / name).write_bytes(b"x")
+    dropped = drop(folder, lake, "demo")
+    assert [path.relative_to(lake / "incoming/demo").as_posix() for path in dropped] == [
+        "b.mp4",
+        "more/a.mov",
+    ]
+    assert (lake / "incoming/demo/study.yaml").exists()
+
+
+def test_what_is_dropped_appears_at_once_and_whole(
+    tmp_path: Path, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = tmp_path / "a.mp4"
+    video.write_bytes(b"video")
+    seen: list[list[Path]] = []
+    replace = Path.replace
+
+    def watch(self: Path, target: Path) -> Path:
+        seen.append(list((lake / "incoming").rglob("*.mp4")))
+        assert self.read_bytes() == b"video"
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", watch)
+    drop(video, lake, "demo")
+    assert seen == [[]]
+
+
+@pytest.mark.parametrize("kind", ["empty", "only a study file"])
+def test_nothing_to_drop_is_said(tmp_path: Path, lake: Path, kind: str) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    if kind != "empty":
+        (folder / "study.yaml").write_text("purpose: market_research")
+    with pytest.raises(NothingToDropError, match="clips"):
+        drop(folder, lake, "demo")
+
+
+def test_the_demo_wants_a_local_lake() -> None:
+    assert local_lake("file:///a%20b") == Path("/a b")
+    with pytest.raises(ConfigurationError, match="FEX_STORAGE__LAKE_URL"):
+        local_lake("s3://bucket")
+
+
+def test_only_the_dropped_versions_are_followed(tmp_path: Path, lake: Path) -> None:
+    lake_url, ledger_url = lake.as_uri(), f"sqlite:///{tmp_path}/ledger.sqlite"
+    ledger = Ledger.open(ledger_url)
+    store = Lake.open(StorageSettings(lake_url=lake_url))
+    video = tmp_path / "a.mp4"
+    video.write_bytes(b"first")
+    drop(video, lake, "demo")
+    ledger.observe(store.list_incoming(), datetime.now(UTC))
+    old = ledger.unusable() + ledger.claimable("demo", datetime.now(UTC), _settings())
+    ledger.quarantine(old[0].id, code="x", reason="x", result_key="x")
+
+    video.write_bytes(b"second, longer")
+    dropped = drop(video, lake, "demo")
+    followed = Followed(lake_url=lake_url, ledger_url=ledger_url, dropped=dropped)
+    assert followed.count == 1
+    assert followed.rows() == []
+    assert followed.unfinished([]) == 1
+    ledger.observe(store.list_incoming(), datetime.now(UTC))
+    [row] = followed.rows()
+    assert row.state is State.DISCOVERED
+    assert followed.unfinished([row]) == 1
+
+
+def _settings():  # type: ignore[no-untyped-def]
+    from include.settings import DiscoverySettings
+
+    return DiscoverySettings(stable_for_s=0)
+
+
+def recording(state: State, **changes: object) -> Recording:
+    now = datetime.now(UTC)
+    values = {
+        "id": 1, "uri": "file:///a.mp4", "key": "incoming/demo/a.mp4", "version": "1",
+        "size_bytes": 1, "study": "demo", "recording": "a.mp4", "problem": None, "state": state,
+        "first_seen_at": now, "stable_since": now, "batch_id": None, "lease_until": None,
+        "attempts": 1, "video_id": None, "extraction_id": None, "analysis_id": None,
+        "reason_code": None, "reason": None, "result_key": None,
+    }  # fmt: skip
+    return Recording(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("states", "timed_out", "ok"),
+    [
+        (["published"], False, True),
+        (["published", "quarantined"], False, True),
+        (["quarantined"], False, False),
+        (["published", "failed"], False, False),
+        (["published"], True, False),
+        ([], False, False),
+    ],
+)
+def test_the_demo_succeeds_when_there_is_a_report_and_nothing_failed(
+    states: list[str], timed_out: bool, ok: bool
+) -> None:
+    rows = [recording(State(state)) for state in states]
+    assert Ending(rows, timed_out=timed_out).ok is ok
+
+
+def test_the_table_tells_what_was_displayed(lake: Path) -> None:
+    folder = lake / "published/demo/a/1"
+    folder.mkdir(parents=True)
+    expressions = [
+        {"expression": "neutral", "share": 0.25},
+        {"expression": "happiness", "share": 0.7},
+        {"expression": "fear", "share": 0.0},
+    ]
+    summary = {
+        "instants": {"sampled": 20, "readable_share": 0.75},
+        "main_face": "1",
+        "faces": [{"face_id": "1", "expressions": expressions}],
+        "quality": {"verdict": "good"},
+    }
+    (folder / "summary.json").write_text(json.dumps(summary))
+    row = recording(State.PUBLISHED, result_key="published/demo/a/1", recording="[b]a\x1b.mp4")
+    text = rendered(results_table([row], lake))
+    assert "20 (75% readable)" in text
+    assert "happiness 70%, neutral 25%" in text
+    assert "fear" not in text
+    assert "[b]a" in text
+    assert "\x1b" not in text
+
+
+def test_the_table_stands_without_a_summary(lake: Path) -> None:
+    row = recording(State.PUBLISHED, result_key="published/gone")
+    assert "published" in rendered(results_table([row, recording(State.FAILED)], lake))
+
+
+def test_a_refused_recording_comes_with_reason_and_remedy(lake: Path) -> None:
+    reason = lake / "quarantine/reason.json"
+    reason.parent.mkdir(parents=True)
+    reason.write_text(json.dumps({"sentence": "It is empty.", "what_to_do": "Export again."}))
+    row = recording(State.QUARANTINED, result_key="quarantine/reason.json", reason="short")
+    assert "It is empty.\n    What to do: Export again." in explanation(row, lake)
+    reason.unlink()
+    assert "short" in explanation(row, lake)
+
+
+def rendered(table: object) -> str:
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text()
+
+
+def test_progress_is_plain_lines_off_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with Ticker(Console(), clock=lambda: 5.0) as ticker:
+        for text in ("one", "one", "two [x]"):
+            ticker.show(text)
+    assert capsys.readouterr().out == "[  0.0 s] one\n[  0.0 s] two [x]\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (65, "1 min 5 s"), (7260, "2 h 1 min")]
+)
+def test_durations_are_said_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_commands_fail_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FEX_HOME", str(tmp_path / "home"))
+    assert cli.main(["status"]) == cli.FAILED
+    assert "make up" in capsys.readouterr().out
+    assert cli.main(["demo", "--video", str(tmp_path / "none.mp4")]) == cli.FAILED
+    assert "none.mp4" in capsys.readouterr().err
+    monkeypatch.setenv("FEX_PLATFORM__API_PORT", "x")
+    assert cli.main(["status"]) == cli.FAILED
+    assert "FEX_PLATFORM__API_PORT" in capsys.readouterr().err
+
+
+def test_a_champion_is_found_without_mlflow(tmp_path: Path) -> None:
+    import sqlite3
+
+    from include.platform.bootstrap import has_champion
+
+    uri = f"sqlite:///{tmp_path}/mlflow.sqlite"
+    assert not has_champion({"FEX_MODEL__MLFLOW_TRACKING_URI": uri})
+    with sqlite3.connect(tmp_path / "mlflow.sqlite") as database:
+        database.execute("CREATE TABLE registered_model_aliases (alias, version, name)")
+        assert not has_champion({"FEX_MODEL__MLFLOW_TRACKING_URI": uri})
+        database.execute(
+            "INSERT INTO registered_model_aliases VALUES ('champion', 1, 'expression-mobilenetv2')"
+        )
+    assert has_champion({"FEX_MODEL__MLFLOW_TRACKING_URI": uri})
+    assert not has_champion({"FEX_MODEL__MLFLOW_TRACKING_URI": uri, "FEX_MODEL__ALIAS": "other"})
+    assert not has_champion({"FEX_MODEL__MLFLOW_TRACKING_URI": "http://mlflow:5000"})
