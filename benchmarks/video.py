@@ -17,13 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.video.extract import extract_file
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.clips import CLIPS, Clip
 from include.contracts.errors import PlatformError
 from include.settings import ExtractionSettings, LimitSettings
+from include.video.extract import extract_file
 from ml.packaging.unpack import unpack_package
 from ml.registry.champion import PACKAGED
 from ml.serving.handler import PackedModel
