@@ -37,7 +37,8 @@ class ExpressionTransformOperator(BaseOperator):
 
     Returns (XCom):
         `job` (name of the last job, or None when none was needed), `shards`
-        (number), `answers` (lake key by shard basename), `missing` (basenames).
+        (number), `missing` (basenames). The answers themselves are found in the
+        lake by what they answer: `include.inference.answers`.
     """
 
     template_fields: Sequence[str] = ("batch_id",)
@@ -195,6 +196,5 @@ class ExpressionTransformOperator(BaseOperator):
         return {
             "job": jobs[-1].name if jobs else None,
             "shards": len(outcome.answers) + len(outcome.missing),
-            "answers": dict(outcome.answers),
             "missing": list(outcome.missing),
         }
