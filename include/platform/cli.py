@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -41,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     # Ended from outside like interrupted at the keyboard: what was started is stopped first.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    console, problems = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+    # In a pipe there is no window to fit a table into.
+    width = None if sys.stdout.isatty() else 140
+    console, problems = Console(width=width, soft_wrap=True), Console(stderr=True, soft_wrap=True)
     try:
         defaults = DEMO_DEFAULTS if chosen.command == "demo" else {}
         platform = Platform.from_environment({**defaults, **os.environ})
