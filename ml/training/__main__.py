@@ -6,17 +6,21 @@ Run again with the same `--out`, it goes on where it stopped.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
+from include.contracts.errors import ConfigurationError
 from ml.data.ferplus import load_ferplus
 from ml.data.location import add_data_argument
 from ml.data.records import tabulate
 from ml.data.splits import DEFAULT_MANIFEST, read_manifest
 from ml.training.loop import BEST_WEIGHTS, HISTORY, RECIPE_COPY, Trainer
-from ml.training.recipe import read_recipe
+from ml.training.recipe import Recipe, read_recipe
 from ml.training.tracking import RunTracking
 
 DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "mobilenet_v2_ferplus.yaml"
@@ -37,6 +41,11 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     recipe = read_recipe(arguments.recipe)
     arguments.out.mkdir(parents=True, exist_ok=True)
+    with _only_one(arguments.out):
+        _train(arguments, recipe)
+
+
+def _train(arguments: argparse.Namespace, recipe: Recipe) -> None:
     kept_recipe = arguments.out / RECIPE_COPY
     if kept_recipe.resolve() != arguments.recipe.resolve():
         kept_recipe.write_bytes(arguments.recipe.read_bytes())
@@ -56,6 +65,17 @@ def main() -> None:
     progress = trainer.run()
     tracking.finish((kept_recipe, arguments.out / HISTORY, arguments.out / BEST_WEIGHTS))
     _say(f"best validation accuracy {progress.best_accuracy:.4f} at epoch {progress.best_epoch}")
+
+
+@contextmanager
+def _only_one(out: Path) -> Iterator[None]:
+    """Keep a second training out of the same folder."""
+    with (out / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigurationError("--out", f"a training is running in {out}") from error
+        yield
 
 
 def _say(line: str) -> None:

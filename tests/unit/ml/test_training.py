@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -166,6 +167,10 @@ def test_the_command_trains_and_tracks(tmp_path, ferplus_zip, monkeypatch, capsy
     )
     main()
     assert "best validation accuracy" in capsys.readouterr().out
+    with (out / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ConfigurationError, match="a training is running"):
+            main()
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{out / 'mlflow' / 'mlflow.sqlite'}")
