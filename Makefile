@@ -13,6 +13,9 @@ SOURCES := dags include ml plugins scripts tests benchmarks
 PRESENT = $(wildcard $(SOURCES))
 
 export TORCH_BACKEND ?= cpu
+# Airflow starts a process for each task: without cached bytecode every one of
+# them would compile thousands of modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show this list
@@ -68,6 +71,10 @@ test: setup ## Run all tests (PYTEST= options, ARGS= paths)
 .PHONY: bench
 bench: setup ## Measure what performance is claimed
 	@$(RUN) -m benchmarks $(ARGS)
+
+.PHONY: pictures
+pictures: setup ## Take the README's pictures from the running platform
+	@$(RUN) scripts/make_pictures.py
 
 .PHONY: lint
 lint: setup ## Check style and common mistakes

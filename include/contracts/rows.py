@@ -17,7 +17,7 @@ LANDMARKS: tuple[str, ...] = ("left_eye", "right_eye", "nose", "left_mouth", "ri
 _INSTANT = [
     pa.field("row_id", pa.string(), nullable=False),  # "{instant:07d}-{face:02d}", unique per video
     pa.field("instant", pa.int64(), nullable=False),  # 0, 1, 2, ... index of the sampling target
-    pa.field("target_s", pa.float64(), nullable=False),  # instant / rate
+    pa.field("target_s", pa.float64(), nullable=False),  # first frame's time + instant / rate
     pa.field("pts_s", pa.float64()),  # presentation time of the frame shown; null in a gap
 ]
 _FACE = [
