@@ -10,11 +10,14 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from include.contracts.errors import TransientError
 from ml.packaging.unpack import package_sha256
@@ -110,24 +113,18 @@ class MlflowRegistry:
 
     def fetch(self, version: ModelVersion, into_dir: Path) -> Path:
         """Copy the package to `into_dir/model.tar.gz`, checked against its sha256."""
-        from mlflow.artifacts import download_artifacts
-
         into_dir.mkdir(parents=True, exist_ok=True)
+        target = into_dir / _PACKAGE
+        parts = urlsplit(version.package_uri)
         try:
-            path = Path(
-                download_artifacts(
-                    artifact_uri=version.package_uri,
-                    dst_path=str(into_dir),
-                    tracking_uri=self._tracking_uri,
-                )
-            )
+            if parts.scheme == "file":
+                shutil.copyfile(unquote(parts.path), target)
+            else:
+                _download(version.package_uri, target, self._tracking_uri)
         except Exception as error:
             raise TransientError(f"{version.package_uri} cannot be read: {error}") from error
-        if package_sha256(path) != version.sha256:
+        if package_sha256(target) != version.sha256:
             raise RegistryError(f"{version.package_uri} is not the registered package")
-        target = into_dir / _PACKAGE
-        if path != target:
-            target.write_bytes(path.read_bytes())
         return target
 
     @contextmanager
@@ -184,6 +181,14 @@ class MlflowRegistry:
         for alias, version in self._client.get_registered_model(name).aliases.items():
             aliases.setdefault(str(version), []).append(alias)
         return aliases
+
+
+def _download(uri: str, target: Path, tracking_uri: str) -> None:
+    from mlflow.artifacts import download_artifacts
+
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        found = download_artifacts(artifact_uri=uri, dst_path=scratch, tracking_uri=tracking_uri)
+        Path(found).replace(target)
 
 
 def _version(item: Any, aliases: Mapping[str, list[str]]) -> ModelVersion:

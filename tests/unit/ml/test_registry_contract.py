@@ -174,13 +174,8 @@ def test_metrics_of_a_signature_are_flattened():
     assert flat_metrics(signature) == {"test_accuracy": 0.8}
 
 
+@pytest.mark.parametrize("registry", ["sagemaker"], indirect=True)
 class TestSageMakerAlone:
-    @pytest.fixture
-    def registry(self, request, registry):
-        if not isinstance(registry, SageMakerRegistry):
-            pytest.skip("the other registry has no such call")
-        return registry
-
     def test_a_model_is_created_from_an_approved_package(self, registry, packages):
         version = registry.register(NAME, packages[0])
         role = "arn:aws:iam::123456789012:role/sagemaker"
