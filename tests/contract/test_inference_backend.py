@@ -15,6 +15,7 @@ from include.inference.backend import (
     JobStatus,
 )
 from include.inference.spec import TransformSpec, basename
+from include.lake import keys
 from tests.fakes.inference_platform import EmbeddedKind, Platform, SageMakerKind, crops
 from tests.fakes.sagemaker import Controls, FakeSageMaker, shared_service
 from tests.fakes.tiny_package import FAIL, SLEEP, expected_answer
@@ -132,15 +133,28 @@ def test_a_new_job_is_in_progress_at_once(platform: Platform) -> None:
     platform.backend.stop(spec.name)
 
 
-def test_one_bad_shard_fails_the_job_but_not_the_other_shards(platform: Platform) -> None:
-    good, bad = platform.put_shards(FIRST, crops(b"fine", FAIL))
-    spec = platform.spec([good, bad], batch_id="partial")
-    platform.backend.create(spec)
+def test_one_bad_shard_fails_the_job_and_only_that_shard_is_submitted_again(
+    platform: Platform,
+) -> None:
+    extraction = platform.extraction(FIRST, crops(b"fine", FAIL))
+    good, bad = (keys.shard_basename(extraction, index) for index in range(2))
+    batch_id = platform.batch(extraction)
+    coordinator = platform.coordinator()
+    spec = coordinator.start(batch_id)
+    assert spec is not None
     found = wait(platform, spec)
     assert found.status is JobStatus.FAILED
     assert found.failure_reason
-    assert set(platform.backend.list_outputs(spec)) == {basename(good)}
-    assert platform.answer(spec, good) == expected_answer(FIRST)
+    assert set(platform.backend.list_outputs(spec)) == {good}
+    assert platform.answer(spec, keys.shard(extraction, good)) == expected_answer(FIRST)
+    assert coordinator.reconcile(spec) == (bad,)
+
+    again = coordinator.start(batch_id)
+    assert again is not None
+    assert again.shard_basenames == (bad,)
+    assert again.name != spec.name
+    assert platform.coordinator().start(batch_id) == again  # another process adopts it
+    platform.backend.stop(again.name)
 
 
 def test_a_stopped_job_keeps_what_it_answered_and_stores_nothing_more(platform: Platform) -> None:

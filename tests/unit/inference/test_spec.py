@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.inference.spec import TransformSpec, build_spec, job_name
@@ -29,6 +29,7 @@ def spec(**changes: object) -> TransformSpec:
     return build_spec(**{**arguments, **changes})
 
 
+@settings(max_examples=50)
 @given(batch_id=st.text(max_size=120), generation=st.integers(0, 9999))
 def test_every_name_is_one_that_sagemaker_accepts(batch_id: str, generation: int) -> None:
     name = job_name(batch_id, generation, "s3://bucket", "a" * 64, ["k"])
@@ -61,16 +62,16 @@ def test_long_batch_ids_that_begin_alike_have_different_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "transform",
     [
         TransformSettings(instance_type="ml.c5.xlarge"),
         TransformSettings(instance_count=2),
         TransformSettings(max_concurrent_transforms=4),
     ],
 )
-def test_speed_and_price_are_no_part_of_the_identity(settings: TransformSettings) -> None:
-    assert spec(settings=settings).spec_hash == spec().spec_hash
-    assert spec(settings=settings).name == spec().name
+def test_speed_and_price_are_no_part_of_the_identity(transform: TransformSettings) -> None:
+    assert spec(settings=transform).spec_hash == spec().spec_hash
+    assert spec(settings=transform).name == spec().name
 
 
 def test_the_place_of_the_output_is_part_of_the_identity() -> None:
