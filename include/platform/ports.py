@@ -45,6 +45,6 @@ def holder(port: int) -> str | None:
                 and connection.laddr.port == port
                 and connection.pid
             ):
-                command = " ".join(psutil.Process(connection.pid).cmdline())
+                command = " ".join(psutil.Process(connection.pid).cmdline()).strip()
                 return f"process {connection.pid} ({command[:80]})"
     return None
