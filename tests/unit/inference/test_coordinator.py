@@ -248,6 +248,7 @@ def test_a_name_that_somebody_else_has_is_given_up(platform: Platform) -> None:
     platform.backend.create(foreign)
     found = coordinator.run(batch_id)
     assert found.missing == ()
+    assert platform.ledger.jobs(batch_id)[0].failure_reason == "the name is taken by another job"
     assert jobs(platform, batch_id) == [(0, LedgerJobStatus.FAILED), (1, LedgerJobStatus.COMPLETED)]
 
 
