@@ -66,7 +66,7 @@ class AnswerIndex:
         return content
 
     def _key(self, extraction_id: str) -> str:
-        return f"transforms/answers/{self._model_sha256}/{extraction_id}.json"
+        return keys.transform_answers(self._model_sha256, extraction_id)
 
 
 def extraction_of(shard_basename: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from include.inference.backend import JobDescription, JobStatus, find_outputs
 from include.inference.embedded_job import JobFolder, Progress, Runtime
+from include.inference.package import model_cache
 from include.inference.spec import TransformSpec
 from include.settings import StorageSettings, TransformSettings
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from include.lake.store import Lake
 
 _ROOT = Path(__file__).resolve().parents[2]
-_MODELS_DIR = ".models"
 _STOP_GRACE_S = 5.0
 _POLL_S = 0.05
 
@@ -43,7 +43,7 @@ class EmbeddedBackend:
             lake_url=storage.lake_url,
             s3_endpoint_url=storage.s3_endpoint_url,
             s3_region=storage.s3_region,
-            models_dir=str((settings.jobs_dir / _MODELS_DIR).resolve()),
+            models_dir=str(model_cache(settings)),
             workers=settings.embedded_workers,
             threads=settings.embedded_threads,
         )

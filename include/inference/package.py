@@ -11,9 +11,14 @@ from urllib.parse import unquote, urlsplit
 from include.contracts.errors import PermanentInputError, TransientError
 from include.contracts.identity import sha256_of_stream
 from include.lake.store import Lake
-from include.settings import StorageSettings
+from include.settings import StorageSettings, TransformSettings
 
 _ARCHIVE = "model.tar.gz"
+
+
+def model_cache(settings: TransformSettings) -> Path:
+    """Where this machine keeps unpacked packages."""
+    return (settings.jobs_dir / ".models").resolve()
 
 
 def unpack_package(uri: str, sha256: str, cache_dir: Path, storage: StorageSettings) -> Path:

@@ -5,6 +5,7 @@ incoming/{study}/{recording}                      dropped by people
 extractions/{extraction_id}/                      manifest, shards/, frames/, extraction.json (last)
 validations/{extraction_id}/result.json
 transforms/{job_name}/                            input.manifest, output/**.out
+transforms/answers/{model_sha256}/                {extraction_id}.json: where its answers are
 analyses/{analysis_id}/predictions.parquet
 published/{study}/{recording}/{analysis_id}/      results; manifest.json (last)
 quarantine/{study}/{recording}/{object_id}/       reason.json
@@ -74,6 +75,11 @@ def transform_input(job_name: str) -> str:
 def transform_output(job_name: str) -> str:
     """Output prefix of a job: one prefix per job."""
     return f"transforms/{job_name}/output"
+
+
+def transform_answers(model_sha256: str, extraction_id: str) -> str:
+    """Which shards of an extraction a model has answered, and where the answers lie."""
+    return f"transforms/answers/{model_sha256}/{extraction_id}.json"
 
 
 def analysis_predictions(analysis_id: str) -> str:

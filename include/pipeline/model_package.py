@@ -7,7 +7,7 @@ from typing import Any
 
 from include.composition import Services
 from include.contracts.errors import TransientError
-from include.inference.package import unpack_package
+from include.inference.package import model_cache, unpack_package
 from include.ledger.ledger import Batch
 
 
@@ -19,11 +19,10 @@ def read_signature(services: Services, batch: Batch) -> dict[str, Any]:
     """
     if batch.package_uri is None or batch.model_sha256 is None:
         raise TransientError(f"batch {batch.batch_id} has no model pinned; clear `open_batch`")
-    transform = services.settings.transform
     folder = unpack_package(
         batch.package_uri,
         batch.model_sha256,
-        transform.jobs_dir / ".models",
+        model_cache(services.settings.transform),
         services.settings.storage,
     )
     signature: dict[str, Any] = json.loads((folder / "signature.json").read_text())
