@@ -101,7 +101,7 @@ class ValidationSettings(_Group):
 
     usable_share_warning: Share = 0.6
     usable_share_error: Share = 0.0
-    """At or under this share of instants with a usable face the recording is refused; 0: only warn."""
+    """Refused at or under this share of instants with a usable face; 0: only a warning."""
     coverage_min: Share = 0.98
     """Rows present against instants expected."""
 
