@@ -14,8 +14,13 @@ from include.contracts.errors import TransientError
 
 _TIMEOUT_S = 10.0
 _PAGE = 100
+_NOT_FOUND = 404
 
 Json = dict[str, Any]
+
+
+class NotThereError(TransientError):
+    """Airflow does not know what was asked for; it may appear later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,8 @@ class AirflowApi:
             body: Json = answer.json()
         except httpx.HTTPStatusError as error:
             detail = error.response.text[:300]
-            raise TransientError(
+            kind = NotThereError if error.response.status_code == _NOT_FOUND else TransientError
+            raise kind(
                 f"Airflow answers {error.response.status_code} to {method} {path}: {detail}"
             ) from error
         except (httpx.HTTPError, ValueError) as error:

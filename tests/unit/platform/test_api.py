@@ -91,3 +91,7 @@ def test_a_server_that_is_gone_is_transient() -> None:
 
     with pytest.raises(TransientError, match="does not answer"):
         client(answer).unpause("dag")
+
+
+def test_a_run_that_is_not_there_yet_has_no_tasks() -> None:
+    assert client(lambda _: httpx.Response(404, json={})).task_instances("dag", "run") == []
