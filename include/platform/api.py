@@ -117,10 +117,12 @@ class AirflowApi:
         return self._pages(f"/api/v2/dags/{dag_id}/dagRuns", "dag_runs", query)
 
     def task_instances(self, dag_id: str, run_id: str) -> list[Json]:
-        """Return the task instances of a run."""
-        return self._pages(
-            f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances"
-        )
+        """Return the task instances of a run; none while the run is not there."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        try:
+            return self._pages(path, "task_instances")
+        except NotThereError:
+            return []
 
     def _pages(self, path: str, key: str, query: Mapping[str, str] | None = None) -> list[Json]:
         found: list[Json] = []
