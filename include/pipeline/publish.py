@@ -29,9 +29,11 @@ from include.pipeline.collect import COLLECT_VERSION
 from include.pipeline.model_package import read_signature
 from include.pipeline.outcome import for_each_recording
 from include.pipeline.validate import read_result
+from include.video.annotate import annotate_file, labels_from_predictions
 from include.video.extract import EXTRACT_VERSION
 
 MANIFEST = "manifest.json"
+ANNOTATED = "annotated.mp4"
 PUBLISH_VERSION = 1
 THUMBNAILS_MAX = 6
 
@@ -66,6 +68,8 @@ def _publish(
         services.settings.storage.scratch_dir.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=services.settings.storage.scratch_dir) as scratch:
             files = render_results(context, table, Path(scratch))
+            if services.settings.report.annotated_video:
+                files.append(_annotate(services, recording, table, Path(scratch)))
             for path in files:
                 services.lake.put_file(f"{prefix}/{path.name}", path)
             services.lake.put_if_absent(f"{prefix}/{MANIFEST}", _manifest(recording, batch, files))
@@ -108,7 +112,27 @@ def _context(
             ),
         },
         thumbnails=_thumbnails(services, identity, table),
+        extra_files=(
+            ((ANNOTATED, "the recording with faces blurred, to show around"),)
+            if services.settings.report.annotated_video
+            else ()
+        ),
     )
+
+
+def _annotate(services: Services, recording: Recording, table: pa.Table, scratch: Path) -> Path:
+    """Write the share-safe copy: faces blurred, displayed expressions beside them."""
+    original, output = scratch / ".original", scratch / ANNOTATED
+    services.lake.fetch(recording.key, original, version=recording.version)
+    annotate_file(
+        original,
+        recording.recording,
+        labels_from_predictions(table.to_pylist()),
+        output,
+        limits=services.settings.limits,
+        sample_rate_hz=services.settings.extraction.sample_rate_hz,
+    )
+    return output
 
 
 def _thumbnails(

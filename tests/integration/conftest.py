@@ -11,7 +11,13 @@ from include.composition import Services, build_services
 from include.ledger.ledger import Recording
 from include.pipeline import intake, open_batch
 from include.pipeline.run_batch import run_batch
-from include.settings import DiscoverySettings, Settings, StorageSettings, TransformSettings
+from include.settings import (
+    DiscoverySettings,
+    ReportSettings,
+    Settings,
+    StorageSettings,
+    TransformSettings,
+)
 
 
 @dataclass
@@ -42,7 +48,9 @@ class Pipeline:
         }
 
 
-def make_pipeline(home: Path, **discovery: object) -> Pipeline:
+def make_pipeline(
+    home: Path, *, report: ReportSettings | None = None, **discovery: object
+) -> Pipeline:
     settings = Settings(
         storage=StorageSettings(
             lake_url=(home / "lake").as_uri(),
@@ -51,6 +59,7 @@ def make_pipeline(home: Path, **discovery: object) -> Pipeline:
         ),
         discovery=DiscoverySettings(**{"stable_for_s": 0.0, **discovery}),
         transform=TransformSettings(jobs_dir=home / "jobs", poll_interval_s=0.1),
+        report=report or ReportSettings(),
     )
     return Pipeline(home, build_services(settings))
 
