@@ -102,6 +102,17 @@ def boxed(margin: float) -> Policy:
     return crop
 
 
+def reduced(policy: Policy, side_px: int) -> Policy:
+    """Bring the crop of another policy down to the detail of the training pictures."""
+
+    def crop(frame: Image, face: Face) -> Image:
+        size = (side_px, side_px)
+        small = cv2.resize(policy(frame, face), size, interpolation=cv2.INTER_AREA)
+        return np.asarray(small, np.uint8)
+
+    return crop
+
+
 def similarity(source: Points, target: Points) -> Points:
     """Return the 2 x 3 least-squares similarity transform of points (Umeyama 1991)."""
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
@@ -132,6 +143,7 @@ POLICIES: Mapping[str, Policy] = {
     "aligned, scale 0.80": aligned(0.80),
     "aligned, scale 0.90": aligned(0.90),
     "aligned, scale 1.00": aligned(1.00),
+    "same, reduced to 48 px": reduced(aligned(1.00), 48),
     "aligned, scale 1.10": aligned(1.10),
     "aligned, scale 1.20": aligned(1.20),
     "box, margin -0.10": boxed(-0.10),

@@ -157,9 +157,26 @@ class MlflowRegistry:
             logging.getLogger("alembic").setLevel(logging.WARNING)
             from mlflow import MlflowClient
 
+            self._create_database(MlflowClient)
             client = MlflowClient(self._tracking_uri, self._tracking_uri)
             client.search_registered_models(max_results=1)
             return client
+
+    def _create_database(self, client: Any) -> None:
+        """Make a missing SQLite database aside and rename it when its tables are complete.
+
+        MLflow makes them one by one: a process that is killed meanwhile would
+        leave a database that no later one can open.
+        """
+        database = Path(self._tracking_uri.removeprefix(_SQLITE))
+        if not self._tracking_uri.startswith(_SQLITE) or database.exists():
+            return
+        aside = database.with_name(f"{database.name}.new")
+        aside.unlink(missing_ok=True)
+        aside.with_name(f"{aside.name}-journal").unlink(missing_ok=True)
+        uri = f"{_SQLITE}{aside}"
+        client(uri, uri).search_registered_models(max_results=1)
+        aside.rename(database)
 
     def _experiment(self) -> str:
         found = self._client.get_experiment_by_name(EXPERIMENT)

@@ -64,7 +64,10 @@ def _train(arguments: argparse.Namespace, recipe: Recipe) -> None:
     )
     progress = trainer.run()
     tracking.finish((kept_recipe, arguments.out / HISTORY, arguments.out / BEST_WEIGHTS))
-    _say(f"best validation accuracy {progress.best_accuracy:.4f} at epoch {progress.best_epoch}")
+    _say(
+        f"kept epoch {progress.best_epoch}: validation log-loss {progress.best_log_loss:.4f}, "
+        f"validation accuracy {progress.best_accuracy:.4f}"
+    )
 
 
 @contextmanager

@@ -21,14 +21,19 @@ from include.contracts.errors import ConfigurationError
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run stands: `step` batches of epoch `epoch` are done (both from 0)."""
+    """Where a run stands: `step` batches of epoch `epoch` are done (both from 0).
+
+    The best epoch (from 1) is the one with the least log-loss on validation: a
+    proper score moves with every picture, accuracy only with those near a border.
+    """
 
     recipe: str
     epoch: int = 0
     step: int = 0
     total_steps: int = 0
+    best_epoch: int = 0
+    best_log_loss: float = 1e9
     best_accuracy: float = 0.0
-    best_epoch: int = -1
 
 
 def save_checkpoint(

@@ -158,8 +158,9 @@ class Trainer:
             "input_side_px": float(side),
         }
         progress.epoch, progress.step = progress.epoch + 1, 0
-        if accuracy >= progress.best_accuracy:
-            progress.best_accuracy, progress.best_epoch = accuracy, progress.epoch
+        if figures["validation_log_loss"] <= progress.best_log_loss:
+            progress.best_epoch, progress.best_accuracy = progress.epoch, accuracy
+            progress.best_log_loss = figures["validation_log_loss"]
             save_weights(self._out / BEST_WEIGHTS, self.averaged)
         save_weights(self._out / LAST_WEIGHTS, self.averaged)
         self._save()
