@@ -36,6 +36,7 @@ from include.platform.processes import ProcessManager, ProcessRecord
 
 MIGRATE = "migrate"
 BOOTSTRAP = "bootstrap"
+BOOTSTRAP_MODULE = "include.platform.bootstrap"
 _MIGRATE_TIMEOUT_S = 300.0
 _POLL_S = 0.25
 _LOG_LINES = 15
@@ -133,9 +134,10 @@ class Platform:
         """
         self.layout.create()
         with self._exclusive():
-            if self.is_up():
-                return False
             env = self.environment()
+            registered = has_champion(env)
+            if registered and self.is_up():
+                return False
             missing = [item for item in self.components if not self.manager.find(item.name)]
             self._clear_leftovers(missing)
             if API_SERVER in {item.name for item in missing}:
@@ -143,8 +145,8 @@ class Platform:
             self._migrate(env, progress)
             # Beside the components: it needs none of them.
             bootstrap = None
-            if not has_champion(env):
-                bootstrap = self._spawn(BOOTSTRAP, ["include.platform.bootstrap"], env)
+            if not registered:
+                bootstrap = self._spawn(BOOTSTRAP, [BOOTSTRAP_MODULE], env)
             try:
                 self._start(missing, env, progress)
             except BaseException:

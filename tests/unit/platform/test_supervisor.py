@@ -151,12 +151,26 @@ def test_what_a_killed_component_left_running_is_ended_before_it_starts_again(
 
 
 def test_a_component_that_ends_is_reported_with_its_log_and_nothing_stays(
-    platform: Platform,
+    platform: Platform, port: int
 ) -> None:
+    # It ends before its first heartbeat: the report knows nothing of it.
+    silent_about_it = SERVER.replace('"dag_processor", "triggerer"', '"dag_processor"')
+    replace_component(platform, "api-server", silent_about_it, str(port))
     replace_component(platform, "triggerer", "raise SystemExit('no database')")
     with pytest.raises(StartError, match=r"triggerer ended while it was starting.*\n.*no database"):
         platform.up(silent)
     assert platform.manager.marked() == []
+
+
+def test_a_platform_that_is_up_without_a_model_gets_one(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.up(silent)
+    monkeypatch.setattr(supervisor, "has_champion", lambda _env: False)
+    monkeypatch.setattr(supervisor, "BOOTSTRAP_MODULE", "no_such_module")
+    with pytest.raises(StartError, match="bootstrap ended with status 1"):
+        platform.up(silent)
+    assert platform.is_up(), "what runs is left running"
 
 
 def test_a_component_that_does_not_get_healthy_is_named(
