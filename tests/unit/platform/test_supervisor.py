@@ -142,6 +142,7 @@ def test_what_a_killed_component_left_running_is_ended_before_it_starts_again(
     os.kill(scheduler, signal.SIGKILL)
     wait_until(lambda: pids(platform)["scheduler"] is None)
     platform.up(silent)
+    wait_until(lambda: len(platform.manager.marked(components=["scheduler"])) == 2)
     alive = {process.pid for process in platform.manager.marked(components=["scheduler"])}
     assert not orphan & alive
     killed, swept = platform.down()
