@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 
 from include.ledger.ledger import FINAL, Ledger, State
+from include.platform.dropping import drop
+from include.platform.environment import PlatformSettings
 from include.platform.layout import PROJECT_ROOT, Layout
+from include.platform.supervisor import Platform
 
 
 @dataclass
@@ -45,13 +48,12 @@ class RunningPlatform:
         return Ledger.open(f"sqlite:///{self.layout.ledger}")
 
     def drop(self, study: str, *recordings: Path) -> None:
-        """Put recordings into the lake as a marketer does."""
-        folder = self.layout.lake / "incoming" / study
-        folder.mkdir(parents=True, exist_ok=True)
+        """Put recordings into the lake as a marketer does; start an intake rather than wait."""
         for path in recordings:
-            aside = self.layout.home / f".{path.name}"
-            aside.write_bytes(path.read_bytes())
-            aside.rename(folder / path.name)
+            drop(path, self.layout.lake, study)
+        settings = PlatformSettings(api_port=int(self.environment["FEX_PLATFORM__API_PORT"]))
+        with Platform(self.layout, settings, self.environment).api() as api:
+            api.trigger("video_intake")
 
     def wait(self, until: Callable[[dict[State, int]], bool], timeout_s: float) -> None:
         """Wait for a state of the ledger; fails with what it holds."""
@@ -107,8 +109,8 @@ def platform(tmp_path: Path) -> Iterator[RunningPlatform]:
             **os.environ,
             "FEX_HOME": str(home),
             "FEX_PLATFORM__API_PORT": str(port),
-            "FEX_DISCOVERY__STABLE_FOR_S": "1",
-            "FEX_DISCOVERY__SCHEDULE": "* * * * *",
+            # Dropped by rename, complete.
+            "FEX_DISCOVERY__STABLE_FOR_S": "0",
         },
     )
     try:
