@@ -52,6 +52,9 @@ class _Context:
     """What the handler service reads from and writes to the model server's context."""
 
     def __init__(self, model_dir: Path, content_type: str) -> None:
+        # Read by the build of sagemaker_inference that sagemaker-pytorch-inference
+        # carries: which of the two builds lies on disk depends on the installer.
+        self.model_name = model_dir.name
         self.system_properties = {"model_dir": str(model_dir)}
         self.request_processor = [_Headers(content_type)]
         self.status = int(HTTPStatus.OK)
