@@ -7,8 +7,8 @@ picture is prepared for training or evaluation with landmarks.
 The shape is the mean of FER+ as CenterFace sees it: 1,500 training pictures
 enlarged to 160 px in a 320 px frame, the 1,116 found with a score over 0.6,
 landmark positions averaged in the unit square of the picture and made symmetric
-left to right. It is then enlarged by 1.10 about the centre: of the sizes tried on
-validation faces pasted into colour frames, that one gave most right answers
+left to right. It is then enlarged by 1.05 about the centre: on validation faces
+pasted into colour frames, sizes from there to 1.15 gave most right answers
 (docs/decisions/0004-model-first-edition.md). A crop aligned to it is framed like
 the pictures the model was trained on, a little tighter.
 """
@@ -16,11 +16,11 @@ the pictures the model was trained on, a little tighter.
 from __future__ import annotations
 
 FACE_TEMPLATE_UNIT: tuple[tuple[float, float], ...] = (
-    (0.311, 0.391),
-    (0.689, 0.391),
-    (0.500, 0.608),
-    (0.347, 0.771),
-    (0.653, 0.771),
+    (0.319, 0.396),
+    (0.681, 0.396),
+    (0.500, 0.603),
+    (0.354, 0.758),
+    (0.646, 0.758),
 )
 """(x, y) of left eye, right eye, nose tip, left and right mouth corner, left and
 right as they appear in the picture; the crop's side is 1.0, the origin is its

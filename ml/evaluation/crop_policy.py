@@ -140,19 +140,19 @@ def _warp(frame: Image, transform: Points) -> Image:
 
 
 POLICIES: Mapping[str, Policy] = {
-    "aligned, scale 0.80": aligned(0.80),
-    "aligned, scale 0.91": aligned(0.91),
+    "aligned, scale 0.85": aligned(0.85),
     "aligned, scale 0.95": aligned(0.95),
     "aligned, scale 1.00": aligned(1.00),
     "same, reduced to 48 px": reduced(aligned(1.00), 48),
     "aligned, scale 1.05": aligned(1.05),
     "aligned, scale 1.10": aligned(1.10),
+    "aligned, scale 1.20": aligned(1.20),
     "box, margin -0.10": boxed(-0.10),
     "box, margin 0.00": boxed(0.0),
     "box, margin 0.15": boxed(0.15),
     "box, margin 0.30": boxed(0.30),
 }
-"""Scale 1.00 is the sealed template, 0.91 the plain mean shape of FER+."""
+"""Scale 1.00 is the sealed template, 0.95 the plain mean shape of FER+."""
 
 
 @dataclass(frozen=True, slots=True)
