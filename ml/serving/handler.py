@@ -21,6 +21,7 @@ from include.contracts.errors import ConfigurationError, PlatformError
 
 _MODULE = "inference"
 _TOUCHED_VARIABLES = ("PYTHONPATH", "SAGEMAKER_PROGRAM")
+_WAIT_POLICY = "OMP_WAIT_POLICY"
 _loading = threading.Lock()
 
 
@@ -85,6 +86,7 @@ class PackedModel:
         code_dir = model_dir / "code"
         if not (code_dir / f"{_MODULE}.py").is_file():
             raise ConfigurationError("model package", f"{code_dir / _MODULE}.py is not there")
+        _load_torch()
         from sagemaker_pytorch_serving_container.handler_service import HandlerService
 
         service = HandlerService()
@@ -117,6 +119,21 @@ class PackedModel:
             raise InvocationError(context.status, context.phrase or str(answer))
         encoded = answer if isinstance(answer, bytes) else str(answer).encode()
         return encoded, context.content_type
+
+
+def _load_torch() -> None:
+    """Import torch so that its idle threads sleep.
+
+    Its OpenMP library reads the policy when it is loaded and spins by default: with
+    two threads and other work on the machine that was ten times the processor time.
+    """
+    if "torch" in sys.modules or _WAIT_POLICY in os.environ:
+        return
+    os.environ[_WAIT_POLICY] = "PASSIVE"
+    try:
+        importlib.import_module("torch")
+    finally:
+        os.environ.pop(_WAIT_POLICY, None)
 
 
 @contextmanager
