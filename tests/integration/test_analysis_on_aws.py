@@ -76,6 +76,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield url
     service.terminate()
     service.wait()
+    service.stdout.close()
 
 
 def test_a_batch_on_s3_and_sagemaker(aws: str, tmp_path: Path) -> None:
