@@ -32,9 +32,7 @@ _DETECTION = [
     *[pa.field(f"{name}_{axis}_px", pa.float64()) for name in LANDMARKS for axis in "xy"],
     pa.field("blur", pa.float64()),  # variance of the Laplacian of the aligned grey crop
     pa.field("brightness", pa.float64()),  # mean grey level of the crop, 0..255
-    pa.field(
-        "yaw_deg", pa.float64()
-    ),  # head turn, positive to the image right
+    pa.field("yaw_deg", pa.float64()),  # head turn, positive to the image right
     pa.field("roll_deg", pa.float64()),  # in-plane rotation, positive clockwise in the image
 ]
 
@@ -44,9 +42,7 @@ MANIFEST = pa.schema(
         pa.field("scene", pa.int64(), nullable=False),  # 0, 1, ... increases at each cut
         *_FACE,
         *_DETECTION,
-        pa.field(
-            "shard", pa.string()
-        ),  # tar that holds "{row_id}.jpg"; null: no crop
+        pa.field("shard", pa.string()),  # tar that holds "{row_id}.jpg"; null: no crop
         pa.field("reason", pa.string()),  # RowReason, or null for a usable face
     ]
 )
