@@ -15,7 +15,8 @@ import pytest
 from include.platform.processes import ProcessManager, ProcessRecord
 
 Start = Callable[..., ProcessRecord]
-SLEEP = "import time; print('ready', flush=True); time.sleep(300)"
+# One write for each line: printed, those of two processes may interleave.
+SLEEP = r"import os, time; os.write(1, b'ready\n'); time.sleep(300)"
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
     "print('ready', flush=True); time.sleep(300)"
@@ -26,11 +27,11 @@ import os, time
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        print('daemon', os.getpid(), flush=True)
+        os.write(1, f'daemon {os.getpid()}\\n'.encode())
         time.sleep(300)
     os._exit(0)
 os.wait()
-print('ready', flush=True)
+os.write(1, b'ready\\n')
 time.sleep(300)
 """
 # Its child gets an environment without the mark: only the family tie tells.
@@ -88,7 +89,6 @@ def test_another_manager_finds_it_too(
 def test_stop_ends_the_whole_group(manager: ProcessManager, start: Start) -> None:
     program = f"import os\nos.fork()\n{SLEEP}"
     record = start("family", program)
-    # Two processes write at once: their lines may interleave.
     wait_for_log(manager, "family", "ready", times=2)
     members = [record.pid, *(child.pid for child in psutil.Process(record.pid).children())]
     assert len(members) == 2
