@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 from include.contracts.errors import TransientError
 from ml.packaging.unpack import package_sha256
-from ml.registry.protocol import ModelVersion, RegistryError, VersionStatus
+from ml.registry.protocol import ModelRegistry, ModelVersion, RegistryError, VersionStatus
 
 EXPERIMENT = "model-packages"
 _PACKAGE = "model.tar.gz"
@@ -30,7 +30,7 @@ _SQLITE = "sqlite:///"
 _PAGE = 1000
 
 
-class MlflowRegistry:
+class MlflowRegistry(ModelRegistry):
     """Registry in an MLflow backend store.
 
     Args:
@@ -75,17 +75,6 @@ class MlflowRegistry:
                 name, source=source, run_id=run.info.run_id, tags=tags
             )
             return self.get(name, str(created.version))
-
-    def get(self, name: str, version: str) -> ModelVersion:
-        """Return a version. Raises `RegistryError` when it is not there."""
-        found = next((v for v in self.list_versions(name) if v.version == version), None)
-        if found is None:
-            raise RegistryError(f"model {name!r} has no version {version!r}")
-        return found
-
-    def get_by_alias(self, name: str, alias: str) -> ModelVersion | None:
-        """Return the version that carries an alias, None when no version does."""
-        return next((v for v in self.list_versions(name) if alias in v.aliases), None)
 
     def list_versions(self, name: str) -> tuple[ModelVersion, ...]:
         """Return all versions, oldest first; empty for an unknown name."""

@@ -66,11 +66,14 @@ class ModelRegistry(Protocol):
 
     def get(self, name: str, version: str) -> ModelVersion:
         """Return a version. Raises `RegistryError` when it is not there."""
-        ...
+        found = next((v for v in self.list_versions(name) if v.version == version), None)
+        if found is None:
+            raise RegistryError(f"model {name!r} has no version {version!r}")
+        return found
 
     def get_by_alias(self, name: str, alias: str) -> ModelVersion | None:
         """Return the version that carries an alias, None when no version does."""
-        ...
+        return next((v for v in self.list_versions(name) if alias in v.aliases), None)
 
     def list_versions(self, name: str) -> tuple[ModelVersion, ...]:
         """Return all versions, oldest first; empty for an unknown name."""

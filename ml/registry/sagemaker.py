@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from include.contracts.errors import ConfigurationError, TransientError
 from ml.packaging.unpack import package_sha256
-from ml.registry.protocol import ModelVersion, RegistryError, VersionStatus
+from ml.registry.protocol import ModelRegistry, ModelVersion, RegistryError, VersionStatus
 
 _SHA256, _ALIAS, _METRIC = "sha256", "alias.", "metric."
 _CONTENT_TYPES = ["application/x-tar", "application/x-image"]
@@ -27,7 +27,7 @@ _RESPONSE_TYPES = ["application/jsonlines", "application/json"]
 _NAME = "model.tar.gz"
 
 
-class SageMakerRegistry:
+class SageMakerRegistry(ModelRegistry):
     """Registry in SageMaker.
 
     Args:
@@ -107,17 +107,6 @@ class SageMakerRegistry:
         )
         described = self._describe(created["ModelPackageArn"])
         return self.get(name, str(described["ModelPackageVersion"]))
-
-    def get(self, name: str, version: str) -> ModelVersion:
-        """Return a version. Raises `RegistryError` when it is not there."""
-        found = next((v for v in self.list_versions(name) if v.version == version), None)
-        if found is None:
-            raise RegistryError(f"model {name!r} has no version {version!r}")
-        return found
-
-    def get_by_alias(self, name: str, alias: str) -> ModelVersion | None:
-        """Return the version that carries an alias, None when no version does."""
-        return next((v for v in self.list_versions(name) if alias in v.aliases), None)
 
     def list_versions(self, name: str) -> tuple[ModelVersion, ...]:
         """Return all versions, oldest first; empty for an unknown name."""
