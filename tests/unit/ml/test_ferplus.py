@@ -30,7 +30,11 @@ def test_votes_are_reordered_to_the_sealed_label_order(ferplus_zip):
 
 @pytest.mark.parametrize(
     ("row", "said"),
-    [("fer.png,box,1,2\n", "row 1 has 4 columns"), ("no.png,box" + ",1" * 10, "no.png")],
+    [
+        ("fer.png,box,1,2\n", "row 1 has 4 columns"),
+        ("no.png,box" + ",1" * 10, r"no\.png is listed but not there"),
+        ("fer.png,box" + ",1" * 9 + ",-1", "row 1 has the vote count '-1'"),
+    ],
 )
 def test_a_bad_row_is_named(tmp_path, row, said):
     (tmp_path / "FER2013Train").mkdir()
@@ -43,6 +47,15 @@ def test_a_path_that_is_no_data_set_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match="nowhere"):
         list(load_ferplus(tmp_path / "nowhere"))
     with pytest.raises(ConfigurationError, match=r"label\.csv"):
+        list(load_ferplus(tmp_path))
+
+
+def test_a_corrupt_picture_is_named(tmp_path):
+    part = tmp_path / "FER2013Train"
+    part.mkdir()
+    (part / "label.csv").write_text("fer.png,box" + ",1" * 10)
+    (part / "fer.png").write_bytes(b"\x89PNG cut short")
+    with pytest.raises(ConfigurationError, match=r"FER2013Train/fer\.png is corrupt"):
         list(load_ferplus(tmp_path))
 
 
