@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from include.contracts.labels import EXPRESSIONS
-from ml.evaluation.metrics import Evaluation
-
-_WHOLE = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "log_loss")
+from ml.evaluation.metrics import WHOLE, Evaluation
 
 
 def format_table(evaluation: Evaluation, title: str) -> str:
     """Return the figures with n and 95 % intervals, then the confusion counts."""
     figures = evaluation.figures
     lines = [title, f"{'figure':<24}{'value':>8}  {'95 % interval':<18}{'n':>6}"]
-    names = [*_WHOLE]
+    names = [*WHOLE]
     for label in EXPRESSIONS:
         names += [f"recall_{label}", f"precision_{label}", f"f1_{label}"]
     for name in names:
