@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,12 @@ SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 DEFAULT_MANIFEST = Path(__file__).parent / "splits" / "ferplus-v1.txt.gz"
 
+_HELD_OUT: tuple[SplitName, ...] = ("test", "validation")
 _KEY_DIGITS = 16
 _HEADER = "# key group split\n"
+
+_Stratum = tuple[int, str]
+"""Majority label (-1 for none) and source of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +66,70 @@ class SplitManifest:
         return hashlib.sha256(gzip.decompress(self.to_bytes())).hexdigest()
 
 
-def make_split(table: FaceTable, *, seed: int, held_out_share: float = 0.1) -> SplitManifest:
-    """Split 80/10/10 by default, stratified by majority label, groups kept whole.
+def make_split(
+    table: FaceTable,
+    *,
+    seed: int,
+    held_out_share: float = 0.1,
+    base: SplitManifest | None = None,
+) -> SplitManifest:
+    """Split 80/10/10 by default, stratified by majority label and source.
+
+    Near-duplicates stay on one side, whichever data set they come from. What `base`
+    lists stays where it is, so that faces held out from earlier models are never
+    trained on; near-duplicates of those faces join them. A picture that resembles faces
+    on two sides of `base` is left out of the manifest.
 
     Args:
-        table: Pictures with votes.
+        table: Pictures with votes, of one set or several.
         seed: Seed of the shuffle.
-        held_out_share: Share of each class for validation, and again for test.
+        held_out_share: Share of each stratum for validation, and again for test.
+        base: An earlier manifest to extend.
     """
     groups = near_duplicate_groups(table.images)
-    labels = majority(table.votes)
-    order = np.random.default_rng(seed).permutation(np.unique(groups))
+    strata = list(zip(majority(table.votes).tolist(), table.sources, strict=True))
     members: dict[int, list[int]] = {}
     for row, group in enumerate(groups.tolist()):
         members.setdefault(group, []).append(row)
-    wanted = {
-        (split, int(label)): held_out_share * int((labels == label).sum())
-        for split in ("validation", "test")
-        for label in np.unique(labels)
-    }
-    split_of: dict[str, SplitName] = {}
-    group_of: dict[str, int] = {}
-    for group in order.tolist():
+    keys = [key[:_KEY_DIGITS] for key in table.keys]
+    split_of = dict(base.split_of) if base else {}
+    group_of = dict(base.group_of) if base else {}
+    first_free = 1 + max(group_of.values(), default=-1)
+    wanted = _wanted(strata, [split_of.get(key) for key in keys], held_out_share)
+    for group in np.random.default_rng(seed).permutation(np.unique(groups)).tolist():
         rows = members[group]
-        label = int(labels[rows[0]])
-        chosen: SplitName = "train"
-        for candidate in ("test", "validation"):
-            if wanted[candidate, label] >= len(rows):
-                chosen = candidate
-                wanted[candidate, label] -= len(rows)
-                break
-        for row in rows:
-            key = table.keys[row][:_KEY_DIGITS]
-            split_of[key], group_of[key] = chosen, group
+        known = [keys[row] for row in rows if keys[row] in split_of]
+        new = [row for row in rows if keys[row] not in split_of]
+        if len({split_of[key] for key in known}) > 1:
+            continue
+        side = split_of[known[0]] if known else _side(wanted, strata[rows[0]], len(rows))
+        number = group_of[known[0]] if known else first_free + group
+        for row in new:
+            split_of[keys[row]], group_of[keys[row]] = side, number
     return SplitManifest(split_of, group_of)
+
+
+def _wanted(
+    strata: list[_Stratum], known: list[SplitName | None], share: float
+) -> dict[tuple[SplitName, _Stratum], float]:
+    """Return how many more pictures each held-out split should take from each stratum."""
+    size, taken = Counter(strata), Counter(zip(known, strata, strict=True))
+    return {
+        (split, stratum): share * count - taken[split, stratum]
+        for split in _HELD_OUT
+        for stratum, count in size.items()
+    }
+
+
+def _side(
+    wanted: dict[tuple[SplitName, _Stratum], float], stratum: _Stratum, count: int
+) -> SplitName:
+    """Return the side of a group of `count` pictures and take it off what is wanted."""
+    for split in _HELD_OUT:
+        if wanted[split, stratum] >= count:
+            wanted[split, stratum] -= count
+            return split
+    return "train"
 
 
 def read_manifest(path: Path = DEFAULT_MANIFEST) -> SplitManifest:

@@ -1,15 +1,28 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import cv2
 import numpy as np
 import pytest
 
 from include.contracts.errors import ConfigurationError
+from include.contracts.labels import EXPRESSIONS
+from ml.data.__main__ import main
 from ml.data.duplicates import near_duplicate_groups
 from ml.data.ferplus import load_ferplus
-from ml.data.records import FaceRecord, tabulate
-from ml.data.splits import SPLITS, make_split, parse_manifest, read_manifest
+from ml.data.records import FaceRecord, tabulate, votes_for
+from ml.data.splits import (
+    DEFAULT_MANIFEST,
+    SPLITS,
+    SplitManifest,
+    make_split,
+    parse_manifest,
+    read_manifest,
+)
+from ml.data.votes import majority
 from tests.unit.ml.conftest import generated_records
+from tests.unit.ml.data_tools import annotation_files, write_files
 
 
 def _photo(seed: int) -> np.ndarray:
@@ -27,6 +40,19 @@ def _table_with_near_duplicates():
         records.append(FaceRecord(f"{number} brighter", brighter, votes))
         records.append(FaceRecord(f"{number} mirrored", photo[:, ::-1].copy(), votes))
     return tabulate(records)
+
+
+def _across_sets() -> list[FaceRecord]:
+    """Pairs: a grey 48-pixel photograph, and the same larger and in colour in another set."""
+    votes = (8, *([0] * 9))
+    records = []
+    for number in range(80):
+        photo = _photo(number)
+        large = cv2.resize(photo, (100, 100), interpolation=cv2.INTER_CUBIC)
+        colour = cv2.applyColorMap(large, cv2.COLORMAP_BONE)
+        records.append(FaceRecord(f"{number}", photo, votes, "ferplus"))
+        records.append(FaceRecord(f"{number} colour", colour, votes, "rafdb"))
+    return records
 
 
 def test_committed_split_has_no_overlap():
@@ -78,14 +104,81 @@ def test_manifest_survives_being_written_and_read(tmp_path):
         read_manifest(tmp_path / "nowhere.gz")
 
 
-def test_committed_split_covers_the_data_and_keeps_near_duplicates_together(shared_data):
-    """On the smaller part of FER+; `python -m ml.data` makes the whole manifest again."""
-    part = load_ferplus(shared_data / "ferplus-train-valid.zip", parts=("FER2013Valid",))
-    table = tabulate(part)
-    manifest = read_manifest()
-    sides = np.array([manifest.split_of[key[:16]] for key in table.keys])
-    groups = near_duplicate_groups(table.images)
-    repeated = np.unique(groups[np.bincount(groups, minlength=len(groups))[groups] > 1])
-    assert len(repeated) > 10
+def test_the_committed_split_is_made_again_byte_for_byte(shared_data):
+    """On all of FER+, so that its near-duplicates are found anew and none lies on two sides."""
+    table = tabulate(load_ferplus(shared_data / "ferplus-train-valid.zip"))
+    made = make_split(table, seed=20261121)
+    assert made.to_bytes() == DEFAULT_MANIFEST.read_bytes()
+
+    committed = read_manifest()
+    sides = np.array([committed.split_of[key[:16]] for key in table.keys])
+    groups = np.array([made.group_of[key[:16]] for key in table.keys])
+    repeated = np.unique(groups[np.bincount(groups)[groups] > 1])
+    assert len(repeated) > 900
     for group in repeated:
         assert len(set(sides[groups == group].tolist())) == 1
+
+
+def test_strata_are_class_and_source():
+    records = [
+        FaceRecord(str(number), _photo(number), votes_for(EXPRESSIONS[number % 7]), source)
+        for number, source in enumerate(["ferplus"] * 280 + ["rafdb"] * 140)
+    ]
+    table = tabulate(records)
+    manifest = make_split(table, seed=3)
+    wanted = {"train": (32, 16), "validation": (4, 2), "test": (4, 2)}
+    for split, (ferplus, rafdb) in wanted.items():
+        rows = manifest.rows(table, split)
+        strata = Counter(zip(rows.sources, majority(rows.votes).tolist(), strict=True))
+        expected = {("ferplus", code): ferplus for code in range(7)}
+        assert strata == expected | {("rafdb", code): rafdb for code in range(7)}
+
+
+def test_near_duplicates_stay_together_across_sets_of_other_sizes():
+    table = tabulate(_across_sets(), 48)
+    manifest = make_split(table, seed=5)
+    sides = [manifest.split_of[key[:16]] for key in table.keys]
+    assert set(sides) == set(SPLITS)
+    assert sides[0::2] == sides[1::2]
+
+
+def test_an_extended_manifest_keeps_what_was_held_out():
+    old = tabulate([r for r in _across_sets() if r.source == "ferplus"])
+    base = make_split(old, seed=5)
+    everything = tabulate(_across_sets(), 48)
+    extended = make_split(everything, seed=6, base=base)
+    assert base.split_of.items() <= extended.split_of.items()
+    assert base.group_of.items() <= extended.group_of.items()
+    sides = [extended.split_of[key[:16]] for key in everything.keys]
+    assert sides[0::2] == sides[1::2]
+    assert extended.overlaps() == []
+    assert make_split(old, seed=7, base=base) == base
+
+
+def test_a_picture_between_two_sides_is_left_out():
+    photo = _photo(1)
+    copies = [cv2.convertScaleAbs(photo, alpha=0.9, beta=beta) for beta in (0, 8, 16)]
+    table = tabulate([FaceRecord(str(n), copy, (8, *[0] * 9)) for n, copy in enumerate(copies)])
+    first, second, between = (key[:16] for key in table.keys)
+    base = SplitManifest({first: "train", second: "test"}, {first: 0, second: 1})
+    extended = make_split(table, seed=0, base=base)
+    assert extended == base
+    assert between not in extended.split_of
+
+
+def test_the_command_splits_several_sets_and_says_what_it_did(
+    ferplus_zip, tmp_path, monkeypatch, capsys
+):
+    queue = write_files(tmp_path / "queue", annotation_files())
+    out = tmp_path / "combined.txt.gz"
+    command = ["ml.data", "--data", str(ferplus_zip), "--set", f"annotations={queue}"]
+    monkeypatch.setattr("sys.argv", [*command, "--side", "48"])
+    with pytest.raises(ConfigurationError, match="--out"):
+        main()
+    monkeypatch.setattr("sys.argv", [*command, "--side", "48", "--out", str(out)])
+    main()
+    printed = capsys.readouterr().out
+    assert "93 distinct pictures" in printed
+    assert "  annotations: " in printed
+    assert read_manifest(out).sha256 in printed
+    assert len(read_manifest(out).split_of) == 93
