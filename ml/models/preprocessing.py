@@ -6,8 +6,18 @@ project); a test holds the two together.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch.nn import functional
+
+Normalisation = Literal["picture", "imagenet"]
+"""`picture`: each to mean 0 and standard deviation 1. `imagenet`: the means and
+deviations of ImageNet's channels, as published networks expect."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+"""Of red, green and blue on ImageNet, in units of full scale (torchvision's transforms)."""
 
 CONTRAST_FLOOR = 0.03
 """Smallest standard deviation divided by, in units of full scale: a flat
@@ -41,8 +51,31 @@ def standardise(grey: torch.Tensor) -> torch.Tensor:
     )
 
 
+def imagenet_normalise(grey: torch.Tensor) -> torch.Tensor:
+    """Repeat grey to three channels and bring each to ImageNet's mean and deviation.
+
+    Args:
+        grey: float32 (N, 1, side, side), 0 to 1.
+
+    Returns:
+        float32 (N, 3, side, side), channels last.
+    """
+    mean = grey.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
+    deviation = grey.new_tensor(IMAGENET_DEVIATION).view(1, 3, 1, 1)
+    return ((grey - mean) / deviation).contiguous(memory_format=torch.channels_last)
+
+
+def normalise(grey: torch.Tensor, how: Normalisation) -> torch.Tensor:
+    """Turn float32 (N, 1, side, side), 0 to 1, into the network's input (N, 3, side, side)."""
+    return imagenet_normalise(grey) if how == "imagenet" else standardise(grey)
+
+
 def network_input(
-    images: torch.Tensor, side: int, *, detail_side: int | None = None
+    images: torch.Tensor,
+    side: int,
+    *,
+    detail_side: int | None = None,
+    normalisation: Normalisation = "picture",
 ) -> torch.Tensor:
     """Turn uint8 (N, height, width) into the network's input at `side` pixels.
 
@@ -51,4 +84,4 @@ def network_input(
     grey = images.unsqueeze(1).float().div(255)
     if detail_side is not None and min(grey.shape[-2:]) > detail_side:
         grey = resize(grey, detail_side)
-    return standardise(resize(grey, side))
+    return normalise(resize(grey, side), normalisation)

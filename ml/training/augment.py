@@ -1,20 +1,41 @@
-"""Random changes of a whole batch at once, on tensors.
+"""Random changes of a whole batch at once, on tensors of any device.
 
-One affine resampling (flip, rotation, shift, zoom and the change to the network's
-input size together), then light, erased patches and lost resolution. All randomness comes
-from the generator passed in, so a resumed run repeats the same pictures.
+RandAugment where asked for, lost resolution, one affine resampling (flip, rotation,
+shift, zoom and the change to the network's input size together), then blur, light and
+erased patches. All numbers are drawn on the CPU from the generator passed in, so a
+resumed run repeats the same pictures, with or without a GPU.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
+from ml.models.torchvision_compat import import_torchvision
 from ml.training.recipe import AugmentationPart
 
 _LOW_SIDES_PX = (16, 20, 24, 32)
+_BLUR_SIGMA = (0.006, 0.03)
+"""Standard deviation of the blur as a share of the picture's side."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    generator: torch.Generator
+    device: torch.device
+
+    def uniform(self, count: int, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
+        drawn = torch.rand(count, generator=self.generator) * (high - low) + low
+        return drawn.to(self.device)
+
+    def number(self, low: float = 0.0, high: float = 1.0) -> float:
+        return low + (high - low) * float(torch.rand(1, generator=self.generator))
+
+    def index(self, count: int) -> int:
+        return int(torch.randint(count, (1,), generator=self.generator))
 
 
 def augment(
@@ -26,30 +47,43 @@ def augment(
         images: uint8 (N, height, width).
         side: Side of the result in pixels.
         part: Strength and probability of each change.
-        generator: Source of all randomness.
+        generator: Source of all randomness, on the CPU.
     """
+    draws = _Draws(generator, images.device)
+    if part.randaugment_magnitude:
+        images = _randaugment(images, part, draws)
     grey = images.unsqueeze(1).float().div(255)
-    grey = _lose_resolution(grey, part.low_resolution, generator)
-    grey = _resample(grey, side, part, generator)
-    grey = _relight(grey, part, generator)
-    return _erase(grey, part.erase, generator)
+    grey = _lose_resolution(grey, part.low_resolution, draws)
+    grey = _resample(grey, side, part, draws)
+    if part.blur:
+        grey = _blur(grey, part.blur, draws)
+    grey = _relight(grey, part, draws)
+    return _erase(grey, part.erase, draws)
 
 
-def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> torch.Tensor:
-    return torch.rand(count, generator=generator) * (high - low) + low
+def _randaugment(images: torch.Tensor, part: AugmentationPart, draws: _Draws) -> torch.Tensor:
+    """Torchvision's RandAugment, drawn anew for every picture."""
+    import_torchvision()
+    from torchvision.transforms import v2
+
+    change = v2.RandAugment(
+        num_ops=part.randaugment_operations, magnitude=part.randaugment_magnitude, fill=128
+    )
+    # torchvision draws from the process's own generator: seed it, then give it back.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(draws.index(2**31))
+        return torch.stack([change(image.unsqueeze(0))[0] for image in images])
 
 
-def _resample(
-    grey: torch.Tensor, side: int, part: AugmentationPart, generator: torch.Generator
-) -> torch.Tensor:
+def _resample(grey: torch.Tensor, side: int, part: AugmentationPart, draws: _Draws) -> torch.Tensor:
     count = len(grey)
     limit = math.radians(part.rotation_deg)
-    angle = _uniform(count, -limit, limit, generator)
-    scale = 1 / (1 + _uniform(count, -part.zoom, part.zoom, generator))
-    mirror = torch.where(torch.rand(count, generator=generator) < part.flip, -1.0, 1.0)
+    angle = draws.uniform(count, -limit, limit)
+    scale = 1 / (1 + draws.uniform(count, -part.zoom, part.zoom))
+    mirror = torch.where(draws.uniform(count) < part.flip, -1.0, 1.0)
     cosine, sine = angle.cos() * scale, angle.sin() * scale
-    shift_x = _uniform(count, -2 * part.shift, 2 * part.shift, generator)
-    shift_y = _uniform(count, -2 * part.shift, 2 * part.shift, generator)
+    shift_x = draws.uniform(count, -2 * part.shift, 2 * part.shift)
+    shift_y = draws.uniform(count, -2 * part.shift, 2 * part.shift)
     theta = torch.stack(
         [
             torch.stack([cosine * mirror, -sine, shift_x], dim=1),
@@ -63,39 +97,57 @@ def _resample(
     )
 
 
-def _relight(
-    grey: torch.Tensor, part: AugmentationPart, generator: torch.Generator
-) -> torch.Tensor:
+def _blur(grey: torch.Tensor, share: float, draws: _Draws) -> torch.Tensor:
+    """Gaussian blur of the chosen pictures, one width per batch."""
+    import_torchvision()
+    from torchvision.transforms.v2 import functional as v2
+
+    chosen = draws.uniform(len(grey)) < share
+    sigma = draws.number(*_BLUR_SIGMA) * grey.shape[-1]
+    kernel = 2 * math.ceil(2 * sigma) + 1
+    return torch.where(
+        chosen.view(-1, 1, 1, 1), v2.gaussian_blur(grey, [kernel, kernel], [sigma, sigma]), grey
+    )
+
+
+def _relight(grey: torch.Tensor, part: AugmentationPart, draws: _Draws) -> torch.Tensor:
     count, side = len(grey), grey.shape[-1]
-    exponent = _uniform(count, math.log(1 - part.gamma), -math.log(1 - part.gamma), generator).exp()
+    exponent = draws.uniform(count, math.log(1 - part.gamma), -math.log(1 - part.gamma)).exp()
     grey = grey.clamp(0, 1).pow(exponent.view(-1, 1, 1, 1))
-    ramp = torch.linspace(-0.5, 0.5, side)
-    across = _uniform(count, -part.light_gradient, part.light_gradient, generator)
-    down = _uniform(count, -part.light_gradient, part.light_gradient, generator)
+    if part.brightness:
+        factor = draws.uniform(count, 1 - part.brightness, 1 + part.brightness)
+        grey = grey * factor.view(-1, 1, 1, 1)
+    if part.contrast:
+        factor = draws.uniform(count, 1 - part.contrast, 1 + part.contrast)
+        mean = grey.mean(dim=(1, 2, 3), keepdim=True)
+        grey = mean + (grey - mean) * factor.view(-1, 1, 1, 1)
+    ramp = torch.linspace(-0.5, 0.5, side, device=grey.device)
+    across = draws.uniform(count, -part.light_gradient, part.light_gradient)
+    down = draws.uniform(count, -part.light_gradient, part.light_gradient)
     gain = 1 + across.view(-1, 1, 1, 1) * ramp + down.view(-1, 1, 1, 1) * ramp.view(-1, 1)
     return (grey * gain).clamp(0, 1)
 
 
-def _erase(grey: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
+def _erase(grey: torch.Tensor, share: float, draws: _Draws) -> torch.Tensor:
     """Random erasing (Zhong et al. 2020) of one patch of 2 to 20 % per chosen picture."""
     count, side = len(grey), grey.shape[-1]
-    area = _uniform(count, 0.02, 0.2, generator)
-    aspect = _uniform(count, math.log(0.4), math.log(2.5), generator).exp()
+    area = draws.uniform(count, 0.02, 0.2)
+    aspect = draws.uniform(count, math.log(0.4), math.log(2.5)).exp()
     height, width = (area * aspect).sqrt().clamp_max(1), (area / aspect).sqrt().clamp_max(1)
-    top = torch.rand(count, generator=generator) * (1 - height)
-    left = torch.rand(count, generator=generator) * (1 - width)
-    chosen = torch.rand(count, generator=generator) < share
-    fill = torch.rand(count, generator=generator).view(-1, 1, 1, 1)
-    place = (torch.arange(side) + 0.5) / side
+    top = draws.uniform(count) * (1 - height)
+    left = draws.uniform(count) * (1 - width)
+    chosen = draws.uniform(count) < share
+    fill = draws.uniform(count).view(-1, 1, 1, 1)
+    place = (torch.arange(side, device=grey.device) + 0.5) / side
     in_rows = (place >= top[:, None]) & (place < (top + height)[:, None])
     in_columns = (place >= left[:, None]) & (place < (left + width)[:, None])
     patch = in_rows[:, None, :, None] & in_columns[:, None, None, :] & chosen[:, None, None, None]
     return torch.where(patch, fill, grey)
 
 
-def _lose_resolution(grey: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
-    chosen = torch.rand(len(grey), generator=generator) < share
-    pick = int(torch.randint(len(_LOW_SIDES_PX), (1,), generator=generator))
+def _lose_resolution(grey: torch.Tensor, share: float, draws: _Draws) -> torch.Tensor:
+    chosen = draws.uniform(len(grey)) < share
+    pick = draws.index(len(_LOW_SIDES_PX))
     if not bool(chosen.any()):
         return grey
     size = grey.shape[-2:]
@@ -113,6 +165,6 @@ def mix(
     """Mixup (Zhang et al. 2018) with one coefficient per batch; `alpha` 0 changes nothing."""
     if alpha <= 0:
         return grey, targets
-    partner = torch.randperm(len(grey), generator=generator)
+    partner = torch.randperm(len(grey), generator=generator).to(grey.device)
     kept = float(1 - alpha * torch.rand(1, generator=generator) / 2)
     return kept * grey + (1 - kept) * grey[partner], kept * targets + (1 - kept) * targets[partner]

@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from include.contracts.errors import ConfigurationError
+from include.contracts.labels import EXPRESSIONS
+from ml.data.fairface import AGE_BANDS
+from ml.models.zoo import ARCHITECTURES
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Balancing = Literal[
+    "none",
+    "weighted_sampler",
+    "class_balanced_loss",
+    "logit_adjustment",
+    "undersampling",
+    "smote",
+]
+
+DEFAULT_STRENGTH: dict[Balancing, float] = {
+    "none": 0.0,
+    "weighted_sampler": 1.0,
+    "class_balanced_loss": 0.999,
+    "logit_adjustment": 1.0,
+    "undersampling": 1.0,
+    "smote": 1.0,
+}
+"""What `loss.balancing_strength` is where a recipe does not say; `ml.training.balancing`
+says what it means for each option."""
+
+_WEIGHTS_SUFFIX = ".safetensors"
 
 
 class _Part(BaseModel):
@@ -20,8 +44,77 @@ class _Part(BaseModel):
 class ModelPart(_Part):
     """The network."""
 
+    architecture: str = "mobilenet_v2"
     width: Annotated[float, Field(gt=0, le=2)] = 1.0
     dropout: Share = 0.2
+    weights: str | None = None
+    """Where the network starts: a name of `ml.models.pretrained` (MobileNetV2 at width 1
+    only), a `.safetensors` file (relative to the working directory), or None: from scratch."""
+
+    @field_validator("architecture")
+    @classmethod
+    def _in_the_zoo(cls, name: str) -> str:
+        if name not in ARCHITECTURES:
+            raise ValueError(f"must be one of {', '.join(ARCHITECTURES)}")
+        return name
+
+    @field_validator("width")
+    @classmethod
+    def _has_multiplier(cls, width: float, info: ValidationInfo) -> float:
+        if width != 1.0 and info.data.get("architecture") not in {None, "mobilenet_v2"}:
+            raise ValueError("only mobilenet_v2 has a channel multiplier")
+        return width
+
+    @property
+    def weights_file(self) -> Path | None:
+        """The file the network starts from, where `weights` names one."""
+        named = self.weights is not None and self.weights.endswith(_WEIGHTS_SUFFIX)
+        return Path(self.weights or "") if named else None
+
+    @field_validator("weights")
+    @classmethod
+    def _fit(cls, weights: str | None, info: ValidationInfo) -> str | None:
+        plain = info.data.get("architecture") == "mobilenet_v2" and info.data.get("width") == 1.0
+        if weights is not None and not weights.endswith(_WEIGHTS_SUFFIX) and not plain:
+            raise ValueError(f"{weights} are weights of mobilenet_v2 at width 1.0")
+        return weights
+
+
+class DataPart(_Part):
+    """What is learnt from the pictures.
+
+    `age` is a pretext task: FairFace's age bands teach the network faces, and another
+    recipe starts from its weights. Such a network never ships.
+    """
+
+    task: Literal["expression", "age"] = "expression"
+    classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    """A subset of the seven expressions; None is all of them."""
+    labels: Literal["soft", "majority"] = "soft"
+    """Distribution of the annotators' votes, or the expression most of them chose."""
+
+    @field_validator("classes")
+    @classmethod
+    def _known(cls, classes: tuple[str, ...] | None, info: ValidationInfo) -> object:
+        if classes is None:
+            return None
+        if info.data.get("task") == "age":
+            raise ValueError("the age task has its own classes")
+        unknown = [name for name in classes if name not in EXPRESSIONS]
+        if unknown or len(set(classes)) != len(classes):
+            raise ValueError(f"must be different names of {', '.join(EXPRESSIONS)}")
+        return tuple(name for name in EXPRESSIONS if name in classes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes in the order of the network's outputs."""
+        return AGE_BANDS if self.task == "age" else self.classes or EXPRESSIONS
+
+
+class InputPart(_Part):
+    """How grey pixels become the network's input, see `ml.models.preprocessing`."""
+
+    normalisation: Literal["picture", "imagenet"] = "picture"
 
 
 class OptimiserPart(_Part):
@@ -33,6 +126,36 @@ class OptimiserPart(_Part):
     final_share: Share = 0.01
     gradient_clip: Annotated[float, Field(gt=0)] = 5.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    """Decay of the averaged weights; 0 keeps those of the last step."""
+    sam_rho: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Radius of sharpness-aware minimisation (Foret et al. 2021), about 0.05; 0: off."""
+
+
+class LossPart(_Part):
+    """Cross-entropy with a label distribution, and what is done about rare classes."""
+
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    balancing: Balancing = "none"
+    balancing_strength: Annotated[float | None, Field(ge=0, validate_default=True)] = None
+    flip_consistency: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the divergence between a picture's answer and its mirror image's; 0: off."""
+
+    @field_validator("balancing_strength")
+    @classmethod
+    def _within(cls, strength: float | None, info: ValidationInfo) -> float | None:
+        balancing: Balancing = info.data.get("balancing", "none")
+        if strength is None:
+            return DEFAULT_STRENGTH[balancing]
+        if balancing == "class_balanced_loss" and strength >= 1:
+            raise ValueError("beta of class_balanced_loss must be under 1")
+        if balancing in {"weighted_sampler", "undersampling", "smote"} and strength > 1:
+            raise ValueError(f"of {balancing} must be at most 1 (fully balanced)")
+        return strength
+
+    @property
+    def strength(self) -> float:
+        """`balancing_strength` or the option's default."""
+        return self.balancing_strength or 0.0
 
 
 class AugmentationPart(_Part):
@@ -44,9 +167,50 @@ class AugmentationPart(_Part):
     zoom: Annotated[float, Field(ge=0, lt=1)] = 0.1
     gamma: Annotated[float, Field(ge=0, lt=1)] = 0.4
     light_gradient: Share = 0.3
+    brightness: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Pixels are multiplied by 1 - brightness to 1 + brightness."""
+    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Differences from the picture's mean are multiplied by 1 - contrast to 1 + contrast."""
+    blur: Share = 0.0
     erase: Share = 0.3
     low_resolution: Share = 0.15
+    randaugment_magnitude: Annotated[int, Field(ge=0, le=30)] = 0
+    """Strength of RandAugment (Cubuk et al. 2020); 0: off."""
+    randaugment_operations: Annotated[int, Field(ge=1, le=4)] = 2
     mixup: Share = 0.0
+
+
+STRONG = AugmentationPart(
+    rotation_deg=25, zoom=0.15, gamma=0.5, light_gradient=0.5, erase=0.5, blur=0.2
+)
+"""What unlabelled pictures of self-training go through where a recipe does not say."""
+
+
+class SelfTrainingPart(_Part):
+    """Noisy student (Xie et al. 2020): a teacher labels faces that nobody labelled."""
+
+    set: Literal["fairface"] = "fairface"
+    teacher: Path
+    """A model package, relative to the working directory."""
+    share: Annotated[float, Field(gt=0, le=4)] = 0.5
+    """Unlabelled pictures beside each labelled one."""
+    temperature: Annotated[float, Field(gt=0, le=5)] = 1.0
+    """Divides the teacher's calibrated log-probabilities; under 1 sharpens its labels."""
+    min_confidence: Share = 0.0
+    """Pictures on which the teacher's label is less sure are left out."""
+    crop: Annotated[float, Field(ge=0.3, le=1)] = 1.0
+    """Side of the central square that is used, as a share of the picture's. FairFace frames
+    faces as tightly as FER+ does (distance of the eyes 0.37 of the side, 0.35 there: medians
+    of CenterFace), so the whole picture is."""
+    augmentation: AugmentationPart = STRONG
+
+
+class StoppingPart(_Part):
+    """Which epoch is kept, and when no better one is waited for."""
+
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Epochs without a better one after which training ends; None: it never ends early."""
+    on: Literal["accuracy", "log_loss"] = "log_loss"
 
 
 class StagePart(_Part):
@@ -63,14 +227,36 @@ class Recipe(_Part):
     name: str
     seed: int
     model: ModelPart = ModelPart()
+    data: DataPart = DataPart()
+    input: InputPart = InputPart()
     optimiser: OptimiserPart
+    loss: LossPart = LossPart()
     augmentation: AugmentationPart = AugmentationPart()
+    self_training: SelfTrainingPart | None = None
+    stopping: StoppingPart = StoppingPart()
+    precision: Literal["fp32", "bf16"] = "fp32"
     stages: Annotated[tuple[StagePart, ...], Field(min_length=1)]
+
+    @field_validator("self_training")
+    @classmethod
+    def _teachable(cls, part: SelfTrainingPart | None, info: ValidationInfo) -> object:
+        data: DataPart | None = info.data.get("data")
+        if part is not None and data is not None and data.task != "expression":
+            raise ValueError("the teacher answers expressions, data.task does not ask for them")
+        return part
 
     @property
     def epochs(self) -> int:
         """Number of epochs over all stages."""
         return sum(stage.epochs for stage in self.stages)
+
+    @property
+    def ships(self) -> bool:
+        """Whether a network of this recipe may be packaged: it answers the seven expressions.
+
+        A head for age (or anything demographic) never ships.
+        """
+        return self.data.names == EXPRESSIONS
 
     def stage_at(self, epoch: int) -> StagePart:
         """Return the stage that epoch number `epoch` (from 0) belongs to."""
@@ -90,8 +276,21 @@ def read_recipe(path: Path) -> Recipe:
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError("--recipe", f"{path} cannot be read: {error}") from error
+    return make_recipe(content, str(path))
+
+
+def make_recipe(content: object, where: str) -> Recipe:
+    """Validate a recipe's content.
+
+    Args:
+        content: What the YAML says.
+        where: The file, for the message.
+
+    Raises:
+        ConfigurationError: As `read_recipe`.
+    """
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
@@ -99,4 +298,4 @@ def read_recipe(path: Path) -> Recipe:
             f"{'.'.join(str(part) for part in item['loc']) or 'file'}: {item['msg']}"
             for item in error.errors()
         )
-        raise ConfigurationError("--recipe", f"{path}: {problems}") from error
+        raise ConfigurationError("--recipe", f"{where}: {problems}") from error

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ml.training.loop import HISTORY, Epoch
+from ml.training.history import Epoch
+from ml.training.loop import HISTORY
 from ml.training.recipe import Recipe
 
 EXPERIMENT = "training"

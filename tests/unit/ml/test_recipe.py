@@ -7,7 +7,7 @@ import yaml
 
 from include.contracts.errors import ConfigurationError
 from ml.training.__main__ import DEFAULT_RECIPE
-from ml.training.loop import learning_rate
+from ml.training.optimisation import learning_rate
 from ml.training.recipe import read_recipe
 
 

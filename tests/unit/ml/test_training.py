@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -16,8 +16,17 @@ from safetensors.torch import load_file
 from include.contracts.errors import ConfigurationError
 from ml.training.__main__ import main
 from ml.training.augment import augment, mix
-from ml.training.loop import BEST_WEIGHTS, CHECKPOINT, HISTORY, LAST_WEIGHTS, Trainer, predict
-from ml.training.recipe import AugmentationPart, Recipe
+from ml.training.history import read_history
+from ml.training.loop import (
+    BEST_WEIGHTS,
+    CHECKPOINT,
+    HISTORY,
+    LAST_WEIGHTS,
+    VALIDATION,
+    Trainer,
+)
+from ml.training.recipe import AugmentationPart, ModelPart, Recipe
+from ml.training.validation import Validation, predict
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,46 +54,97 @@ from ml.training.loop import Trainer
 from tests.unit.ml.conftest import generated_records
 from tests.unit.ml.test_training import RECIPE
 
+out, last = Path(sys.argv[1]), int(sys.argv[2])
+def reached(number, loss, rate):
+    if number == last:
+        print("reached", flush=True)
+        time.sleep(600)
+
 table = tabulate(generated_records(12))
-trainer = Trainer(RECIPE, table, table, Path(sys.argv[1]), checkpoint_every_s=0)
-step = trainer._step
-def slow_step(*args):
-    time.sleep(0.15)
-    return step(*args)
-trainer._step = slow_step
-trainer.run()
+Trainer(RECIPE, table, table, out, report=lambda _: None, on_step=reached,
+        checkpoint_every_s=0).run()
 """
 
 
-def test_a_killed_training_resumes_to_the_same_weights(tmp_path, generated_table):
-    whole = Trainer(RECIPE, generated_table, generated_table, tmp_path / "whole")
-    whole.run()
+def _train_and_kill(out: Path, at_step: int) -> None:
+    """Train in a child process and SIGKILL it inside step number `at_step`."""
+    command = [sys.executable, "-c", RESUMABLE, str(out), str(at_step)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "reached\n", "the training ended by itself"
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
 
-    killed = tmp_path / "killed"
-    child = subprocess.Popen(
-        [sys.executable, "-c", RESUMABLE, str(killed)], cwd=ROOT, env={**os.environ}
-    )
-    _wait_for_checkpoint(killed / CHECKPOINT, child)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    assert not (killed / LAST_WEIGHTS).exists()
 
+def test_a_training_killed_twice_ends_as_an_uninterrupted_one(tmp_path, generated_table):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    expected = Trainer(RECIPE, generated_table, generated_table, whole).run()
+
+    _train_and_kill(killed, 3)  # in the first of three epochs of five steps
+    _train_and_kill(killed, 8)  # in the second
     lines: list[str] = []
-    resumed = Trainer(RECIPE, generated_table, generated_table, killed, report=lines.append)
-    progress = resumed.run()
-    assert lines[0].startswith("resumed at epoch 1, step")
-    assert progress.total_steps == whole.progress.total_steps
-    expected, found = (load_file(p / LAST_WEIGHTS) for p in (tmp_path / "whole", killed))
-    for name, tensor in expected.items():
-        torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-5)
+    found = Trainer(RECIPE, generated_table, generated_table, killed, report=lines.append).run()
+
+    assert lines[0] == "resumed at epoch 2, step 2"
+    # The same kernels on one thread: nothing but the time taken may differ.
+    for name in (LAST_WEIGHTS, BEST_WEIGHTS):
+        first, second = (load_file(folder / name) for folder in (whole, killed))
+        for key, tensor in first.items():
+            torch.testing.assert_close(second[key], tensor, rtol=1e-5, atol=1e-6)
+    for (epoch, one), (same_epoch, other) in zip(
+        read_history(whole / HISTORY), read_history(killed / HISTORY), strict=True
+    ):
+        assert epoch == same_epoch
+        one.pop("images_per_s"), other.pop("images_per_s")
+        assert other == pytest.approx(one, rel=1e-4)
+    same, also = (asdict(replace(p, recipe=0, seconds=0)) for p in (found, expected))
+    assert same == pytest.approx(also, rel=1e-4)
 
 
-def _wait_for_checkpoint(path: Path, child: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 90
-    while not path.exists():
-        assert child.poll() is None, "the training ended by itself"
-        assert time.monotonic() < deadline, "no checkpoint appeared"
-        time.sleep(0.02)
+def test_what_was_written_after_the_last_checkpoint_is_written_once(tmp_path, generated_table):
+    recipe = RECIPE.model_copy(update={"stages": RECIPE.stages[:1]})
+    Trainer(recipe, generated_table, generated_table, tmp_path).run()
+    history = tmp_path / HISTORY
+    # As if the process had died between the history's line and the checkpoint.
+    lines = history.read_text()
+    history.write_text(lines + '{"epoch": 3, "train_loss": 9.0}\n{"epoch": 4, "tr')
+    Trainer(recipe, generated_table, generated_table, tmp_path).run()
+    assert history.read_text() == lines
+
+
+@pytest.mark.parametrize("on", ["accuracy", "log_loss"])
+def test_training_stops_when_no_epoch_is_better(tmp_path, generated_table, on):
+    recipe = Recipe.model_validate(
+        RECIPE.model_dump()
+        | {
+            "optimiser": {"learning_rate": 1e-9, "weight_decay": 0.0, "ema_decay": 0.0},
+            "stopping": {"patience": 2, "on": on},
+            "stages": [{"input_side_px": 32, "epochs": 30, "batch": 64}],
+        }
+    )
+    trainer = Trainer(recipe, generated_table, generated_table, tmp_path)
+    trainer._better = lambda validation: trainer.progress.epoch == 1  # type: ignore[method-assign]
+    progress = trainer.run()
+    assert (progress.best_epoch, progress.epoch) == (1, 3)
+    # A stopped run stays stopped when it is started again.
+    assert Trainer(recipe, generated_table, generated_table, tmp_path).run() == progress
+
+
+def _validation(accuracy: float, log_loss: float) -> Validation:
+    return Validation({"accuracy": accuracy, "log_loss": log_loss}, (), ())
+
+
+def test_the_better_epoch_is_the_one_the_recipe_prefers(tmp_path, generated_table):
+    for on, better, worse in (
+        ("accuracy", _validation(0.6, 2.0), _validation(0.4, 0.1)),
+        ("log_loss", _validation(0.4, 0.9), _validation(0.6, 1.1)),
+        ("accuracy", _validation(0.5, 0.9), _validation(0.5, 1.0)),
+    ):
+        recipe = Recipe.model_validate(RECIPE.model_dump() | {"stopping": {"on": on}})
+        trainer = Trainer(recipe, generated_table, generated_table, tmp_path)
+        trainer.progress.best_accuracy, trainer.progress.best_log_loss = 0.5, 1.0
+        assert trainer._better(better)
+        assert not trainer._better(worse)
 
 
 def test_training_learns_and_leaves_its_files(tmp_path, generated_table):
@@ -99,7 +159,11 @@ def test_training_learns_and_leaves_its_files(tmp_path, generated_table):
     progress = trainer.run()
     assert epochs[-1]["train_loss"] < epochs[0]["train_loss"]
     assert progress.best_accuracy > 2 / 7
-    assert {p.name for p in tmp_path.iterdir()} == {CHECKPOINT, BEST_WEIGHTS, LAST_WEIGHTS, HISTORY}
+    files = {CHECKPOINT, BEST_WEIGHTS, LAST_WEIGHTS, HISTORY, VALIDATION}
+    assert {p.name for p in tmp_path.iterdir()} == files
+    validation = json.loads((tmp_path / VALIDATION).read_text())
+    assert validation["figures"]["accuracy"] == progress.best_accuracy
+    assert np.array(validation["confusion"]).sum(axis=1).tolist() == [12] * 7
     history = (tmp_path / HISTORY).read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in history] == [*range(1, 9)]
     shares = predict(trainer.averaged, generated_table.images[:5], 32)
@@ -108,10 +172,23 @@ def test_training_learns_and_leaves_its_files(tmp_path, generated_table):
     assert Trainer(recipe, generated_table, generated_table, tmp_path).run() == progress
 
 
-def test_a_checkpoint_of_something_else_is_refused(tmp_path, generated_table):
-    (tmp_path / CHECKPOINT).write_bytes(b"not a checkpoint")
-    with pytest.raises(ConfigurationError, match=r"checkpoint\.safetensors"):
-        Trainer(RECIPE, generated_table, generated_table, tmp_path).run()
+def test_a_damaged_checkpoint_is_named(tmp_path, generated_table):
+    recipe = RECIPE.model_copy(update={"stages": RECIPE.stages[:1]})
+    Trainer(recipe, generated_table, generated_table, tmp_path).run()
+    path = tmp_path / CHECKPOINT
+    content = path.read_bytes()
+    for damaged in (b"not a checkpoint", content[: len(content) // 2], content[:4]):
+        path.write_bytes(damaged)
+        with pytest.raises(ConfigurationError, match=r"checkpoint\.safetensors is damaged"):
+            Trainer(recipe, generated_table, generated_table, tmp_path).run()
+
+
+def test_a_checkpoint_of_another_network_is_named(tmp_path, generated_table):
+    recipe = RECIPE.model_copy(update={"stages": RECIPE.stages[:1]})
+    Trainer(recipe, generated_table, generated_table, tmp_path).run()
+    wider = recipe.model_copy(update={"model": ModelPart(width=0.35)})
+    with pytest.raises(ConfigurationError, match=r"checkpoint\.safetensors is a checkpoint of ano"):
+        Trainer(wider, generated_table, generated_table, tmp_path).run()
 
 
 def test_augmentation_is_bounded_and_repeatable(generated_table):
