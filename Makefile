@@ -60,7 +60,7 @@ package: setup ## Pack the trained model into dist/model.tar.gz
 
 .PHONY: evaluate
 evaluate: setup ## Evaluate the packed model on its held-out split
-	@$(RUN) -m ml.evaluation $(ARGS)
+	@$(RUN) -m ml.evaluation $(if $(MODEL),--model "$(MODEL)") $(if $(DATA),--data "$(DATA)") $(if $(SET),--set "$(SET)") $(if $(OUT),--out "$(OUT)") $(ARGS)
 
 # -- checks
 

@@ -110,8 +110,8 @@ def brighter(image: ImageArray) -> ImageArray:
 CHANGES: Mapping[str, tuple[Change, str]] = MappingProxyType(
     {
         "mirror": (mirror, "keep their answer in the mirror"),
-        "shift": (shift, f"keep their answer moved by {SHIFT_SHARE:.0%} of the side"),
-        "darker": (darker, f"keep their answer with {1 - GAIN:.0%} less light"),
+        "shift": (shift, f"keep their answer moved by {100 * SHIFT_SHARE:.0f} % of the side"),
+        "darker": (darker, f"keep their answer with {100 * (1 - GAIN):.0f} % less light"),
         "brighter": (brighter, f"keep their answer with a gamma of {GAMMA}"),
     }
 )

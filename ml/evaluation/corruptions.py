@@ -15,6 +15,11 @@ import numpy as np
 
 from ml.data.records import ImageArray
 
+_FULL_WELL_ELECTRONS = 4000
+"""What a pixel of a small camera holds at full scale."""
+_READ_NOISE_LEVELS = 1.0
+"""Standard deviation of the read noise, grey levels."""
+
 Spoil = Callable[[ImageArray, float, np.random.Generator], ImageArray]
 
 
@@ -53,9 +58,10 @@ def _jpeg(image: ImageArray, quality: float, _: np.random.Generator) -> ImageArr
 
 
 def _darkness(image: ImageArray, light: float, generator: np.random.Generator) -> ImageArray:
-    """Scale the light and add the shot noise of that few photons (full well 255)."""
+    """Scale the light; add shot noise of the photons that are left, and read noise."""
     dark = image * light
-    grain = generator.normal(0, 1, image.shape) * np.sqrt(dark)
+    variance = dark * (255 / _FULL_WELL_ELECTRONS) + _READ_NOISE_LEVELS**2
+    grain = generator.normal(0, 1, image.shape) * np.sqrt(variance)
     return np.asarray(np.clip(dark + grain, 0, 255), np.uint8)
 
 

@@ -1,9 +1,9 @@
 """The golden-image gate: nothing is registered before it passes.
 
-The packed model answers a few stored pictures through the AWS handler. Its answers
-must be those stored in `signature.json`, which the training code computed with the
-unpacked network (another code path, the same weights), and where people agree on
-what a picture shows, that must be the answer.
+The packed model answers a few stored pictures through the AWS handler, with each
+engine it carries. Its answers must be those stored in `signature.json`, which the
+training code computed with the unpacked network (another code path, the same weights),
+and where people agree on what a picture shows, that must be the answer.
 """
 
 from __future__ import annotations
@@ -24,11 +24,14 @@ from include.contracts.labels import EXPRESSIONS
 from ml.evaluation.golden_pictures import GOLDEN_DIR
 from ml.evaluation.packed import shard
 from ml.models.preprocessing import network_input
+from ml.packaging.build import GRAPH_MEMBER
 from ml.packaging.unpack import read_signature, unpack_package
 from ml.serving.handler import PackedModel
 
 TOLERANCE = 0.02
 """Largest difference of a probability; decoders and processors differ by less."""
+INT8_TOLERANCE = 0.15
+"""The same for a quantised network; what it costs in accuracy is measured elsewhere."""
 
 TRUTH: Mapping[str, str] = {"portrait": "happiness", "portrait_grey_48": "happiness"}
 """What people see in a picture, where they agree."""
@@ -60,11 +63,13 @@ def reference_answers(network: nn.Module, signature: Mapping[str, Any]) -> Answe
             torch.from_numpy(grey)[None],
             int(signature["input"]["side_px"]),
             detail_side=signature["preprocessing"]["detail_side_px"],
+            normalisation=signature["preprocessing"]["normalisation"],
         )
         with torch.inference_mode():
             logits = network(batch)
             if signature["preprocessing"]["flip_average"]:
                 logits = (logits + network(batch.flip(3))) / 2
+            logits = logits + torch.tensor(signature["logit_offset"])
             shares = (logits / float(signature["temperature"])).softmax(dim=1)[0].tolist()
         answers[name] = {
             label: round(share, 5) for label, share in zip(EXPRESSIONS, shares, strict=True)
@@ -98,19 +103,36 @@ def check_golden(package: Path) -> None:
     stored = signature.get("golden", {})
     if sorted(signature["labels"]) != sorted(EXPRESSIONS):
         raise GoldenImageError(f"{package} has the labels {signature['labels']}")
+    problems: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
-        found = packed_answers(PackedModel.open(unpack_package(package, Path(scratch))))
+        folder = unpack_package(package, Path(scratch))
+        for engine, tolerance in _engines(signature).items():
+            found = packed_answers(PackedModel.open(folder, engine=engine))
+            problems += [f"{engine}: {said}" for said in _problems(found, stored, tolerance)]
+    if problems:
+        raise GoldenImageError(f"{package} fails the golden-image gate: {'; '.join(problems)}")
+
+
+def _engines(signature: Mapping[str, Any]) -> dict[str, float]:
+    """Return the engines that the package carries, each with its tolerance."""
+    engines = {"torch": TOLERANCE}
+    if GRAPH_MEMBER in signature["members"]:
+        quantised = signature["serving"]["precision"] == "int8"
+        engines["onnxruntime"] = INT8_TOLERANCE if quantised else TOLERANCE
+    return engines
+
+
+def _problems(found: Answers, stored: Answers, tolerance: float) -> list[str]:
     problems = [
         f"{name}: probabilities differ by {difference:.3f} from the stored answer"
         for name in found
-        if (difference := _difference(found[name], stored.get(name, {}))) > TOLERANCE
+        if (difference := _difference(found[name], stored.get(name, {}))) > tolerance
     ]
     for name, truth in TRUTH.items():
         answer = max(found[name], key=found[name].__getitem__)
         if answer != truth:
             problems.append(f"{name}: answered {answer}, people see {truth}")
-    if problems:
-        raise GoldenImageError(f"{package} fails the golden-image gate: {'; '.join(problems)}")
+    return problems
 
 
 def _difference(first: Mapping[str, float], second: Mapping[str, float]) -> float:

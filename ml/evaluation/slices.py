@@ -132,7 +132,11 @@ def _quarters(name: str, values: FloatArray) -> list[tuple[str, str, npt.NDArray
 
 def _agreement(shares: FloatArray) -> list[tuple[str, str, npt.NDArray[np.bool_]]]:
     parts = [
-        ("vote agreement", f"{low:.0%} to under {high:.0%}", (shares >= low) & (shares < high))
+        (
+            "vote agreement",
+            f"{100 * low:.0f} to under {100 * high:.0f} %",
+            (shares >= low) & (shares < high),
+        )
         for low, high in itertools.pairwise(AGREEMENT_EDGES)
     ]
     return [*parts, ("vote agreement", "unanimous", shares >= 1)]

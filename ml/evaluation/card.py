@@ -1,0 +1,105 @@
+"""The model card for people: Markdown, generated, the same bytes for the same figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from include.contracts.labels import EXPRESSIONS
+from ml.evaluation import card_texts
+from ml.evaluation.bootstrap import Figure
+from ml.evaluation.report import Report
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+TITLES: Mapping[str, str] = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy (mean recall)",
+    "macro_f1": "macro F1",
+    "top_2": "truth among the two most probable",
+    "ece": "expected calibration error",
+    "log_loss": "log-loss",
+    "brier": "Brier score",
+}
+
+_WEAK_RECALL = 0.5
+_FEW_PICTURES = 100
+
+
+def weak_places(report: Report) -> list[str]:
+    """Return sentences about expressions that are found badly or measured on few pictures."""
+    figures = report.evaluation.figures
+    sentences = []
+    for label in EXPRESSIONS:
+        recall, precision = figures[f"recall_{label}"], figures[f"precision_{label}"]
+        if not recall.n:
+            sentences.append(f"No scored picture shows {label}: nothing is known about it.")
+        elif not precision.n:
+            sentences.append(
+                f"This model answered {label} to none of the pictures, {recall.n} of which show "
+                "it: its absence from a report says nothing."
+            )
+        elif recall.value < _WEAK_RECALL:
+            sentences.append(
+                f"Of {recall.n} displays of {label}, {100 * recall.value:.0f} % are found "
+                f"({100 * recall.low:.0f} to {100 * recall.high:.0f} %)."
+            )
+        elif recall.n < _FEW_PICTURES:
+            sentences.append(
+                f"Only {recall.n} scored pictures show {label}: its recall of "
+                f"{recall.value:.2f} may be anything from {recall.low:.2f} to {recall.high:.2f}."
+            )
+    return sentences
+
+
+def model_card(report: Report) -> str:
+    """Return the card as Markdown."""
+    return str(_template("model-card.md.j2").render(**card_values(report)))
+
+
+def card_values(report: Report) -> dict[str, Any]:
+    """Return what the templates of cards and pages share."""
+    return {
+        "report": report,
+        "figures": report.evaluation.figures,
+        "titles": TITLES,
+        "labels": EXPRESSIONS,
+        "weak": weak_places(report),
+        "texts": card_texts,
+        "number": number,
+        "span": span,
+    }
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a figure for a table, a dash where it is not defined."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{round(value, digits) + 0.0:.{digits}f}"  # adding 0 turns -0.0 into 0.0
+
+
+def span(figure: Figure, digits: int = 3) -> str:
+    """Return a figure's interval for a table; a dash where all resamples agree."""
+    if not math.isfinite(figure.value) or figure.low == figure.high:
+        return "–"
+    return f"{number(figure.low, digits)} to {number(figure.high, digits)}"
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(  # noqa: S701 Markdown, written from the package's own figures
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _template(name: str) -> Any:
+    return _environment().get_template(name)
