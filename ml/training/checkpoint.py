@@ -24,7 +24,7 @@ from include.contracts.errors import ConfigurationError
 class Progress:
     """Where a run stands: `step` batches of epoch `epoch` are done (both from 0).
 
-    The best epoch (from 1) is the one that the recipe's `stopping.on` prefers: by
+    The best epoch (from 1) is the one that the recipe's `stopping.metric` prefers: by
     default the one with the least log-loss on validation. A proper score moves with
     every picture, accuracy only with those near a border.
 

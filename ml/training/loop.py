@@ -191,7 +191,7 @@ class Trainer:
 
     def _better(self, validation: Validation) -> bool:
         progress, found = self.progress, validation.figures
-        if self._recipe.stopping.on == "log_loss":
+        if self._recipe.stopping.metric == "log_loss":
             return found["log_loss"] <= progress.best_log_loss
         return (found["accuracy"], -found["log_loss"]) > (
             progress.best_accuracy,

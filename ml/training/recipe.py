@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -136,7 +137,7 @@ class LossPart(_Part):
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     balancing: Balancing = "none"
-    balancing_strength: Annotated[float | None, Field(ge=0, validate_default=True)] = None
+    balancing_strength: Annotated[float, Field(ge=0)] | None = None
     flip_consistency: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the divergence between a picture's answer and its mirror image's; 0: off."""
 
@@ -145,7 +146,7 @@ class LossPart(_Part):
     def _within(cls, strength: float | None, info: ValidationInfo) -> float | None:
         balancing: Balancing = info.data.get("balancing", "none")
         if strength is None:
-            return DEFAULT_STRENGTH[balancing]
+            return None
         if balancing == "class_balanced_loss" and strength >= 1:
             raise ValueError("beta of class_balanced_loss must be under 1")
         if balancing in {"weighted_sampler", "undersampling", "smote"} and strength > 1:
@@ -154,8 +155,9 @@ class LossPart(_Part):
 
     @property
     def strength(self) -> float:
-        """`balancing_strength` or the option's default."""
-        return self.balancing_strength or 0.0
+        """`balancing_strength`, or the option's default where the recipe gives none."""
+        given = self.balancing_strength
+        return DEFAULT_STRENGTH[self.balancing] if given is None else given
 
 
 class AugmentationPart(_Part):
@@ -210,7 +212,8 @@ class StoppingPart(_Part):
 
     patience: Annotated[int, Field(ge=1)] | None = None
     """Epochs without a better one after which training ends; None: it never ends early."""
-    on: Literal["accuracy", "log_loss"] = "log_loss"
+    metric: Literal["accuracy", "log_loss"] = "log_loss"
+    """Of the validation rows. (Not `on`: YAML reads that as a truth value.)"""
 
 
 class StagePart(_Part):
@@ -258,6 +261,10 @@ class Recipe(_Part):
         """
         return self.data.names == EXPRESSIONS
 
+    def flat(self) -> dict[str, object]:
+        """Return every value by its dotted key (`optimiser.learning_rate`), as JSON has it."""
+        return dict(_flatten("", self.model_dump(mode="json")))
+
     def stage_at(self, epoch: int) -> StagePart:
         """Return the stage that epoch number `epoch` (from 0) belongs to."""
         for stage in self.stages:
@@ -265,6 +272,17 @@ class Recipe(_Part):
                 return stage
             epoch -= stage.epochs
         return self.stages[-1]
+
+
+def _flatten(key: str, value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _flatten(f"{key}.{name}" if key else str(name), inner)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for index, inner in enumerate(value):
+            yield from _flatten(f"{key}.{index}", inner)
+    else:
+        yield key, value
 
 
 def read_recipe(path: Path) -> Recipe:
