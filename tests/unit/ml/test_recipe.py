@@ -58,7 +58,7 @@ def test_the_committed_recipes_are_valid(path):
             r"loss\.balancing_strength: .*smote",
         ),
         ({"stopping": {"patience": 0}}, r"stopping\.patience"),
-        ({"stopping": {"on": "loss"}}, r"stopping\.on"),
+        ({"stopping": {"metric": "loss"}}, r"stopping\.metric"),
         ({"precision": "fp16"}, "precision"),
         ({"self_training": {"share": 0.5}}, r"self_training\.teacher"),
         ({"self_training": {"teacher": "t", "set": "web"}}, r"self_training\.set"),

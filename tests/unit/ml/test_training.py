@@ -112,13 +112,13 @@ def test_what_was_written_after_the_last_checkpoint_is_written_once(tmp_path, ge
     assert history.read_text() == lines
 
 
-@pytest.mark.parametrize("on", ["accuracy", "log_loss"])
-def test_training_stops_when_no_epoch_is_better(tmp_path, generated_table, on):
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+def test_training_stops_when_no_epoch_is_better(tmp_path, generated_table, metric):
     recipe = Recipe.model_validate(
         RECIPE.model_dump()
         | {
             "optimiser": {"learning_rate": 1e-9, "weight_decay": 0.0, "ema_decay": 0.0},
-            "stopping": {"patience": 2, "on": on},
+            "stopping": {"patience": 2, "metric": metric},
             "stages": [{"input_side_px": 32, "epochs": 30, "batch": 64}],
         }
     )
@@ -135,12 +135,12 @@ def _validation(accuracy: float, log_loss: float) -> Validation:
 
 
 def test_the_better_epoch_is_the_one_the_recipe_prefers(tmp_path, generated_table):
-    for on, better, worse in (
+    for metric, better, worse in (
         ("accuracy", _validation(0.6, 2.0), _validation(0.4, 0.1)),
         ("log_loss", _validation(0.4, 0.9), _validation(0.6, 1.1)),
         ("accuracy", _validation(0.5, 0.9), _validation(0.5, 1.0)),
     ):
-        recipe = Recipe.model_validate(RECIPE.model_dump() | {"stopping": {"on": on}})
+        recipe = Recipe.model_validate(RECIPE.model_dump() | {"stopping": {"metric": metric}})
         trainer = Trainer(recipe, generated_table, generated_table, tmp_path)
         trainer.progress.best_accuracy, trainer.progress.best_log_loss = 0.5, 1.0
         assert trainer._better(better)
