@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tarfile
 import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from include.contracts.errors import PermanentInputError, TransientError
-from include.contracts.identity import sha256_of_stream
+from include.contracts.errors import ConfigurationError, PermanentInputError, TransientError
+from include.contracts.package import package_sha256, unpack_members
 from include.lake.store import Lake
 from include.settings import StorageSettings, TransformSettings
 
@@ -34,7 +33,7 @@ def unpack_package(uri: str, sha256: str, cache_dir: Path, storage: StorageSetti
         storage: Endpoint and region for `s3://`.
 
     Raises:
-        PermanentInputError: The bytes are not the registered ones, or no archive.
+        PermanentInputError: The bytes are not the registered ones, or no sealed package.
         TransientError: The package cannot be read at present.
     """
     target = cache_dir / sha256
@@ -44,31 +43,21 @@ def unpack_package(uri: str, sha256: str, cache_dir: Path, storage: StorageSetti
     with tempfile.TemporaryDirectory(prefix=".unpack-", dir=cache_dir) as scratch:
         archive = Path(scratch) / _ARCHIVE
         _fetch(uri, archive, storage)
-        with archive.open("rb") as stream:
-            found = sha256_of_stream(stream)
+        found = package_sha256(archive)
         if found != sha256:
             raise PermanentInputError(
                 "model_package_changed",
                 f"The model package {uri} has sha256 {found}, registered is {sha256}.",
                 "Register the package again; its bytes must never change.",
             )
-        members = Path(scratch) / "members"
         try:
-            with tarfile.open(archive, "r:gz") as tar:
-                # The filter refuses absolute paths, "..", links that leave and devices.
-                tar.extractall(members, filter="data")
-        except tarfile.TarError as error:
+            return unpack_members(archive, target)
+        except ConfigurationError as error:
             raise PermanentInputError(
                 "model_package_unreadable",
-                f"The model package {uri} cannot be unpacked: {error}.",
+                f"The model package {uri} cannot be unpacked: {error.problem}.",
                 "Build the package again with `make package`.",
             ) from error
-        try:
-            members.rename(target)
-        except OSError:
-            if not target.is_dir():  # anything but another job having been faster
-                raise
-    return target
 
 
 def _fetch(uri: str, destination: Path, storage: StorageSettings) -> None:

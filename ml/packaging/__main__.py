@@ -1,7 +1,8 @@
 """Write `dist/model.tar.gz`: `python -m ml.packaging [--run var/training]`.
 
-Without `--run`, the committed weights are sealed again with the code of this tree.
-Either way the golden-image gate runs at the end.
+Without `--run`, a package (by default the committed one) is sealed again with the code of
+this tree, `--engine` and `--precision` as asked. Either way the golden-image gate runs at
+the end.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import torch
 from ml.data.location import add_data_argument
 from ml.evaluation.golden import check_golden
 from ml.packaging.seal import SealOptions, reseal, seal_run
+from ml.packaging.signature import Serving
+from ml.packaging.unpack import read_signature
 
 COMMITTED = Path(__file__).parents[1] / "weights" / "model.tar.gz"
 
@@ -22,24 +25,36 @@ def main() -> None:
     """Parse the command line and build the package."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, help="folder of a training run")
+    parser.add_argument("--package", type=Path, default=COMMITTED, help="sealed again")
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, default=Path("dist/model.tar.gz"))
     parser.add_argument("--package-version", default="1.0.0")
     parser.add_argument("--input-side", type=int, help="pixels; default: the recipe's last stage")
     parser.add_argument("--detail-side", type=int, help="pixels; default: crops keep their detail")
     parser.add_argument("--flip-average", action="store_true")
+    parser.add_argument("--engine", choices=("onnxruntime", "torch"))
+    parser.add_argument("--precision", choices=("fp32", "int8"))
+    parser.add_argument("--class-offsets", action="store_true")
     parser.add_argument("--look-at-test", action="store_true", help="once, for the final package")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.run is None:
-        sha256 = reseal(COMMITTED, arguments.out)
+        kept = read_signature(arguments.package).get("serving", {})
+        serving = Serving(
+            engine=arguments.engine or kept.get("engine", "onnxruntime"),
+            precision=arguments.precision or kept.get("precision", "fp32"),
+        )
+        sha256 = reseal(arguments.package, arguments.out, serving, data=arguments.data)
     else:
         options = SealOptions(
             version=arguments.package_version,
             input_side_px=arguments.input_side,
             detail_side_px=arguments.detail_side,
             flip_average=arguments.flip_average,
+            engine=arguments.engine or "onnxruntime",
+            precision=arguments.precision or "fp32",
+            class_offsets=arguments.class_offsets,
             look_at_test=arguments.look_at_test,
         )
         sha256 = seal_run(arguments.run, arguments.data, arguments.out, options)

@@ -11,26 +11,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from include.contracts.package import CODE_MEMBER, SIGNATURE_MEMBER
+
 CODE_DIR = Path(__file__).parent / "code"
 WEIGHTS_MEMBER = "model.safetensors"
-SIGNATURE_MEMBER = "signature.json"
-CODE_MEMBERS = ("code/inference.py", "code/requirements.txt")
-MEMBERS = (*CODE_MEMBERS, WEIGHTS_MEMBER, SIGNATURE_MEMBER)
-"""Every member, in the order of the archive."""
+GRAPH_MEMBER = "model.onnx"
+CODE_MEMBERS = (CODE_MEMBER, "code/requirements.txt")
+MEMBERS = (*CODE_MEMBERS, GRAPH_MEMBER, WEIGHTS_MEMBER, SIGNATURE_MEMBER)
+"""Every member, in the order of the archive; a package for torch alone has no graph."""
 
 _MODE = 0o644
 
 
-def build_package(weights: bytes, signature: Mapping[str, Any], out: Path) -> str:
+def build_package(
+    weights: bytes, signature: Mapping[str, Any], out: Path, *, graph: bytes | None = None
+) -> str:
     """Write the package and return its sha256 (hex).
 
     Args:
         weights: A safetensors file's bytes.
         signature: What `signature.json` says; `members` is filled in here.
         out: Where `model.tar.gz` goes; replaced atomically.
+        graph: The network for ONNX Runtime, see `ml.packaging.graph`; None where torch
+            is the only engine.
     """
     content = {name: (CODE_DIR / name.removeprefix("code/")).read_bytes() for name in CODE_MEMBERS}
     content[WEIGHTS_MEMBER] = weights
+    if graph is not None:
+        content[GRAPH_MEMBER] = graph
     sealed = dict(signature)
     sealed["members"] = {
         name: hashlib.sha256(data).hexdigest() for name, data in sorted(content.items())
@@ -47,7 +55,7 @@ def build_package(weights: bytes, signature: Mapping[str, Any], out: Path) -> st
 def _tar(content: Mapping[str, bytes]) -> bytes:
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name in MEMBERS:
+        for name in (member for member in MEMBERS if member in content):
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(content[name]), _MODE
             archive.addfile(member, io.BytesIO(content[name]))

@@ -5,26 +5,41 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load
+from torch import nn
 
 from include.contracts.errors import ConfigurationError
+from include.contracts.package import SIGNATURE_MEMBER
+from ml.data.records import FaceTable
 from ml.data.splits import DEFAULT_MANIFEST, read_manifest
 from ml.evaluation.calibration import fit_abstention, fit_temperature, softmax
 from ml.evaluation.golden import reference_answers
 from ml.evaluation.metrics import evaluate
 from ml.evaluation.split import labelled_split, split_logits
 from ml.models.mobilenet import build_mobilenet_v2
-from ml.packaging.build import SIGNATURE_MEMBER, WEIGHTS_MEMBER, build_package
-from ml.packaging.signature import make_signature
+from ml.models.preprocessing import network_input
+from ml.packaging.build import GRAPH_MEMBER, WEIGHTS_MEMBER, build_package
+from ml.packaging.class_offsets import fit_class_offsets
+from ml.packaging.graph import build_graph
+from ml.packaging.quantise import quantise
+from ml.packaging.signature import Engine, Precision, Serving, make_signature, upgrade
 from ml.packaging.unpack import read_package, unpack_package
 from ml.serving.handler import PackedModel
 from ml.training.loop import BEST_WEIGHTS, HISTORY, RECIPE_COPY
 from ml.training.recipe import Recipe, read_recipe
+
+CALIBRATION_PICTURES = 512
+"""Training pictures whose activations set the ranges of an int8 graph."""
+
+Signature = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,9 @@ class SealOptions:
         input_side_px: Side of the network's input; None: that of the recipe's last stage.
         detail_side_px: Reduce larger crops to this side first; None: never.
         flip_average: Average a picture's answer with its mirror image's.
+        engine: What runs the network where it is installed.
+        precision: Of the graph for ONNX Runtime.
+        class_offsets: Fit offsets that answer rare expressions more readily.
         look_at_test: Measure on the test split as well, once, at the end.
     """
 
@@ -43,73 +61,151 @@ class SealOptions:
     input_side_px: int | None = None
     detail_side_px: int | None = None
     flip_average: bool = False
+    engine: Engine = "onnxruntime"
+    precision: Precision = "fp32"
+    class_offsets: bool = False
     look_at_test: bool = False
 
 
 def seal_run(run: Path, data: Path, out: Path, options: SealOptions) -> str:
     """Package a training run's best weights and return the package's sha256.
 
-    Temperature and abstention are fitted on validation, through the packed model.
+    Temperature, offsets and abstention are fitted on validation, in this order and
+    through the packed model as it will answer; int8 ranges on training pictures.
 
     Args:
         run: A folder that `ml.training` wrote.
         data: FER+ folder or zip.
         out: Where `model.tar.gz` goes.
+        options: What to decide.
 
     Raises:
-        ConfigurationError: The run is not complete enough to be packaged.
+        ConfigurationError: The run is not complete enough to be packaged, or its recipe
+            is not one that ships.
     """
     weights_path = run / BEST_WEIGHTS
     if not weights_path.is_file():
         raise ConfigurationError("--run", f"{weights_path} is not there: train first")
-    recipe = read_recipe(run / RECIPE_COPY)
+    recipe = _shipping_recipe(run)
     weights = weights_path.read_bytes()
-    draft = _draft(recipe, options)
+    signature = _draft(recipe, options)
+    graph = _graph(weights, signature, data)
     table, labels = labelled_split(data, "validation")
-    logits = _logits(weights, draft, table)
+    logits = _logits(weights, graph, signature, table)
     temperature = fit_temperature(logits, labels)
+    calibration: dict[str, Any] = {"fitted_on": "validation", "n": len(labels)}
+    if options.class_offsets:
+        fitted = fit_class_offsets(logits, labels, temperature=temperature)
+        logits = logits + np.array(fitted.offsets)
+        signature["logit_offset"] = list(fitted.offsets)
+        calibration["class_offsets"] = fitted.to_json()
     probabilities = softmax(logits, temperature)
-    threshold = fit_abstention(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
-    metrics = {"validation": evaluate(probabilities, labels).to_json()}
+    signature |= {
+        "temperature": temperature,
+        "abstain_threshold": fit_abstention(
+            probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+        ),
+        "calibration": calibration,
+        "training": _training(run, recipe),
+        "metrics": {"validation": evaluate(probabilities, labels).to_json()},
+    }
     if options.look_at_test:
         test_table, test_labels = labelled_split(data, "test")
-        test_logits = _logits(weights, draft, test_table)
-        metrics["test"] = evaluate(softmax(test_logits, temperature), test_labels).to_json()
-    signature = {
-        **draft,
-        "temperature": temperature,
-        "abstain_threshold": threshold,
-        "metrics": metrics,
-        "training": _training(run, recipe),
-    }
-    network = build_mobilenet_v2(width=recipe.model.width, dropout=recipe.model.dropout)
-    network.load_state_dict(load_file(str(weights_path)))
-    signature["golden"] = reference_answers(network, signature)
-    return build_package(weights, signature, out)
+        test_logits = _logits(weights, graph, signature, test_table)
+        signature["metrics"]["test"] = evaluate(
+            softmax(test_logits, temperature), test_labels
+        ).to_json()
+    signature["golden"] = reference_answers(_network(weights, signature), signature)
+    return build_package(weights, signature, out, graph=graph)
 
 
-def reseal(package: Path, out: Path) -> str:
-    """Build a package again from its own weights and signature, with the code of this tree."""
+def reseal(package: Path, out: Path, serving: Serving | None = None, *, data: Path) -> str:
+    """Build a package again from its own weights, with the code of this tree.
+
+    Args:
+        package: What to build again; packages of earlier schemas are brought up to date.
+        out: Where `model.tar.gz` goes.
+        serving: Other engine or precision; None keeps both.
+        data: FER+ folder or zip; read only to calibrate an int8 graph.
+
+    Returns:
+        The new package's sha256 (hex).
+
+    Raises:
+        ConfigurationError: The package is damaged, or data is wanted and not there.
+    """
     content = read_package(package)
-    signature: dict[str, Any] = json.loads(content[SIGNATURE_MEMBER])
-    signature.pop("members")
-    return build_package(content[WEIGHTS_MEMBER], signature, out)
+    signature = upgrade(json.loads(content[SIGNATURE_MEMBER]))
+    weights, graph = content[WEIGHTS_MEMBER], content.get(GRAPH_MEMBER)
+    sealed = Serving(**signature["serving"])
+    wanted = serving or sealed
+    signature["serving"] = asdict(wanted)
+    if graph is None or (wanted.precision, sealed.precision) != ("int8", "int8"):
+        graph = _graph(weights, signature, data)
+    return build_package(weights, signature, out, graph=graph)
 
 
-def _draft(recipe: Recipe, options: SealOptions) -> dict[str, Any]:
+def _shipping_recipe(run: Path) -> Recipe:
+    recipe = read_recipe(run / RECIPE_COPY)
+    if not recipe.ships:
+        raise ConfigurationError(
+            "--run",
+            f"{run}: recipe {recipe.name!r} answers {', '.join(recipe.data.names)}; "
+            "only networks that answer the seven expressions ship",
+        )
+    if recipe.model.architecture != "mobilenet_v2":
+        raise ConfigurationError(
+            "--run", f"{run}: the package runs mobilenet_v2, not {recipe.model.architecture}"
+        )
+    return recipe
+
+
+def _draft(recipe: Recipe, options: SealOptions) -> Signature:
     return make_signature(
         package_version=options.version,
         input_side_px=options.input_side_px or recipe.stages[-1].input_side_px,
         width=recipe.model.width,
         detail_side_px=options.detail_side_px,
+        normalisation=recipe.input.normalisation,
         flip_average=options.flip_average,
+        serving=Serving(options.engine, options.precision),
     )
 
 
-def _logits(weights: bytes, draft: dict[str, Any], table: Any) -> Any:
+def _network(weights: bytes, signature: Signature) -> nn.Module:
+    network = build_mobilenet_v2(width=float(signature["architecture"]["width"]))
+    network.load_state_dict(load(weights))
+    return network
+
+
+def _graph(weights: bytes, signature: Signature, data: Path) -> bytes:
+    side_px = int(signature["input"]["side_px"])
+    graph = build_graph(_network(weights, signature), weights, side_px=side_px)
+    if signature["serving"]["precision"] == "fp32":
+        return graph
+    return quantise(graph, weights, calibration_input(signature, data))
+
+
+def calibration_input(signature: Mapping[str, Any], data: Path) -> npt.NDArray[np.float32]:
+    """Return network inputs of training pictures, float32 (512, 3, side, side).
+
+    The same pictures each time: the first by content hash.
+    """
+    table, _ = labelled_split(data, "train")
+    first = np.argsort(table.keys)[:CALIBRATION_PICTURES]
+    batch = network_input(
+        torch.from_numpy(np.stack([table.images[row] for row in first])),
+        int(signature["input"]["side_px"]),
+        detail_side=signature["preprocessing"]["detail_side_px"],
+        normalisation=signature["preprocessing"]["normalisation"],
+    )
+    return np.ascontiguousarray(batch.numpy())
+
+
+def _logits(weights: bytes, graph: bytes, draft: Signature, table: FaceTable) -> Any:
     with tempfile.TemporaryDirectory() as scratch:
         package = Path(scratch) / "model.tar.gz"
-        build_package(weights, draft, package)
+        build_package(weights, draft, package, graph=graph)
         return split_logits(PackedModel.open(unpack_package(package, Path(scratch))), table)
 
 
@@ -127,9 +223,11 @@ def _training(run: Path, recipe: Recipe) -> dict[str, Any]:
         },
         "recipe": recipe.name,
         "recipe_sha256": hashlib.sha256((run / RECIPE_COPY).read_bytes()).hexdigest(),
+        "started_from": recipe.model.weights,
+        "self_training": recipe.self_training is not None,
         "epochs": len(epochs),
     }
 
 
-def _keys_hash(keys: Any) -> str:
+def _keys_hash(keys: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()

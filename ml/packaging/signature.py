@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from include.contracts.face_template import FACE_CROP_SIDE_PX, FACE_TEMPLATE_UNIT
 from include.contracts.labels import EXPRESSIONS
 from ml.models.mobilenet import ARCHITECTURE
-from ml.models.preprocessing import CONTRAST_FLOOR
+from ml.models.preprocessing import CONTRAST_FLOOR, Normalisation
 
-SCHEMA = 1
+Engine = Literal["onnxruntime", "torch"]
+Precision = Literal["fp32", "int8"]
+
+SCHEMA = 2
 LICENCE = (
     "Weights: Apache-2.0, trained by this project. Labels: microsoft/FERPlus, MIT. "
     "Pictures: FER2013 (Goodfellow et al. 2013)."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What runs the network.
+
+    Attributes:
+        engine: Preferred; `FEX_MODEL_ENGINE` overrides it, and torch answers where the
+            preferred one is not installed.
+        precision: Of the graph for ONNX Runtime; torch always computes in fp32.
+    """
+
+    engine: Engine = "torch"
+    precision: Precision = "fp32"
 
 
 def make_signature(
@@ -23,9 +41,12 @@ def make_signature(
     input_side_px: int,
     width: float = 1.0,
     detail_side_px: int | None = None,
+    normalisation: Normalisation = "picture",
     flip_average: bool = False,
     temperature: float = 1.0,
+    logit_offset: Sequence[float] | None = None,
     abstain_threshold: float = 0.0,
+    serving: Serving = Serving(),
     training: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
     golden: Mapping[str, Any] | None = None,
@@ -38,9 +59,12 @@ def make_signature(
         width: Channel multiplier of the network.
         detail_side_px: Larger pictures are first reduced to this side, so that they
             carry no more detail than the pictures of the training; None: never.
+        normalisation: How grey pixels become the network's input.
         flip_average: Average the logits of a picture and its mirror image.
         temperature: Logits are divided by it before the softmax, over 0.
+        logit_offset: Added to the logits before, one per label; None: nothing is.
         abstain_threshold: Confidence under which an answer is set aside, 0 to 1.
+        serving: What runs the network.
         training: Data hashes, split, recipe.
         metrics: Figures with n and intervals.
         golden: Stored answers of the golden pictures, by picture and label.
@@ -55,7 +79,7 @@ def make_signature(
             "colour": "grey, ITU-R BT.601 luma, repeated over the channels",
             "detail_side_px": detail_side_px,
             "resize": "bilinear, antialiased",
-            "normalisation": "per picture to mean 0 and standard deviation 1",
+            "normalisation": normalisation,
             "contrast_floor": CONTRAST_FLOOR,
             "flip_average": flip_average,
         },
@@ -65,10 +89,28 @@ def make_signature(
             "side_px": FACE_CROP_SIDE_PX,
         },
         "temperature": temperature,
+        "logit_offset": list(logit_offset or [0.0] * len(EXPRESSIONS)),
         "abstain_threshold": abstain_threshold,
+        "serving": asdict(serving),
         "training": dict(training or {}),
         "metrics": dict(metrics or {}),
         "golden": dict(golden or {}),
         "licence": LICENCE,
         "describes": "the displayed expression of a face, never an inner state",
     }
+
+
+def upgrade(signature: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a signature of an earlier schema as this one would have written it.
+
+    `members` is left out: `build_package` seals them.
+    """
+    current = {key: value for key, value in signature.items() if key != "members"}
+    if int(current["schema"]) < SCHEMA:
+        current |= {
+            "schema": SCHEMA,
+            "preprocessing": {**current["preprocessing"], "normalisation": "picture"},
+            "logit_offset": [0.0] * len(current["labels"]),
+            "serving": asdict(Serving()),
+        }
+    return current

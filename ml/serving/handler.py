@@ -20,7 +20,8 @@ from typing import Any
 from include.contracts.errors import ConfigurationError, PlatformError
 
 _MODULE = "inference"
-_TOUCHED_VARIABLES = ("PYTHONPATH", "SAGEMAKER_PROGRAM")
+_ENGINE = "FEX_MODEL_ENGINE"
+_TOUCHED_VARIABLES = ("PYTHONPATH", "SAGEMAKER_PROGRAM", _ENGINE)
 _WAIT_POLICY = "OMP_WAIT_POLICY"
 _loading = threading.Lock()
 
@@ -77,8 +78,13 @@ class PackedModel:
         self._model_dir = model_dir
 
     @classmethod
-    def open(cls, model_dir: Path) -> PackedModel:
+    def open(cls, model_dir: Path, *, engine: str | None = None) -> PackedModel:
         """Load the package unpacked in `model_dir`; several may be open at once.
+
+        Args:
+            model_dir: The unpacked package.
+            engine: `onnxruntime` or `torch`; None: what `FEX_MODEL_ENGINE` says, else
+                what the package was sealed with.
 
         Raises:
             ConfigurationError: The package lacks its code or does not load.
@@ -90,7 +96,7 @@ class PackedModel:
         from sagemaker_pytorch_serving_container.handler_service import HandlerService
 
         service = HandlerService()
-        with _loading, _importable(code_dir):
+        with _loading, _importable(code_dir, engine):
             try:
                 service.initialize(_Context(model_dir, ""))
             except Exception as error:
@@ -137,7 +143,7 @@ def _load_torch() -> None:
 
 
 @contextmanager
-def _importable(code_dir: Path) -> Iterator[None]:
+def _importable(code_dir: Path, engine: str | None) -> Iterator[None]:
     """Let `import inference` find this package's code, and leave no trace of it.
 
     The service binds the module's functions while it initialises, so the module's
@@ -145,6 +151,8 @@ def _importable(code_dir: Path) -> Iterator[None]:
     """
     saved = {name: os.environ.get(name) for name in _TOUCHED_VARIABLES}
     os.environ.pop("SAGEMAKER_PROGRAM", None)
+    if engine is not None:
+        os.environ[_ENGINE] = engine
     previous = sys.modules.pop(_MODULE, None)
     sys.path.insert(0, str(code_dir))
     importlib.invalidate_caches()

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from include.contracts.labels import EXPRESSIONS
+from include.contracts.package import CODE_MEMBER, SIGNATURE_MEMBER
 
 FAIL = b"ORDER:fail:"
 """The whole request is answered with status 500."""
@@ -67,10 +68,12 @@ def probabilities(crop, labels):
 
 def build_tiny_package(path: Path) -> str:
     """Write `model.tar.gz` to `path` and return its sha256."""
-    source = INFERENCE.format(labels=EXPRESSIONS, crash=CRASH, fail=FAIL, sleep=SLEEP)
+    source = INFERENCE.format(labels=EXPRESSIONS, crash=CRASH, fail=FAIL, sleep=SLEEP).encode()
+    members = {CODE_MEMBER: hashlib.sha256(source).hexdigest()}
+    signature = json.dumps({"labels": EXPRESSIONS, "members": members}).encode()
     with tarfile.open(path, "w:gz") as tar:
-        _add(tar, "code/inference.py", source.encode())
-        _add(tar, "signature.json", json.dumps({"labels": EXPRESSIONS}).encode())
+        _add(tar, CODE_MEMBER, source)
+        _add(tar, SIGNATURE_MEMBER, signature)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

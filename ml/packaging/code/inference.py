@@ -10,32 +10,40 @@ Content types:
         application/json object.
 
 An object carries `emotion` (label with the highest probability), `confidence` (that
-probability, 0 to 1), `probabilities` (by label, temperature scaled, sum 1) and
-`logits` (in label order, not scaled). `row_id` is present for shards. A picture of a
-shard that cannot be decoded gets an object with `error` instead; a single one that
-cannot be decoded is answered with status 400, like a damaged shard.
+probability, 0 to 1), `probabilities` (by label, temperature scaled, sum 1) and `logits`
+(in label order, the sealed offsets added, not scaled). `row_id` is present for shards. A
+picture of a shard that cannot be decoded gets an object with `error` instead; a single
+one that cannot be decoded is answered with status 400, like a damaged shard.
+
+Environment:
+    FEX_MODEL_ENGINE: `onnxruntime` or `torch` instead of the engine that was sealed.
+    FEX_MODEL_THREADS: threads to use; by default as many as torch would.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
 import itertools
 import json
+import logging
 import os
 import tarfile
+import threading
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
-from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 try:
@@ -49,32 +57,55 @@ except ImportError:  # outside the container's toolkit an error is a plain excep
             super().__init__(status_code, message)
 
 
+log = logging.getLogger(__name__)
+
 SHARD = "application/x-tar"
 PICTURE = "application/x-image"
 
-_BATCH = 32
+_BATCH = 16
 _MAX_MEMBERS = 100_000
 _MAX_MEMBER_BYTES = 16 * 2**20
 _MAX_PIXELS = 40_000_000
 _SUFFIX = ".jpg"
 _BLOCK_BYTES = 512
 _THREADS_VARIABLE = "FEX_MODEL_THREADS"
+_ENGINE_VARIABLE = "FEX_MODEL_ENGINE"
+_ONNXRUNTIME, _TORCH = "onnxruntime", "torch"
+_GRAPH, _WEIGHTS, _SIGNATURE = "model.onnx", "model.safetensors", "signature.json"
+_PICTURE_MODE, _IMAGENET_MODE = "picture", "imagenet"
+_IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32).reshape(3, 1, 1)
+_IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32).reshape(3, 1, 1)
+
+Array = npt.NDArray[np.float32]
 
 # A torch Library unregisters its schemas when it is garbage collected.
 _libraries: list[Any] = []
+
+
+class Engine(Protocol):
+    """Runs the network; may be called from several threads at once."""
+
+    name: str
+
+    def __call__(self, batch: Array) -> Array:
+        """Map float32 (N, 3, side, side) to logits (N, classes)."""
+        ...
 
 
 @dataclass(frozen=True)
 class Model:
     """The network and what `signature.json` says about it."""
 
-    network: nn.Module
+    engine: Engine
+    threads: int
     labels: tuple[str, ...]
     side_px: int
     detail_side_px: int | None
+    normalisation: str
     contrast_floor: float
     flip_average: bool
     temperature: float
+    logit_offset: Array
 
 
 @dataclass(frozen=True)
@@ -86,34 +117,103 @@ class Request:
 
 
 def model_fn(model_dir: str) -> Model:
-    """Load the package in `model_dir` after checking the weights against their sha256."""
+    """Load the package in `model_dir` after checking its members against their sha256."""
     threads = os.environ.get(_THREADS_VARIABLE)
     if threads:
         torch.set_num_threads(int(threads))
     folder = Path(model_dir)
-    signature = json.loads((folder / "signature.json").read_text(encoding="utf-8"))
-    weights = folder / "model.safetensors"
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    if digest != signature["members"]["model.safetensors"]:
-        raise RuntimeError(f"model.safetensors has sha256 {digest}, signature.json says otherwise")
+    signature = json.loads((folder / _SIGNATURE).read_text(encoding="utf-8"))
+    for member, sealed in signature["members"].items():
+        digest = hashlib.sha256((folder / member).read_bytes()).hexdigest()
+        if digest != sealed:
+            raise RuntimeError(f"{member} has sha256 {digest}, {_SIGNATURE} says otherwise")
     labels = tuple(signature["labels"])
     architecture = signature["architecture"]
     if architecture["name"] != "torchvision.mobilenet_v2":
         raise RuntimeError(f"architecture {architecture['name']!r} is not known to this code")
-    network = _mobilenet_v2(len(labels), float(architecture["width"]))
-    network.load_state_dict(load_file(str(weights)))
-    network.eval()
-    _fold_norms(network)
     preprocessing = signature["preprocessing"]
+    if preprocessing["normalisation"] not in {_PICTURE_MODE, _IMAGENET_MODE}:
+        raise RuntimeError(f"normalisation {preprocessing['normalisation']!r} is not known")
+    if _engine_name(signature) == _ONNXRUNTIME:
+        engine: Engine = OnnxEngine(folder / _GRAPH)
+    else:
+        engine = TorchEngine(folder / _WEIGHTS, len(labels), float(architecture["width"]))
     return Model(
-        network=network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        engine=engine,
+        threads=torch.get_num_threads(),
         labels=labels,
         side_px=int(signature["input"]["side_px"]),
         detail_side_px=preprocessing["detail_side_px"],
+        normalisation=preprocessing["normalisation"],
         contrast_floor=float(preprocessing["contrast_floor"]),
         flip_average=bool(preprocessing["flip_average"]),
         temperature=float(signature["temperature"]),
+        logit_offset=np.array(signature["logit_offset"], np.float32),
     )
+
+
+def _engine_name(signature: dict[str, Any]) -> str:
+    """Return the engine to use: asked for in the environment, else the sealed one.
+
+    A sealed engine that is not installed is a warning: torch always is, and answers
+    alike. One that was asked for by name is an error.
+    """
+    asked = os.environ.get(_ENGINE_VARIABLE)
+    name = asked or signature["serving"]["engine"]
+    if name not in {_ONNXRUNTIME, _TORCH}:
+        raise RuntimeError(f"{_ENGINE_VARIABLE} is {_ONNXRUNTIME} or {_TORCH}, not {name!r}")
+    if name == _TORCH or importlib.util.find_spec(_ONNXRUNTIME) is not None:
+        return str(name)
+    if asked:
+        raise RuntimeError(f"{_ENGINE_VARIABLE} asks for {name}, which is not installed")
+    log.warning("onnxruntime is not installed: torch answers, more slowly")
+    return _TORCH
+
+
+class OnnxEngine:
+    """ONNX Runtime; each call runs on its caller's thread alone.
+
+    Threads that share one convolution wait for each other; batches on threads of
+    their own do not.
+    """
+
+    name = _ONNXRUNTIME
+
+    def __init__(self, graph: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            str(graph), options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, batch: Array) -> Array:
+        """Map float32 (N, 3, side, side) to logits (N, classes)."""
+        (logits,) = self._session.run(None, {self._input: batch})
+        return np.asarray(logits, np.float32)
+
+
+class TorchEngine:
+    """The network in torch, one batch at a time: torch uses its own threads inside."""
+
+    name = _TORCH
+
+    def __init__(self, weights: Path, classes: int, width: float) -> None:
+        network = _mobilenet_v2(classes, width)
+        network.load_state_dict(load_file(str(weights)))
+        network.eval()
+        _fold_norms(network)
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._turn = threading.Lock()
+
+    def __call__(self, batch: Array) -> Array:
+        """Map float32 (N, 3, side, side) to logits (N, classes)."""
+        with self._turn, torch.inference_mode():
+            pictures = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
+            return np.asarray(self._network(pictures).numpy(), np.float32)
 
 
 def input_fn(body: bytes, content_type: str) -> Request:
@@ -128,11 +228,19 @@ def input_fn(body: bytes, content_type: str) -> Request:
 
 
 def predict_fn(request: Request, model: Model) -> tuple[list[dict[str, Any]], bool]:
-    """Return one answer per picture, in the order of the request."""
-    answers: list[dict[str, Any]] = []
-    for start in range(0, len(request.items), _BATCH):
-        answers.extend(_answer(request.items[start : start + _BATCH], model))
-    return answers, request.single
+    """Return one answer per picture, in the order of the request.
+
+    What is in a batch does not depend on the number of threads; with ONNX Runtime, where
+    a batch stays on one thread, neither does any bit of the answers.
+    """
+    batches = [request.items[i : i + _BATCH] for i in range(0, len(request.items), _BATCH)]
+    workers = min(model.threads, len(batches))
+    if workers <= 1:
+        parts = [_answer(batch, model) for batch in batches]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            parts = list(pool.map(lambda batch: _answer(batch, model), batches))
+    return [answer for part in parts for answer in part], request.single
 
 
 def output_fn(prediction: tuple[list[dict[str, Any]], bool], accept: str) -> tuple[bytes, str]:
@@ -178,19 +286,19 @@ def _bad(problem: str) -> Exception:
 
 def _answer(items: tuple[tuple[str, bytes], ...], model: Model) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = [{"row_id": row_id} for row_id, _ in items]
-    pictures: list[np.ndarray] = []
+    pictures: list[Array] = []
     places: list[int] = []
     for place, (_, data) in enumerate(items):
         try:
-            pictures.append(_decode(data))
+            pictures.append(_grey(data, model))
         except Exception as error:  # noqa: BLE001 a decoder may raise anything
             answers[place]["error"] = f"the picture cannot be decoded: {error}"
             continue
         places.append(place)
     if not pictures:
         return answers
-    logits = _logits(_prepare(pictures, model), model)
-    probabilities = (logits / model.temperature).softmax(dim=1)
+    logits = _logits(_normalise(np.stack(pictures), model), model)
+    probabilities = _softmax(logits / model.temperature)
     for place, row, shares in zip(places, logits.tolist(), probabilities.tolist(), strict=True):
         best = max(range(len(shares)), key=shares.__getitem__)
         answers[place] |= {
@@ -204,8 +312,11 @@ def _answer(items: tuple[tuple[str, bytes], ...], model: Model) -> list[dict[str
     return answers
 
 
-def _decode(data: bytes) -> np.ndarray:
-    """Return the picture as grey uint8 (height, width), ITU-R BT.601 luma."""
+def _grey(data: bytes, model: Model) -> Array:
+    """Return a picture as float32 (side, side), 0 to 1, ITU-R BT.601 luma.
+
+    Resizing is bilinear and antialiased, on floats: nothing is rounded on the way.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(data)) as picture:
@@ -213,47 +324,45 @@ def _decode(data: bytes) -> np.ndarray:
             if width * height > _MAX_PIXELS:
                 raise ValueError(f"{width}x{height} pixels are too many")
             if picture.mode in {"P", "PA", "LA", "RGBA", "La", "RGBa"}:
-                return np.array(picture.convert("RGB").convert("L"))
-            return np.array(picture.convert("L"))
+                grey = picture.convert("RGB").convert("L")
+            else:
+                grey = picture.convert("L")
+    grey = grey.convert("F")
+    if model.detail_side_px is not None and min(grey.size) > model.detail_side_px:
+        grey = _resize(grey, model.detail_side_px)
+    return np.asarray(_resize(grey, model.side_px), np.float32) / np.float32(255)
 
 
-def _prepare(pictures: list[np.ndarray], model: Model) -> torch.Tensor:
-    """Return float32 (N, 1, side, side), each picture with mean 0 and standard deviation 1.
+def _resize(grey: Image.Image, side: int) -> Image.Image:
+    if grey.size == (side, side):
+        return grey
+    return grey.resize((side, side), Image.Resampling.BILINEAR)
 
-    Pictures of one size go through in one piece: many small parallel steps cost more in
-    waiting than in arithmetic when the processors are shared.
+
+def _normalise(grey: Array, model: Model) -> Array:
+    """Turn (N, side, side), 0 to 1, into the network's input (N, 3, side, side).
+
+    `picture`: every picture gets mean 0 and standard deviation 1. `imagenet`: the
+    channels get the mean and standard deviation of ImageNet's.
     """
-    result = torch.empty(len(pictures), 1, model.side_px, model.side_px)
-    places: dict[tuple[int, ...], list[int]] = {}
-    for place, grey in enumerate(pictures):
-        places.setdefault(grey.shape, []).append(place)
-    for shape, rows in places.items():
-        batch = torch.from_numpy(np.stack([pictures[row] for row in rows]))
-        tensor = batch.unsqueeze(1).float().div(255)
-        if model.detail_side_px is not None and min(shape) > model.detail_side_px:
-            tensor = _resize(tensor, model.detail_side_px)
-        result[rows] = _resize(tensor, model.side_px)
-    mean = result.mean(dim=(1, 2, 3), keepdim=True)
-    deviation = result.std(dim=(1, 2, 3), keepdim=True, correction=0)
-    return (result - mean) / deviation.clamp_min(model.contrast_floor)
+    if model.normalisation == _IMAGENET_MODE:
+        return np.asarray((grey[:, None] - _IMAGENET_MEAN) / _IMAGENET_DEVIATION, np.float32)
+    mean = grey.mean(axis=(1, 2), keepdims=True)
+    deviation = np.maximum(grey.std(axis=(1, 2), keepdims=True), model.contrast_floor)
+    return np.repeat(((grey - mean) / deviation)[:, None], 3, axis=1)
 
 
-def _resize(tensor: torch.Tensor, side: int) -> torch.Tensor:
-    if tensor.shape[-2:] == (side, side):
-        return tensor
-    return functional.interpolate(
-        tensor, size=(side, side), mode="bilinear", antialias=True, align_corners=False
-    )
+def _logits(batch: Array, model: Model) -> Array:
+    logits = model.engine(batch)
+    if model.flip_average:
+        mirrored = model.engine(np.ascontiguousarray(batch[..., ::-1]))
+        logits = (logits + mirrored) / np.float32(2)
+    return logits + model.logit_offset
 
 
-def _logits(grey: torch.Tensor, model: Model) -> torch.Tensor:
-    with torch.inference_mode():
-        batch = grey.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
-        logits: torch.Tensor = model.network(batch)
-        if model.flip_average:
-            mirrored = batch.flip(3).contiguous(memory_format=torch.channels_last)
-            logits = (logits + model.network(mirrored)) / 2
-        return logits
+def _softmax(scores: Array) -> Array:
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 def _mobilenet_v2(classes: int, width: float) -> nn.Module:

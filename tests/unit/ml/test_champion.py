@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from include.contracts.package import SIGNATURE_MEMBER
 from ml.evaluation.golden import GoldenImageError
-from ml.packaging.build import SIGNATURE_MEMBER, WEIGHTS_MEMBER, build_package
+from ml.packaging.build import WEIGHTS_MEMBER, build_package
 from ml.packaging.unpack import read_package
 from ml.registry.champion import CHAMPION, register_packaged_champion
 from ml.registry.mlflow import MlflowRegistry

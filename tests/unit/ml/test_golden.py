@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from include.contracts.package import SIGNATURE_MEMBER
 from ml.evaluation.golden import (
     TRUTH,
     GoldenImageError,
@@ -14,7 +15,7 @@ from ml.evaluation.golden import (
     reference_answers,
 )
 from ml.evaluation.golden_pictures import make
-from ml.packaging.build import SIGNATURE_MEMBER, WEIGHTS_MEMBER, build_package
+from ml.packaging.build import GRAPH_MEMBER, WEIGHTS_MEMBER, build_package
 from ml.packaging.unpack import read_package, unpack_package
 from ml.serving.handler import PackedModel
 
@@ -24,7 +25,7 @@ def _changed(package, out, change):
     content = read_package(package)
     signature = json.loads(content[SIGNATURE_MEMBER])
     change(signature)
-    build_package(content[WEIGHTS_MEMBER], signature, out)
+    build_package(content[WEIGHTS_MEMBER], signature, out, graph=content.get(GRAPH_MEMBER))
     return out
 
 

@@ -36,10 +36,13 @@ def test_modules_are_short(path):
 
 
 def test_the_packed_code_stands_alone():
-    allowed = {"torch", "torchvision", "numpy", "PIL", "safetensors", "sagemaker_inference"}
+    allowed = {
+        "torch", "torchvision", "numpy", "PIL", "safetensors", "onnxruntime", "sagemaker_inference",
+    }  # fmt: skip
     standard = {
-        "__future__", "hashlib", "io", "itertools", "json", "os", "tarfile", "warnings",
-        "collections", "dataclasses", "pathlib", "typing",
+        "__future__", "hashlib", "importlib", "io", "itertools", "json", "logging", "os",
+        "tarfile", "threading", "warnings", "collections", "concurrent", "dataclasses",
+        "pathlib", "typing",
     }  # fmt: skip
     imported = {name.split(".")[0] for name in _imports(ML / "packaging" / "code" / "inference.py")}
     assert imported <= allowed | standard

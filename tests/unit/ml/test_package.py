@@ -10,6 +10,7 @@ import pytest
 
 from include.contracts.errors import ConfigurationError
 from include.contracts.labels import EXPRESSIONS
+from include.contracts.package import MAX_MEMBERS, SIGNATURE_MEMBER
 from ml.packaging.build import MEMBERS, WEIGHTS_MEMBER, build_package
 from ml.packaging.seal import reseal
 from ml.packaging.unpack import (
@@ -21,8 +22,10 @@ from ml.packaging.unpack import (
 
 
 def test_the_same_content_gives_the_same_bytes(tmp_path):
-    first = build_package(b"weights", {"labels": [1]}, tmp_path / "a" / "model.tar.gz")
-    second = build_package(b"weights", {"labels": [1]}, tmp_path / "b" / "model.tar.gz")
+    paths = [tmp_path / name / "model.tar.gz" for name in ("a", "b")]
+    first, second = (
+        build_package(b"weights", {"labels": [1]}, path, graph=b"graph") for path in paths
+    )
     assert first == second == package_sha256(tmp_path / "a" / "model.tar.gz")
     with tarfile.open(tmp_path / "a" / "model.tar.gz") as archive:
         members = archive.getmembers()
@@ -32,7 +35,7 @@ def test_the_same_content_gives_the_same_bytes(tmp_path):
 
 
 def test_the_committed_package_is_what_this_tree_builds(committed_package, tmp_path):
-    reseal(committed_package, tmp_path / "model.tar.gz")
+    reseal(committed_package, tmp_path / "model.tar.gz", data=tmp_path / "not read")
     # Compressors may differ between machines, the archive may not.
     unzipped = [
         gzip.decompress(p.read_bytes()) for p in (committed_package, tmp_path / "model.tar.gz")
@@ -47,7 +50,8 @@ def test_the_committed_signature_tells_what_is_needed(committed_package):
     assert signature["temperature"] > 0
     assert signature["metrics"]["validation"]["figures"]["accuracy"]["n"] > 2000
     assert len(signature["training"]["split_sha256"]) == 64
-    assert set(signature["members"]) == set(MEMBERS) - {"signature.json"}
+    assert set(signature["members"]) == set(MEMBERS) - {SIGNATURE_MEMBER}
+    assert signature["serving"] == {"engine": "onnxruntime", "precision": "fp32"}
 
 
 def test_unpacking_twice_gives_one_folder(tiny_package, tmp_path):
@@ -82,7 +86,10 @@ def _repacked(package, out, change):
         (lambda c: c.update({"code/inference.py": b"import os"}), "inference.py is not the sealed"),
         (lambda c: c.pop("signature.json"), "lacks signature.json"),
         (lambda c: c.update({"signature.json": b"{}"}), "does not list"),
+        (lambda c: c.pop(WEIGHTS_MEMBER), "lacks model.safetensors"),
         (lambda c: c.update({"../../evil.py": b""}), "unexpected member '../../evil.py'"),
+        (lambda c: c.update({"code/more.py": b""}), "unexpected member 'code/more.py'"),
+        (lambda c: c.update({f"m{i}": b"" for i in range(MAX_MEMBERS)}), "unexpected member"),
         (lambda c: c.update({"model.safetensors": None}), "unexpected member"),
     ],
 )
