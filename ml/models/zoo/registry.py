@@ -43,7 +43,7 @@ class Architecture:
 
 
 def _plain(title: str, plan: cnn.CnnPlan, blocks: str) -> Architecture:
-    source = f"capstone comparison 2024: {blocks}; widths from its parameter count"
+    source = f"capstone comparison 2024; {blocks}"
     return Architecture(title, "cnn", source, partial(cnn.PlainCnn, plan))
 
 

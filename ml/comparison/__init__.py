@@ -1,0 +1,1 @@
+"""The comparison: every architecture of the zoo, trained and measured alike."""
