@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from include.contracts.errors import ConfigurationError
 from ml.data.duplicates import near_duplicate_groups
@@ -43,8 +44,11 @@ class SplitManifest:
 
     def rows(self, table: FaceTable, split: SplitName) -> FaceTable:
         """Return the rows of `table` in `split`; pictures not listed are left out."""
-        short = [key[:_KEY_DIGITS] for key in table.keys]
-        return table.select(np.array([self.split_of.get(key) == split for key in short], np.bool_))
+        return table.select(self.sides(table) == split)
+
+    def sides(self, table: FaceTable) -> npt.NDArray[np.str_]:
+        """Return the split of each picture, shape (N,); empty text where it is in none."""
+        return np.array([self.split_of.get(key[:_KEY_DIGITS], "") for key in table.keys], np.str_)
 
     def overlaps(self) -> list[int]:
         """Return the near-duplicate groups that lie in more than one split."""
