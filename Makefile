@@ -50,6 +50,10 @@ analyze: setup ## Analyse VIDEO=path into OUT=dir in one process, without Airflo
 
 # -- the model
 
+.PHONY: eda
+eda: setup ## Report on the training data: classes, agreement, quality, copies (ARGS=--set rafdb=path)
+	@$(RUN) -m ml.data.eda $(ARGS)
+
 .PHONY: train
 train: setup ## Train the expression model (ARGS= goes to ml.training)
 	@$(RUN) -m ml.training $(ARGS)
@@ -61,6 +65,18 @@ package: setup ## Pack the trained model into dist/model.tar.gz
 .PHONY: evaluate
 evaluate: setup ## Evaluate the packed model on its held-out split
 	@$(RUN) -m ml.evaluation $(if $(MODEL),--model "$(MODEL)") $(if $(DATA),--data "$(DATA)") $(if $(SET),--set "$(SET)") $(if $(OUT),--out "$(OUT)") $(ARGS)
+
+.PHONY: end-to-end
+end-to-end: setup ## Measure held-out faces pasted into frames, detected, cut out, classified (MODEL=, DATA=)
+	@$(RUN) -m benchmarks.end_to_end $(if $(MODEL),--model "$(MODEL)") $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+.PHONY: compare-fer
+compare-fer: setup ## Compare the packed model with `fer` on held-out faces (MODEL=, DATA=)
+	@$(RUN) -m benchmarks.fer_baseline $(if $(MODEL),--model "$(MODEL)") $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+.PHONY: compare
+compare: setup ## Train and measure every architecture alike (ARGS= goes to ml.comparison)
+	@$(RUN) -m ml.comparison $(ARGS)
 
 # -- checks
 

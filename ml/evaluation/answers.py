@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from include.contracts.errors import ConfigurationError
 from include.contracts.labels import EXPRESSIONS
 from ml.data.records import ImageArray
 from ml.evaluation.calibration import softmax
-from ml.evaluation.packed import packed_logits
+from ml.evaluation.packed import encoded_logits, packed_logits
 from ml.packaging.unpack import package_sha256, read_signature, unpack_package
 from ml.serving.handler import PackedModel
 
@@ -61,11 +62,19 @@ class OpenPackage:
         """Confidence under which an answer is set aside, 0 to 1."""
         return float(self.signature["abstain_threshold"])
 
-    def probabilities(self, images: tuple[ImageArray, ...] | list[ImageArray]) -> Probabilities:
+    def probabilities(self, images: Sequence[ImageArray]) -> Probabilities:
         """Return calibrated probabilities (N, 7) in the order of `EXPRESSIONS`."""
         if not images:
             return np.zeros((0, len(EXPRESSIONS)))
-        logits = packed_logits(self._model, list(images))
+        return self._calibrated(packed_logits(self._model, list(images)))
+
+    def file_probabilities(self, pictures: Sequence[bytes]) -> Probabilities:
+        """Return probabilities (N, 7) of encoded pictures (JPEG, PNG), as `probabilities`."""
+        if not pictures:
+            return np.zeros((0, len(EXPRESSIONS)))
+        return self._calibrated(encoded_logits(self._model, pictures))
+
+    def _calibrated(self, logits: Probabilities) -> Probabilities:
         return softmax(logits, float(self.signature["temperature"]))[:, self._columns]
 
 

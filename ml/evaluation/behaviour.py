@@ -175,7 +175,7 @@ def direction(
     )
     name = f"neutral to {target}"
     says = (
-        f"morphs from a neutral to a {target} face on which the probability of {target} "
+        f"morphs from a neutral face to one of {target} on which the probability of {target} "
         f"rises, nowhere falling back by more than {MORPH_TOLERANCE}"
     )
     return Check("direction", name, says, share, BOUNDS.get(name))

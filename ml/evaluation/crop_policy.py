@@ -56,9 +56,22 @@ Policy = Callable[[Image, Face], Image]
 """BGR frame and face in, square BGR crop out."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """A colour frame (360 x 640 BGR) with one face in it, and where it is, pixels."""
+
+    frame: Image
+    centre_px: tuple[float, float]
+    side_px: int
+
+
 def pasted(face: Image, generator: np.random.Generator) -> Image:
-    """Return a colour frame (360 x 640 BGR) with one grey face in it, tinted and relit."""
-    side = int(generator.choice(FACE_SIDES_PX))
+    """Return a colour frame with one grey face in it, of a size drawn at random."""
+    return paste(face, int(generator.choice(FACE_SIDES_PX)), generator).frame
+
+
+def paste(face: Image, side: int, generator: np.random.Generator) -> Pasted:
+    """Put a grey face of `side` pixels into a colour frame: turned, tinted and relit."""
     frame = _background(generator)
     large = cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.float64)
     tint = generator.uniform(0.6, 1.15, 3) * generator.uniform(0.7, 1.1)
@@ -72,8 +85,7 @@ def pasted(face: Image, generator: np.random.Generator) -> Image:
     placed = cv2.warpAffine(colour, turn, size, flags=cv2.INTER_LINEAR)
     mask = cv2.warpAffine(np.ones((side, side)), turn, size, flags=cv2.INTER_LINEAR)[:, :, None]
     mixed = placed * mask + frame * (1 - mask) + generator.normal(0, 2, frame.shape)
-    frame_8: Image = np.clip(mixed, 0, 255).astype(np.uint8)
-    return frame_8
+    return Pasted(np.asarray(np.clip(mixed, 0, 255), np.uint8), (x, y), side)
 
 
 def _background(generator: np.random.Generator) -> npt.NDArray[np.float64]:

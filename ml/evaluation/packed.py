@@ -38,11 +38,24 @@ def packed_logits(
     Raises:
         PlatformError: The package could not decode one of them.
     """
+    parts = [
+        encoded_logits(model, [_png(image) for image in images[start : start + _SHARD_PICTURES]])
+        for start in range(0, len(images), _SHARD_PICTURES)
+    ]
+    return np.concatenate(parts)
+
+
+def encoded_logits(model: PackedModel, pictures: Sequence[bytes]) -> npt.NDArray[np.float64]:
+    """Return logits (N, classes) of picture files (JPEG, PNG), as the pipeline sends them.
+
+    Raises:
+        PlatformError: The package could not decode one of them.
+    """
     rows: list[list[float]] = []
-    for start in range(0, len(images), _SHARD_PICTURES):
-        part = images[start : start + _SHARD_PICTURES]
-        encoded = ((str(i), _png(image)) for i, image in enumerate(part))
-        body, _ = model.invoke(shard(encoded), "application/x-tar")
+    for start in range(0, len(pictures), _SHARD_PICTURES):
+        part = pictures[start : start + _SHARD_PICTURES]
+        named = ((str(i), data) for i, data in enumerate(part))
+        body, _ = model.invoke(shard(named), "application/x-tar")
         for line in body.splitlines():
             answer = json.loads(line)
             if "error" in answer:

@@ -1,0 +1,232 @@
+"""Compare models on the same held-out pictures, pairwise.
+
+    python -m ml.evaluation.compare --models a.tar.gz b.tar.gz --answers fer.json
+
+The first model is the one the others are held to. Differences come with paired
+bootstrap intervals, and with McNemar's exact test (McNemar 1947; the binomial form for
+the pictures on which exactly one of the two is right). A model that gives no answer to
+a picture (null in its file) is wrong there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+
+from include.contracts.errors import ConfigurationError
+from include.contracts.labels import EXPRESSIONS
+from ml.data.datasets import LOADERS
+from ml.data.ferplus import NAME as FERPLUS
+from ml.data.location import add_data_argument
+from ml.data.splits import DEFAULT_MANIFEST, SplitManifest
+from ml.evaluation.answers import Answers, packaged_answers, read_answers
+from ml.evaluation.bootstrap import RESAMPLES, Bootstrap, Figure, FloatArray, interval
+from ml.evaluation.manifests import manifest_of
+from ml.evaluation.metrics import (
+    Labels,
+    calibration_figure,
+    confusion_counts,
+    macro_f1,
+    resampled_confusions,
+)
+from ml.evaluation.rows import load_rows
+from ml.packaging.unpack import read_signature
+
+NO_ANSWER = len(EXPRESSIONS)
+"""The column of pictures without an answer in a confusion matrix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One model on the common pictures.
+
+    Attributes:
+        model: Its name.
+        answered: Share of the pictures it answered at all.
+        accuracy: Over all pictures, no answer being wrong.
+        macro_f1: Likewise.
+        ece: Calibration error of the answers given.
+        accuracy_less_first: Its accuracy less that of the first model, paired.
+        macro_f1_less_first: Likewise.
+        p_value: McNemar's exact test against the first model; None for the first.
+    """
+
+    model: str
+    answered: Figure
+    accuracy: Figure
+    macro_f1: Figure
+    ece: Figure
+    accuracy_less_first: Figure | None
+    macro_f1_less_first: Figure | None
+    p_value: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        document: dict[str, Any] = {"model": self.model, "p_value": self.p_value}
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if isinstance(value, Figure) or (value is None and name != "p_value"):
+                document[name] = value.to_json() if value else None
+        return document
+
+
+def compare(
+    answers: Sequence[Answers], labels: Labels, *, resamples: int = RESAMPLES
+) -> tuple[Standing, ...]:
+    """Measure every model against the truths and against the first model.
+
+    Raises:
+        ValueError: No model, or answers for another number of pictures.
+    """
+    if not answers or any(len(item.probabilities) != len(labels) for item in answers):
+        raise ValueError("every model must answer each of the pictures")
+    bootstrap = Bootstrap(len(labels), resamples=resamples)
+    first: tuple[FloatArray, _F1] | None = None
+    standings = []
+    for item in answers:
+        chosen = np.where(item.answered, _argmax(item.probabilities), NO_ANSWER)
+        right = (chosen == labels).astype(np.float64)
+        scores = _F1.of(bootstrap, labels, chosen)
+        standings.append(_standing(item, labels, bootstrap, right, scores, first))
+        first = first or (right, scores)
+    return tuple(standings)
+
+
+@dataclass(frozen=True, slots=True)
+class _F1:
+    point: float
+    drawn: FloatArray
+
+    @classmethod
+    def of(cls, bootstrap: Bootstrap, labels: Labels, chosen: Labels) -> _F1:
+        classes = NO_ANSWER + 1
+        point = macro_f1(confusion_counts(labels, chosen, classes)[None].astype(np.float64))
+        drawn = macro_f1(resampled_confusions(bootstrap, labels, chosen, classes))
+        return cls(float(point[0]), drawn)
+
+
+def _standing(
+    item: Answers,
+    labels: Labels,
+    bootstrap: Bootstrap,
+    right: FloatArray,
+    scores: _F1,
+    first: tuple[FloatArray, _F1] | None,
+) -> Standing:
+    n = len(labels)
+    given = item.answered
+    ece = calibration_figure(Bootstrap(int(given.sum())), item.probabilities[given], labels[given])
+    less_accuracy, less_f1, p_value = None, None, None
+    if first is not None:
+        less_accuracy = bootstrap.mean(right - first[0])
+        less_f1 = interval(scores.point - first[1].point, scores.drawn - first[1].drawn, n)
+        p_value = mcnemar(right, first[0])
+    return Standing(
+        item.model,
+        bootstrap.mean(given.astype(np.float64)),
+        bootstrap.mean(right),
+        interval(scores.point, scores.drawn, n),
+        ece,
+        less_accuracy,
+        less_f1,
+        p_value,
+    )
+
+
+def mcnemar(right: FloatArray, other: FloatArray) -> float:
+    """Return the two-sided p-value of two models being right equally often."""
+    gained = int(((right > 0) & (other == 0)).sum())
+    lost = int(((right == 0) & (other > 0)).sum())
+    if not gained + lost:
+        return 1.0
+    return float(stats.binomtest(gained, gained + lost, 0.5).pvalue)
+
+
+def _argmax(probabilities: FloatArray) -> Labels:
+    return np.asarray(np.nan_to_num(probabilities, nan=-1).argmax(axis=1), np.int64)
+
+
+def format_standings(standings: Sequence[Standing], title: str) -> str:
+    """Return the comparison as a table."""
+    width = max(len(item.model) for item in standings) + 2
+    head = f"{'model':<{width}}{'answered':>9}  {'accuracy':<22}{'macro F1':<22}{'ECE':<8}"
+    lines = [title, "", f"{head}{'less first':<26}{'McNemar p':>9}"]
+    for item in standings:
+        cells = f"{item.answered.value:>9.1%}  {_figure(item.accuracy):<22}"
+        cells += f"{_figure(item.macro_f1):<22}{item.ece.value:<8.3f}"
+        difference = _figure(item.accuracy_less_first, sign="+")
+        p_value = "" if item.p_value is None else f"{item.p_value:.2g}"
+        lines.append(f"{item.model:<{width}}{cells}{difference:<26}{p_value:>9}")
+    return "\n".join(lines)
+
+
+def _figure(figure: Figure | None, sign: str = "") -> str:
+    if figure is None:
+        return ""
+    return f"{figure.value:{sign}.3f} ({figure.low:{sign}.3f}, {figure.high:{sign}.3f})"
+
+
+def main() -> int:
+    """Print the comparison; 2 where a file is wrong."""
+    parser = argparse.ArgumentParser(prog="ml.evaluation.compare", description=__doc__)
+    parser.add_argument("--models", type=Path, nargs="*", default=[], help="model.tar.gz files")
+    parser.add_argument("--answers", type=Path, nargs="*", default=[], help="files of answers")
+    add_data_argument(parser)
+    parser.add_argument("--set", choices=[*LOADERS], default=FERPLUS)
+    parser.add_argument("--manifest", type=Path, help="split manifest (default: the first model's)")
+    parser.add_argument("--json", type=Path, help="also write the figures there")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    try:
+        return _run(arguments)
+    except ConfigurationError as error:
+        sys.stderr.write(f"compare: {error}\n")
+        return 2
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if not arguments.models and not arguments.answers:
+        raise ConfigurationError("--models", "name at least one package or file of answers")
+    rows = load_rows(arguments.data, arguments.set, common_manifest(arguments))
+    answers = [packaged_answers(path, rows.images) for path in arguments.models]
+    answers += [read_answers(path, rows.keys) for path in arguments.answers]
+    standings = compare(answers, rows.labels)
+    sys.stdout.write(format_standings(standings, f"{rows.name}, n = {len(rows)}") + "\n")
+    if arguments.json is not None:
+        document = {
+            "data": rows.name,
+            "n": len(rows),
+            "models": [item.to_json() for item in standings],
+        }
+        arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def common_manifest(arguments: argparse.Namespace) -> SplitManifest:
+    """Return the manifest of `--manifest` or the first package, refusing mixed ones.
+
+    Raises:
+        ConfigurationError: Packages were trained by different splits: pictures held out
+            from one may have trained another.
+    """
+    signatures = [read_signature(path) for path in arguments.models]
+    manifests = [manifest_of(signature, arguments.manifest) for signature in signatures]
+    if len({manifest.sha256 for manifest in manifests}) > 1:
+        raise ConfigurationError(
+            "--models", "the packages were trained by different splits: compare them one by one"
+        )
+    return manifests[0] if manifests else manifest_of({}, arguments.manifest or DEFAULT_MANIFEST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
