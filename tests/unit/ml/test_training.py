@@ -225,7 +225,7 @@ def test_the_command_trains_and_tracks(tmp_path, ferplus_zip, monkeypatch, capsy
 
     from ml.data.ferplus import load_ferplus
     from ml.data.records import tabulate
-    from ml.data.splits import make_split
+    from ml.data.splits import make_split, read_manifest
 
     manifest = tmp_path / "split.txt.gz"
     manifest.write_bytes(make_split(tabulate(load_ferplus(ferplus_zip)), seed=0).to_bytes())
@@ -252,6 +252,21 @@ def test_the_command_trains_and_tracks(tmp_path, ferplus_zip, monkeypatch, capsy
 
     client = MlflowClient(f"sqlite:///{out / 'mlflow' / 'mlflow.sqlite'}")
     run_id = json.loads((out / "tracking.json").read_text())["run_id"]
-    history = client.get_metric_history(run_id, "validation_accuracy")
+    history = client.get_metric_history(run_id, "validation_macro_f1")
     assert [item.step for item in history] == [1, 2]
-    assert {item.path for item in client.list_artifacts(run_id)} >= {"recipe.yaml", BEST_WEIGHTS}
+    kept = {item.path for item in client.list_artifacts(run_id)}
+    assert kept == {
+        *("recipe.yaml", BEST_WEIGHTS, HISTORY, VALIDATION, "confusion.csv", "confusion.png")
+    }
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["optimiser.learning_rate"] == "0.004"
+    assert run.data.params["split_sha256"] == read_manifest(manifest).sha256
+    assert len(run.data.params["train_sha256"]) == 64
+    assert run.data.params["code_dirty"] in {"true", "false"}
+
+    # The finished run again, with another recipe: it says what changed and trains nothing.
+    recipe.write_text(recipe.read_text().replace("0.004", "0.005"))
+    main()
+    assert "recipe changed: optimiser.learning_rate was 0.004, is 0.005" in capsys.readouterr().out
+    assert [item.step for item in client.get_metric_history(run_id, "train_loss")] == [1, 2]
