@@ -1,8 +1,8 @@
 """The model card in SageMaker's JSON schema, for `CreateModelCard` and Studio.
 
 Schema: "Model card JSON schema" in the SageMaker AI developer guide (Amazon SageMaker
-Model Cards). `templates/sagemaker-model-card.schema.json` states its limits in our own
-words; a test validates the card against it.
+Model Cards). `tests/unit/ml/sagemaker-model-card.schema.json` states its limits, and a
+test validates the card against them.
 """
 
 from __future__ import annotations

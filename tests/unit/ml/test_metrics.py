@@ -30,6 +30,9 @@ def test_figures_agree_with_scikit_learn():
         "log_loss": reference.log_loss(labels, probabilities),
         "recall_disgust": reference.recall_score(labels, answers, average=None)[1],
         "precision_surprise": reference.precision_score(labels, answers, average=None)[6],
+        "f1_fear": reference.f1_score(labels, answers, average=None)[2],
+        "top_2": reference.top_k_accuracy_score(labels, probabilities, k=2),
+        "brier": ((probabilities - np.eye(7)[labels]) ** 2).sum(axis=1).mean(),
     }
     for name, value in expected.items():
         assert figures[name].value == pytest.approx(value, abs=1e-6), name
@@ -60,6 +63,30 @@ def test_a_class_without_rows_is_left_out_of_the_means():
     figures = evaluate(probabilities, np.array([0, 1, 1]), resamples=5).figures
     assert figures["balanced_accuracy"].value == 1
     assert np.isnan(figures["recall_fear"].value)
+
+
+def test_an_expression_that_is_never_found_keeps_its_doubt():
+    labels = np.repeat([0, 1], [200, 20])
+    evaluation = evaluate(np.eye(7)[np.zeros(220, int)], labels, resamples=50)
+    recall = evaluation.figures["recall_disgust"]
+    assert (recall.value, recall.low, recall.n) == (0, 0, 20)
+    assert recall.high == pytest.approx(1 - 0.025 ** (1 / 20))
+    assert evaluation.figures["precision_disgust"].n == 0
+    assert evaluation.to_json()["figures"]["recall_fear"]["value"] is None
+
+
+def test_the_interval_of_macro_f1_is_that_of_resampling_pictures():
+    logits, labels = _answers(400)
+    answers = logits.argmax(1)
+    figure = evaluate(softmax(logits), labels).figures["macro_f1"]
+    generator = np.random.default_rng(5)
+    drawn = [
+        reference.f1_score(labels[rows], answers[rows], average="macro")
+        for rows in (generator.integers(0, 400, 400) for _ in range(200))
+    ]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    assert figure.low == pytest.approx(low, abs=0.015)
+    assert figure.high == pytest.approx(high, abs=0.015)
 
 
 def test_shapes_that_do_not_belong_together_are_refused():
