@@ -58,6 +58,10 @@ eda: setup ## Report on the training data: classes, agreement, quality, copies (
 train: setup ## Train the expression model (ARGS= goes to ml.training)
 	@$(RUN) -m ml.training $(ARGS)
 
+.PHONY: ablations
+ablations: setup ## Train variants of a recipe side by side (ARGS='--vary loss.balancing=none,smote --epochs 6')
+	@$(RUN) -m ml.training.ablations $(ARGS)
+
 .PHONY: package
 package: setup ## Pack the trained model into dist/model.tar.gz
 	@$(RUN) -m ml.packaging $(ARGS)

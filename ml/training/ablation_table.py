@@ -1,0 +1,153 @@
+"""Variants side by side: figures with intervals, differences paired on the same pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.evaluation.bootstrap import Bootstrap, Figure, FloatArray, interval
+from ml.evaluation.metrics import confusion_counts, log_losses, macro_f1, resampled_confusions
+
+METRICS = ("accuracy", "macro_f1", "log_loss")
+
+_COLUMNS = ("value", "low", "high")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One variant's answers.
+
+    Attributes:
+        key: What was varied.
+        value: To what.
+        probabilities: Answers for the validation rows, shape (N, classes).
+        steps: Training steps.
+        seconds: Time in training steps.
+    """
+
+    key: str
+    value: str
+    probabilities: FloatArray
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table.
+
+    Attributes:
+        outcome: The variant.
+        figures: By metric.
+        differences: By metric, less the first variant of the same key; None for it.
+    """
+
+    outcome: Outcome
+    figures: dict[str, Figure]
+    differences: dict[str, Figure] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A metric on the rows themselves and on every resample."""
+
+    point: float
+    resamples: FloatArray
+
+    def figure(self, n: int) -> Figure:
+        return interval(self.point, self.resamples, n)
+
+    def less(self, other: _Drawn, n: int) -> Figure:
+        return interval(self.point - other.point, self.resamples - other.resamples, n)
+
+
+def compare(outcomes: Sequence[Outcome], labels: npt.NDArray[np.int64]) -> list[Row]:
+    """Return a row per variant, in order.
+
+    All figures come from the same resamples of the rows, so the interval of a
+    difference is a paired one.
+
+    Args:
+        outcomes: Variants; the first of each key is what its others are held to.
+        labels: True class of each row, shape (N,).
+    """
+    bootstrap = Bootstrap(len(labels))
+    first: dict[str, dict[str, _Drawn]] = {}
+    rows = []
+    for outcome in outcomes:
+        drawn = _drawn(bootstrap, outcome.probabilities, labels)
+        reference = first.setdefault(outcome.key, drawn)
+        n = len(labels)
+        rows.append(
+            Row(
+                outcome,
+                {name: metric.figure(n) for name, metric in drawn.items()},
+                None
+                if reference is drawn
+                else {name: metric.less(reference[name], n) for name, metric in drawn.items()},
+            )
+        )
+    return rows
+
+
+def _drawn(
+    bootstrap: Bootstrap, probabilities: FloatArray, labels: npt.NDArray[np.int64]
+) -> dict[str, _Drawn]:
+    answers = np.asarray(probabilities.argmax(axis=1), np.int64)
+    right = (answers == labels).astype(np.float64)
+    losses = log_losses(probabilities, labels)
+    sums = bootstrap.totals(np.stack([right, losses], axis=1)) / len(labels)
+    classes = probabilities.shape[1]
+    counts = confusion_counts(labels, answers, classes)[None].astype(np.float64)
+    f1 = macro_f1(resampled_confusions(bootstrap, labels, answers, classes))
+    return {
+        "accuracy": _Drawn(float(right.mean()), sums[:, 0]),
+        "macro_f1": _Drawn(float(macro_f1(counts)[0]), f1),
+        "log_loss": _Drawn(float(losses.mean()), sums[:, 1]),
+    }
+
+
+def as_markdown(rows: Sequence[Row], caption: str) -> str:
+    """Return the table for people; `caption` says what was trained and scored."""
+    head = ["variant", "accuracy", "macro F1", "log-loss"]
+    head += ["accuracy less first", "macro F1 less first", "log-loss less first"]
+    lines = [caption, "", _line([*head, "steps", "minutes"]), _line(["---"] * 9)]
+    for row in rows:
+        outcome = row.outcome
+        cells = [f"`{outcome.key}={outcome.value}`"]
+        cells += [_text(row.figures[name]) for name in METRICS]
+        cells += [
+            "" if row.differences is None else _text(row.differences[name], "+") for name in METRICS
+        ]
+        lines.append(_line([*cells, str(outcome.steps), f"{outcome.seconds / 60:.0f}"]))
+    return "\n".join(lines) + "\n"
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return the table for machines; differences are empty for the first of each key."""
+    sink = io.StringIO()
+    writer = csv.writer(sink)
+    names = [f"{kind}{metric}" for kind in ("", "less_first_") for metric in METRICS]
+    columns = [f"{name}_{column}" for name in names for column in _COLUMNS]
+    writer.writerow(["key", "value", "n", *columns, "steps", "seconds"])
+    for row in rows:
+        cells: list[object] = [row.outcome.key, row.outcome.value, row.figures["accuracy"].n]
+        for figures in (row.figures, row.differences):
+            for metric in METRICS:
+                figure = None if figures is None else figures[metric]
+                cells += ["" if figure is None else f"{getattr(figure, c):.5f}" for c in _COLUMNS]
+        writer.writerow([*cells, row.outcome.steps, round(row.outcome.seconds)])
+    return sink.getvalue()
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _text(figure: Figure, sign: str = "") -> str:
+    return f"{figure.value:{sign}.3f} ({figure.low:{sign}.3f}, {figure.high:{sign}.3f})"
