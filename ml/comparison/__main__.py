@@ -7,11 +7,8 @@ of each network, says what the whole comparison would cost here, and trains noth
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -23,6 +20,7 @@ from ml.comparison.run import PAGE, Compared
 from ml.data.location import add_data_argument
 from ml.data.splits import DEFAULT_MANIFEST
 from ml.models.zoo import ARCHITECTURES
+from ml.training.command import choose_device, only_one, run_command, say
 
 
 def main() -> None:
@@ -37,18 +35,17 @@ def main() -> None:
         architectures=arguments.models,
         rows=load_rows(arguments.data, arguments.split, task, budget),
         out=arguments.out / f"{task.name}-{budget.slug}",
-        device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
-        say=_say,
+        device=choose_device(arguments.device),
+        say=say,
         tracking_dir=None if arguments.no_tracking else arguments.out / "mlflow",
     )
     if arguments.plan:
         compared.forecast(compared.architectures)
         return
-    compared.out.mkdir(parents=True, exist_ok=True)
-    with _only_one(compared.out):
+    with only_one(compared.out):
         compared.run()
     print((compared.out / "comparison.md").read_text(encoding="utf-8"))
-    _say(f"page: {compared.out / PAGE}")
+    say(f"page: {compared.out / PAGE}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -69,6 +66,7 @@ def _arguments() -> argparse.Namespace:
         "--subset", type=_at_least(64), help="training pictures drawn at random (default: all)"
     )
     parser.add_argument("--threads", type=_at_least(1), default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--no-tracking", action="store_true", help="keep no runs in MLflow")
     parser.add_argument("--plan", action="store_true", help="say what it would cost, then stop")
     return parser.parse_args()
@@ -94,20 +92,5 @@ def _at_least(least: int) -> Callable[[str], int]:
     return count
 
 
-@contextmanager
-def _only_one(out: Path) -> Iterator[None]:
-    """Keep a second comparison out of the same folder."""
-    with (out / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigurationError("--out", f"a comparison is running in {out}") from error
-        yield
-
-
-def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S', time.gmtime())} {line}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -41,9 +41,9 @@ def seconds_per_picture(recipe: Recipe, device: torch.device) -> float:
     return statistics.median(times[1:]) / stage.batch
 
 
-def training_seconds(per_picture_s: float, *, train: int, validation: int, epochs: int) -> float:
-    """Return the seconds of a whole training, with its validation after each epoch."""
-    return per_picture_s * epochs * (train + _FORWARD_SHARE * validation)
+def epoch_seconds(per_picture_s: float, *, train: int, validation: int) -> float:
+    """Return the seconds of one epoch over `train` pictures, with its validation."""
+    return per_picture_s * (train + _FORWARD_SHARE * validation)
 
 
 class Forecast:

@@ -21,7 +21,7 @@ class Machine:
         cores: How many this process may use.
         threads: How many torch uses.
         accelerator: Name of the GPU that trains, None on a CPU.
-        torch: Version.
+        torch_version: As installed.
         load: Processes that wanted to run, mean of the last minute.
     """
 
@@ -29,7 +29,7 @@ class Machine:
     cores: int
     threads: int
     accelerator: str | None
-    torch: str
+    torch_version: str
     load: float
 
     @property
@@ -39,14 +39,14 @@ class Machine:
         return self.accelerator or threads
 
     @classmethod
-    def here(cls) -> Machine:
-        """Describe this machine now."""
+    def here(cls, device: torch.device) -> Machine:
+        """Describe this machine now; `device` trains."""
         return cls(
             cpu=_cpu_name(),
             cores=len(os.sched_getaffinity(0)),
             threads=torch.get_num_threads(),
-            accelerator=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-            torch=torch.__version__,
+            accelerator=torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+            torch_version=torch.__version__,
             load=round(os.getloadavg()[0], 1),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -85,11 +85,7 @@ def recipe_for(architecture: str, task: Task, budget: Budget) -> Recipe:
     return make_recipe(content, f"{path} with --side {budget.side_px} --epochs {budget.epochs}")
 
 
-def fingerprint(recipe: Recipe, split_sha256: str, budget: Budget) -> str:
-    """Return the sha256 (hex) of all that decides a trained network."""
-    decided = {
-        "recipe": recipe.model_dump(mode="json"),
-        "split": split_sha256,
-        "budget": asdict(budget),
-    }
+def fingerprint(recipe: Recipe, rows_sha256: str) -> str:
+    """Return the sha256 (hex) of all that decides a trained network: its name from then on."""
+    decided = {"recipe": recipe.model_dump(mode="json"), "rows": rows_sha256}
     return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()

@@ -118,7 +118,7 @@ class Comparison:
             _ALIKE,
             f"Figures are of {counts.test:,} test pictures, {_SCORED}",
             f"Always answering {counts.majority} would be right in {counts.majority_share:.1%}.",
-            f"Training time is that of training steps on {machine.trainer}.",
+            f"Training time is wall-clock, of training steps alone, on {machine.trainer}.",
         ]
         if self.latency:
             said.append(f"{_LATENCY} CPU: {machine.cpu}; load then: {machine.load}.")

@@ -30,7 +30,7 @@ class Result:
 
     Attributes:
         architecture: Its name in the zoo.
-        fingerprint: Of the recipe, split and budget that it was trained by.
+        fingerprint: Of the recipe and the pictures, see `ml.comparison.plan`.
         parameters: Numbers that training sets; moving averages of norms not counted.
         flops: Floating-point operations of one picture, forward.
         training_s: Seconds spent in training steps.
@@ -61,7 +61,7 @@ def read_result(folder: Path, fingerprint: str) -> Result | None:
     """Return the result kept in a network's folder, None where there is none yet.
 
     Raises:
-        ConfigurationError: The file is damaged, or of another recipe, split or budget.
+        ConfigurationError: The file is damaged, or of another recipe or other pictures.
     """
     path = folder / RESULT
     if not path.is_file():
@@ -77,7 +77,7 @@ def read_result(folder: Path, fingerprint: str) -> Result | None:
     if result.fingerprint != fingerprint:
         raise ConfigurationError(
             "--out",
-            f"{path} is of another recipe, split or code than today's: delete {folder} to train "
+            f"{path} is of another recipe or other pictures than today's: delete {folder} to train "
             "it anew, or name another folder",
         )
     return result

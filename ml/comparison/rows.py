@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Rows:
         validation: Select the epoch; drawn along with a subset, a quarter as many.
         test: Scored once per network: unique majority among the task's classes.
         split_sha256: Name of the split.
+        sha256: Hash of all these pictures and their targets: the same rows, the same hash.
         train_available: Pictures of which `train` were drawn.
     """
 
@@ -34,6 +36,7 @@ class Rows:
     validation: Examples
     test: Examples
     split_sha256: str
+    sha256: str
     train_available: int
 
 
@@ -51,7 +54,14 @@ def load_rows(data: Path, split: Path, task: Task, budget: Budget) -> Rows:
     if budget.subset is not None:
         validation = _drawn(validation, round(_VALIDATION_SHARE * budget.subset))
     test = scored_examples(manifest.rows(table, "test"), part)
-    return Rows(train, validation, test, manifest.sha256, len(available))
+    return Rows(
+        train=train,
+        validation=validation,
+        test=test,
+        split_sha256=manifest.sha256,
+        sha256=_digest(train, validation, test),
+        train_available=len(available),
+    )
 
 
 def _drawn(examples: Examples, count: int | None) -> Examples:
@@ -59,3 +69,12 @@ def _drawn(examples: Examples, count: int | None) -> Examples:
         return examples
     chosen = np.random.default_rng(_SEED).choice(len(examples), count, replace=False)
     return examples.select(np.sort(chosen).astype(np.int64))
+
+
+def _digest(*parts: Examples) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{part.images.shape}{part.targets.shape}{part.names}".encode())
+        digest.update(np.ascontiguousarray(part.images).tobytes())
+        digest.update(np.ascontiguousarray(part.targets).tobytes())
+    return digest.hexdigest()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from ml.comparison.forecast import Forecast, seconds_per_picture, spoken, training_seconds
+from ml.comparison.forecast import Forecast, epoch_seconds, seconds_per_picture, spoken
 from ml.comparison.latency import Latency, measure_latency
 from ml.comparison.machine import Machine
 from ml.comparison.page import as_html
@@ -21,8 +22,11 @@ from ml.comparison.rows import Rows
 from ml.comparison.table import as_csv, as_markdown
 from ml.comparison.training import train_and_measure, trained_network
 from ml.models.zoo import ARCHITECTURES
-from ml.training.history import Epoch
+from ml.training.history import Epoch, read_history
+from ml.training.loop import HISTORY
+from ml.training.provenance import code_version
 from ml.training.recipe import Recipe
+from ml.training.tracking import RunTracking
 
 PAGE = "comparison.html"
 
@@ -55,7 +59,7 @@ class Compared:
         """Train what is not trained yet; the table is written after each network.
 
         Raises:
-            ConfigurationError: `out` holds trainings of another recipe or split.
+            ConfigurationError: `out` holds trainings of another recipe or other pictures.
         """
         done = self._kept()
         missing = [name for name in self.architectures if name not in done]
@@ -76,16 +80,14 @@ class Compared:
         seconds = {}
         for name, recipe in self._recipes(architectures).items():
             per_picture_s = seconds_per_picture(recipe, self.device)
-            seconds[name] = training_seconds(
-                per_picture_s,
-                train=len(self.rows.train),
-                validation=len(self.rows.validation),
-                epochs=self.budget.epochs,
+            epoch_s = epoch_seconds(
+                per_picture_s, train=len(self.rows.train), validation=len(self.rows.validation)
             )
+            epochs = self.budget.epochs - len(read_history(self.out / name / HISTORY))
+            seconds[name] = epoch_s * epochs
             self.say(
                 f"forecast {name}: {per_picture_s * 1000:.1f} ms a picture, "
-                f"{spoken(seconds[name] / self.budget.epochs)} an epoch, "
-                f"{spoken(seconds[name])} in all"
+                f"{spoken(epoch_s)} an epoch, {spoken(seconds[name])} for {epochs} epochs"
             )
         forecast = Forecast(seconds)
         if seconds:
@@ -96,7 +98,7 @@ class Compared:
         return {name: recipe_for(name, self.task, self.budget) for name in architectures}
 
     def _fingerprint(self, recipe: Recipe) -> str:
-        return fingerprint(recipe, self.rows.split_sha256, self.budget)
+        return fingerprint(recipe, self.rows.sha256)
 
     def _kept(self) -> dict[str, Result]:
         """Return what earlier runs measured in `out`, also of networks not asked for now."""
@@ -120,16 +122,17 @@ class Compared:
             self.say(f"{prefix} all networks: about {spoken(forecast.left_s)} left")
 
         recipe = recipe_for(name, self.task, self.budget)
-        result = train_and_measure(
-            recipe,
-            self.rows,
-            self.out / name,
-            self._fingerprint(recipe),
-            device=self.device,
-            tracking_dir=self.tracking_dir,
-            report=lambda line: self.say(f"{prefix} {line}"),
-            on_epoch=on_epoch,
-        )
+        with self._tracked(recipe) as tracking:
+            result = train_and_measure(
+                recipe,
+                self.rows,
+                self.out / name,
+                self._fingerprint(recipe),
+                device=self.device,
+                tracking=tracking,
+                report=lambda line: self.say(f"{prefix} {line}"),
+                on_epoch=on_epoch,
+            )
         forecast.finish(name)
         accuracy = result.figure("accuracy")
         self.say(
@@ -137,6 +140,18 @@ class Compared:
             f"[{accuracy.low:.3f}, {accuracy.high:.3f}], n = {len(self.rows.test)}"
         )
         return result
+
+    def _tracked(self, recipe: Recipe) -> AbstractContextManager[RunTracking | None]:
+        if self.tracking_dir is None:
+            return nullcontext()
+        facts = {"split_sha256": self.rows.split_sha256, "rows_sha256": self.rows.sha256}
+        return RunTracking(
+            recipe,
+            self.out / recipe.model.architecture,
+            self.tracking_dir,
+            facts=facts | code_version(),
+            experiment="comparison",
+        )
 
     def _publish(
         self, done: Mapping[str, Result], latency: Mapping[str, Mapping[int, Latency]]
@@ -157,7 +172,7 @@ class Compared:
             results=tuple(ranked),
             latency=latency,
             waiting=tuple(name for name in self.architectures if name not in done),
-            machine=Machine.here(),
+            machine=Machine.here(self.device),
         )
         write_whole(self.out / "comparison.json", as_json(comparison))
         write_whole(self.out / "comparison.csv", as_csv(comparison))

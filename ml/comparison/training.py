@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -32,7 +33,7 @@ def train_and_measure(
     fingerprint: str,
     *,
     device: torch.device,
-    tracking_dir: Path | None,
+    tracking: RunTracking | None,
     report: Callable[[str], None],
     on_epoch: Callable[[int, Epoch], None],
 ) -> Result:
@@ -42,17 +43,16 @@ def train_and_measure(
         recipe: Of `ml.comparison.plan.recipe_for`.
         rows: The pictures.
         folder: The network's own.
-        fingerprint: Of recipe, split and budget; kept with what it made.
+        fingerprint: Of recipe and pictures; kept with what they made.
         device: Where it trains.
-        tracking_dir: MLflow's, see `ml.training.tracking`; None tracks nothing.
+        tracking: The MLflow run of this training, None to track nothing.
         report: Called with one line of progress at a time.
         on_epoch: Called with the number (from 1) and figures of each finished epoch.
 
     Raises:
-        ConfigurationError: The folder holds a training of another recipe or split.
+        ConfigurationError: The folder holds a training of another recipe or other pictures.
     """
     _claim(folder, fingerprint)
-    tracking = RunTracking(recipe, folder, tracking_dir) if tracking_dir else None
 
     def epoch_done(epoch: int, figures: Epoch) -> None:
         if tracking is not None:
@@ -67,6 +67,7 @@ def train_and_measure(
         device=device,
         report=report,
         on_epoch=epoch_done,
+        on_step=tracking.log_step if tracking is not None else None,
     )
     progress = trainer.run()
     network = trained_network(recipe, folder)
@@ -84,14 +85,23 @@ def train_and_measure(
     )
     write_result(folder, result)
     if tracking is not None:
-        tracking.finish((folder / HISTORY, folder / RESULT, folder / BEST_WEIGHTS))
+        tracking.keep(folder / HISTORY, folder / RESULT, folder / BEST_WEIGHTS)
     return result
 
 
 def trained_network(recipe: Recipe, folder: Path) -> nn.Module:
-    """Return the kept epoch's network, in evaluation mode, on the CPU."""
-    network = make_network(recipe)
-    network.load_state_dict(load_file(folder / BEST_WEIGHTS))
+    """Return the kept epoch's network, in evaluation mode, on the CPU.
+
+    Raises:
+        ConfigurationError: The weights are missing, damaged or of another network.
+    """
+    network, path = make_network(recipe), folder / BEST_WEIGHTS
+    try:
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise ConfigurationError(
+            "--out", f"{path} cannot be used ({error}): delete {folder} to train it anew"
+        ) from error
     return network.eval()
 
 
@@ -104,6 +114,6 @@ def _claim(folder: Path, fingerprint: str) -> None:
     elif path.read_text(encoding="utf-8").strip() != fingerprint:
         raise ConfigurationError(
             "--out",
-            f"{folder} holds a training of another recipe or split: delete it to train anew, or "
-            "name another folder",
+            f"{folder} holds a training of another recipe or other pictures: delete it to train "
+            "anew, or name another folder",
         )
