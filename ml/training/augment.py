@@ -1,8 +1,8 @@
 """Random changes of a whole batch at once, on tensors of any device.
 
-RandAugment where asked for, lost resolution, one affine resampling (flip, rotation,
-shift, zoom and the change to the network's input size together), then blur, light and
-erased patches. All numbers are drawn on the CPU from the generator passed in, so a
+RandAugment and blur where asked for, lost resolution, one affine resampling (flip,
+rotation, shift, zoom and the change to the network's input size together), then light
+and erased patches. All numbers are drawn on the CPU from the generator passed in, so a
 resumed run repeats the same pictures, with or without a GPU.
 """
 
@@ -53,10 +53,10 @@ def augment(
     if part.randaugment_magnitude:
         images = _randaugment(images, part, draws)
     grey = images.unsqueeze(1).float().div(255)
-    grey = _lose_resolution(grey, part.low_resolution, draws)
-    grey = _resample(grey, side, part, draws)
     if part.blur:
         grey = _blur(grey, part.blur, draws)
+    grey = _lose_resolution(grey, part.low_resolution, draws)
+    grey = _resample(grey, side, part, draws)
     grey = _relight(grey, part, draws)
     return _erase(grey, part.erase, draws)
 
@@ -104,10 +104,12 @@ def _blur(grey: torch.Tensor, share: float, draws: _Draws) -> torch.Tensor:
 
     chosen = draws.uniform(len(grey)) < share
     sigma = draws.number(*_BLUR_SIGMA) * grey.shape[-1]
+    if not bool(chosen.any()):
+        return grey
     kernel = 2 * math.ceil(2 * sigma) + 1
-    return torch.where(
-        chosen.view(-1, 1, 1, 1), v2.gaussian_blur(grey, [kernel, kernel], [sigma, sigma]), grey
-    )
+    result = grey.clone()
+    result[chosen] = v2.gaussian_blur(grey[chosen], [kernel, kernel], [sigma, sigma])
+    return result
 
 
 def _relight(grey: torch.Tensor, part: AugmentationPart, draws: _Draws) -> torch.Tensor:

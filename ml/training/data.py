@@ -11,7 +11,7 @@ import numpy as np
 
 from ml.data.datasets import NamedSet, load_sets
 from ml.data.fairface import AGE_BANDS, load_fairface_ages
-from ml.data.records import FaceTable, ImageArray, grey_square
+from ml.data.records import ImageArray, grey_square
 from ml.data.splits import read_manifest
 from ml.training.examples import Examples, scored_examples, training_examples
 from ml.training.recipe import Recipe
@@ -53,13 +53,6 @@ def load_run_data(recipe: Recipe, sets: list[NamedSet], split: Path, unlabelled:
     table, manifest = load_sets(sets), read_manifest(split)
     train, validation = manifest.rows(table, "train"), manifest.rows(table, "validation")
     hashes = {"split_sha256": manifest.sha256} | _hashes(train.keys, validation.keys)
-    return examples_of(train, validation, recipe, hashes)
-
-
-def examples_of(
-    train: FaceTable, validation: FaceTable, recipe: Recipe, hashes: dict[str, str]
-) -> RunData:
-    """Return tables as the rows that a recipe's `data` part makes of them."""
     return RunData(
         training_examples(train, recipe.data), scored_examples(validation, recipe.data), hashes
     )

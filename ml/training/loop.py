@@ -48,6 +48,10 @@ class Trainer:
         on_step: Called with the number (from 1), loss and learning rate of each step.
         report_every_s: Seconds between progress lines.
         checkpoint_every_s: Seconds between checkpoints inside an epoch.
+
+    Raises:
+        ConfigurationError: A class has no training picture, nothing is scored, or the
+            weights to start from cannot be had.
     """
 
     def __init__(
@@ -73,6 +77,8 @@ class Trainer:
         self._recipe, self._out, self._report = recipe, out, report
         self._on_epoch, self._on_step = on_epoch, on_step
         self._report_every_s, self._checkpoint_every_s = report_every_s, checkpoint_every_s
+        if not len(validation):
+            raise ConfigurationError("--split", "no validation picture is scored: nothing selects")
         self._validation = validation
         self._sampler = EpochSampler(train, recipe.loss, recipe.seed)
         self._batches = Batches(recipe, self._sampler.examples, taught, device)
@@ -184,10 +190,21 @@ class Trainer:
         # and `trim_history` drops the line that it will write again.
         append_epoch(self._out / HISTORY, progress.epoch, figures)
         self._save()
-        listed = " ".join(f"{name} {value:.4f}" for name, value in figures.items())
-        self._report(f"epoch {progress.epoch}/{self._recipe.epochs} done: {listed}")
+        self._say_epoch(figures)
         if self._on_epoch is not None:
             self._on_epoch(progress.epoch, figures)
+
+    def _say_epoch(self, figures: Epoch) -> None:
+        progress = self.progress
+        best = "best so far" if progress.best_epoch == progress.epoch else "not better"
+        self._report(
+            f"epoch {progress.epoch}/{self._recipe.epochs} done: "
+            f"loss {figures['train_loss']:.4f}, "
+            f"validation accuracy {figures['validation_accuracy']:.4f} "
+            f"macro F1 {figures['validation_macro_f1']:.4f} "
+            f"log-loss {figures['validation_log_loss']:.4f} ({best}), "
+            f"{figures['images_per_s']:.0f} img/s"
+        )
 
     def _better(self, validation: Validation) -> bool:
         progress, found = self.progress, validation.figures

@@ -16,6 +16,9 @@ from ml.training.recipe import LossPart, Recipe
 class Objective:
     """Cross-entropy with label distributions, balanced as the recipe says.
 
+    Pictures of self-training are weighed and adjusted like labelled ones: a teacher that
+    learnt from the same rows answers with their class shares.
+
     Args:
         part: Smoothing, balancing, flip consistency.
         examples: The training rows, for the sizes of the classes.
