@@ -26,6 +26,8 @@ from ml.data.votes import majority
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 DEFAULT_MANIFEST = Path(__file__).parent / "splits" / "ferplus-v1.txt.gz"
+STRICT_MANIFEST = DEFAULT_MANIFEST.with_name("ferplus-v2.txt.gz")
+"""The same without held-out pictures that show a photograph of another side, cut anew."""
 
 _HELD_OUT: tuple[SplitName, ...] = ("test", "validation")
 _KEY_DIGITS = 16
@@ -48,7 +50,12 @@ class SplitManifest:
 
     def sides(self, table: FaceTable) -> npt.NDArray[np.str_]:
         """Return the split of each picture, shape (N,); empty text where it is in none."""
-        return np.array([self.split_of.get(key[:_KEY_DIGITS], "") for key in table.keys], np.str_)
+        return np.array([self.split_of.get(key, "") for key in self.short_keys(table)], np.str_)
+
+    @staticmethod
+    def short_keys(table: FaceTable) -> list[str]:
+        """Return the pictures' keys as a manifest writes them."""
+        return [key[:_KEY_DIGITS] for key in table.keys]
 
     def overlaps(self) -> list[int]:
         """Return the near-duplicate groups that lie in more than one split."""
@@ -95,7 +102,7 @@ def make_split(
     members: dict[int, list[int]] = {}
     for row, group in enumerate(groups.tolist()):
         members.setdefault(group, []).append(row)
-    keys = [key[:_KEY_DIGITS] for key in table.keys]
+    keys = SplitManifest.short_keys(table)
     split_of = dict(base.split_of) if base else {}
     group_of = dict(base.group_of) if base else {}
     first_free = 1 + max(group_of.values(), default=-1)

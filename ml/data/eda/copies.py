@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ml.data.duplicates import near_duplicate_groups
 from ml.data.records import FaceTable
+from ml.data.shifted import copies_across, tainted
 from ml.data.votes import majority
 
 Rows = npt.NDArray[np.int64]
@@ -25,6 +26,8 @@ class Copies:
         comparable: Groups with at least two scored members.
         across_splits: Groups with members in more than one split.
         across_sets: Groups with members of more than one data set.
+        shifted: Pairs on different sides that show one photograph, cut a few pixels apart.
+        tainted: Held-out pictures that would have to go for no such pair to remain.
     """
 
     groups: list[Rows]
@@ -33,6 +36,8 @@ class Copies:
     comparable: int
     across_splits: int
     across_sets: int
+    shifted: list[tuple[int, int]]
+    tainted: Rows
 
 
 def find_copies(table: FaceTable, sides: npt.NDArray[np.str_]) -> Copies:
@@ -48,6 +53,7 @@ def find_copies(table: FaceTable, sides: npt.NDArray[np.str_]) -> Copies:
     groups = [rows for rows in np.split(order, starts[1:]) if len(rows) > 1]
     groups.sort(key=lambda rows: (-len(rows), int(rows[0])))
     labels, sources = majority(table.votes), np.array(table.sources)
+    shifted = copies_across(table.images, sides)
     scored = [labels[rows][labels[rows] >= 0] for rows in groups]
     return Copies(
         groups=groups,
@@ -56,4 +62,6 @@ def find_copies(table: FaceTable, sides: npt.NDArray[np.str_]) -> Copies:
         comparable=sum(len(own) > 1 for own in scored),
         across_splits=sum(len(set(sides[rows].tolist()) - {""}) > 1 for rows in groups),
         across_sets=sum(len(set(sources[rows].tolist())) > 1 for rows in groups),
+        shifted=shifted,
+        tainted=tainted(shifted, sides),
     )

@@ -58,11 +58,23 @@ def _sides(report: Report) -> Finding:
             f"{crossing:,} groups of near-duplicates lie on more than one side: figures on this "
             "split are too good. Make it again with python -m ml.data.",
         )
+    held_out = int(np.isin(report.sides, ("validation", "test")).sum())
+    if count := len(report.copies.tainted):
+        return Finding(
+            "bad",
+            "Photographs on two sides",
+            f"Each of the {len(report.copies.groups):,} groups of near-duplicates lies on one "
+            f"side, but {count:,} of {held_out:,} held-out pictures ({count / held_out:.1%}) show "
+            "a photograph of another side, cut a few pixels apart. A strict split leaves them "
+            "out: python -m ml.data --strict.",
+        )
     return Finding(
         "good",
         "No leak between the splits",
         f"Near-duplicates were searched anew among all {len(report.table):,} pictures: each of "
-        f"the {len(report.copies.groups):,} groups lies on one side.",
+        f"the {len(report.copies.groups):,} groups lies on one side, and none of the "
+        f"{held_out:,} held-out pictures shows a photograph of another side cut a few pixels "
+        "apart.",
     )
 
 

@@ -17,6 +17,15 @@ from ml.data.eda.samples import Samples
 from ml.data.records import VOTE_NAMES
 
 _PAIRS_SHOWN = 8
+_TITLES = {
+    "ferplus": "FER+",
+    "fer2013": "FER2013",
+    "rafdb": "RAF-DB",
+    "expw": "ExpW",
+    "annotations": "annotators of the platform",
+    "fairface": "FairFace",
+}
+"""Data sets as their authors write them."""
 
 
 def render(report: Report, samples: Samples) -> str:
@@ -37,6 +46,9 @@ def render(report: Report, samples: Samples) -> str:
         medians=_medians(report),
         pairs=_pairs(report),
         sizes=_sizes(report),
+        titles=", ".join(_TITLES[one.name] for one in report.sets),
+        set_titles=_TITLES,
+        annotators=_annotators(report),
     )
 
 
@@ -111,6 +123,11 @@ def _pairs(report: Report) -> list[tuple[str, str, float]]:
         return []
     first = report.agreement.pairs[:_PAIRS_SHOWN]
     return [(name(one), name(other), share) for one, other, share in first]
+
+
+def _annotators(report: Report) -> int:
+    """Return the most frequent number of votes of a picture."""
+    return int(np.bincount(report.table.votes.sum(axis=1)).argmax())
 
 
 def _sizes(report: Report) -> dict[str, str]:

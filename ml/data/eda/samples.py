@@ -39,6 +39,7 @@ class Samples:
     classes: dict[str, list[Strip]]
     extremes: list[Strip]
     groups: list[Strip]
+    shifted: list[Strip]
     left_out: list[Strip]
 
 
@@ -53,6 +54,7 @@ def draw_samples(report: Report, *, seed: int) -> Samples:
         },
         extremes=_extremes(report),
         groups=_groups(report),
+        shifted=_shifted(report, generator),
         left_out=[
             _strip(
                 report,
@@ -116,6 +118,15 @@ def _groups(report: Report) -> list[Strip]:
         title, note = f"{len(rows)} near-duplicates", f"labelled {labels}; in {sides}"
         strips.append(_strip(report, rows[:COLUMNS], title, note))
     return strips
+
+
+def _shifted(report: Report, generator: np.random.Generator) -> list[Strip]:
+    pairs = report.copies.shifted
+    if not pairs:
+        return []
+    shown = generator.permutation(np.array(pairs, np.int64))[: COLUMNS // 2].ravel()
+    note = f"{len(pairs):,} pairs on different sides; neighbours here are pairs"
+    return [_strip(report, shown, "one photograph, cut a few pixels apart", note)]
 
 
 def _strip(report: Report, rows: Rows, title: str, note: str) -> Strip:

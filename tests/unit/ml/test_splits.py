@@ -12,9 +12,11 @@ from ml.data.__main__ import main
 from ml.data.duplicates import near_duplicate_groups
 from ml.data.ferplus import load_ferplus
 from ml.data.records import FaceRecord, tabulate, votes_for
+from ml.data.shifted import copies_across, drop_copies_across, tainted
 from ml.data.splits import (
     DEFAULT_MANIFEST,
     SPLITS,
+    STRICT_MANIFEST,
     SplitManifest,
     make_split,
     parse_manifest,
@@ -102,6 +104,60 @@ def test_manifest_survives_being_written_and_read(tmp_path):
     assert read_manifest(path) == manifest
     with pytest.raises(ConfigurationError, match=r"nowhere\.gz"):
         read_manifest(tmp_path / "nowhere.gz")
+
+
+def test_the_strict_split_is_the_committed_one_without_some_held_out_pictures():
+    committed, strict = read_manifest(), read_manifest(STRICT_MANIFEST)
+    assert strict.split_of.items() <= committed.split_of.items()
+    assert strict.overlaps() == []
+    gone = Counter(committed.split_of[key] for key in committed.split_of.keys() - strict.split_of)
+    assert gone == {"validation": 157, "test": 135}
+
+
+def test_the_strict_split_has_no_photograph_on_two_sides(shared_data):
+    """On the smaller part of FER+, where the committed split has some."""
+    part = load_ferplus(shared_data / "ferplus-train-valid.zip", parts=("FER2013Valid",))
+    table = tabulate(part)
+    assert copies_across(table.images, read_manifest().sides(table))
+    assert copies_across(table.images, read_manifest(STRICT_MANIFEST).sides(table)) == []
+
+
+def _cut(seed: int, left: int, top: int) -> np.ndarray:
+    coarse = np.random.default_rng(seed).integers(0, 255, (5, 5)).astype(np.uint8)
+    scene = cv2.resize(coarse, (58, 58), interpolation=cv2.INTER_CUBIC)
+    return scene[top : top + 48, left : left + 48].copy()
+
+
+def test_a_photograph_cut_elsewhere_is_found_on_another_side_only():
+    photos = [_cut(1, 5, 5), _cut(1, 9, 3), _cut(1, 4, 6)[:, ::-1].copy(), _cut(2, 5, 5)]
+    images = np.stack(photos)
+    apart = near_duplicate_groups(images[:2])
+    assert apart[0] != apart[1], "whole-picture correlation should miss it"
+    assert copies_across(images, np.array(["train", "test", "test", "test"])) == [(0, 1), (0, 2)]
+    assert copies_across(images, np.array(["train", "train", "train", "test"])) == []
+    assert copies_across(images, np.array(["train", "", "", "test"])) == []
+    large = np.stack([cv2.resize(image, (96, 96)) for image in images])
+    assert copies_across(large, np.array(["train", "test", "test", "test"])) == [(0, 1), (0, 2)]
+
+
+def test_training_keeps_its_pictures_and_validation_gives_way_to_test():
+    sides = np.array(["train", "test", "validation"])
+    assert tainted([(0, 1)], sides).tolist() == [1]
+    assert tainted([(1, 2)], sides).tolist() == [2]
+    assert tainted([], sides).tolist() == []
+
+
+def test_a_strict_manifest_leaves_the_copy_out_and_nothing_else():
+    votes = (8, *([0] * 9))
+    pictures = [_cut(1, 5, 5), _cut(1, 9, 3), _cut(2, 5, 5)]
+    table = tabulate([FaceRecord(str(n), p, votes) for n, p in enumerate(pictures)])
+    first, second, other = SplitManifest.short_keys(table)
+    manifest = SplitManifest(
+        {first: "train", second: "test", other: "test"}, {first: 0, second: 1, other: 2}
+    )
+    strict = drop_copies_across(manifest, table)
+    assert strict.split_of == {first: "train", other: "test"}
+    assert strict.group_of == {first: 0, other: 2}
 
 
 def test_the_committed_split_is_made_again_byte_for_byte(shared_data):
