@@ -146,10 +146,14 @@ def test_flops_are_those_on_paper():
     assert count_parameters(network) == 3 * 9 * 8 + 8 + 800 * 5 + 5
 
 
-def test_flops_of_mobilenet_are_those_published():
-    # 300 million multiply-adds at 224 pixels with 1,000 classes (Sandler et al. 2018).
-    flops = count_flops(build_network("mobilenet_v2", classes=1000), 224)
-    assert flops == pytest.approx(2 * 300e6, rel=0.02)
+# Multiply-adds at 224 pixels with 1,000 classes: the papers' and torchvision's figures.
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [("mobilenet_v2", 0.300e9), ("resnet18", 1.814e9), ("efficientnet_b0", 0.386e9)],
+)
+def test_flops_are_those_published(name, published):
+    flops = count_flops(build_network(name, classes=1000), 224)
+    assert flops == pytest.approx(2 * published, rel=0.02)
 
 
 class Slow(nn.Module):
