@@ -18,7 +18,7 @@ import torch
 from include.contracts.errors import ConfigurationError
 from ml.data.datasets import LOADERS
 from ml.data.ferplus import NAME as FERPLUS
-from ml.data.location import add_data_argument
+from ml.data.location import FERPLUS_ZIP, add_data_argument, shared_data_dir
 from ml.evaluation.answers import Answers, open_package, write_answers
 from ml.evaluation.card import model_card
 from ml.evaluation.manifests import manifest_of
@@ -30,6 +30,8 @@ from ml.evaluation.sagemaker_card import sagemaker_card
 from ml.evaluation.table import format_table
 
 COMMITTED = Path(__file__).parents[1] / "weights" / "model.tar.gz"
+RUN_VERSION = "0.0.0"
+"""Version of a package that is sealed from a run only to be measured."""
 
 
 def main() -> int:
@@ -45,7 +47,7 @@ def main() -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as scratch:
-        package = open_package(arguments.model, Path(scratch))
+        package = open_package(_packed(arguments.model, Path(scratch)), Path(scratch))
         rows = load_rows(
             arguments.data, arguments.set, manifest_of(package.signature, arguments.manifest)
         )
@@ -70,6 +72,21 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _packed(model: Path, scratch: Path) -> Path:
+    """Return the package itself, or one sealed on the fly from a training run's folder.
+
+    Its temperature and threshold are fitted on the validation split at the default place.
+    """
+    if not model.is_dir():
+        return model
+    from ml.packaging.seal import SealOptions, seal_run
+
+    sealed = scratch / "run.tar.gz"
+    _tell(f"{model} is sealed")
+    seal_run(model, shared_data_dir() / FERPLUS_ZIP, sealed, SealOptions(version=RUN_VERSION))
+    return sealed
+
+
 def _write(report: Report, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "evaluation.html").write_text(render_page(report), encoding="utf-8")
@@ -86,7 +103,9 @@ def _write(report: Report, out: Path) -> None:
 def _arguments() -> argparse.Namespace:
     usual = Options()
     parser = argparse.ArgumentParser(prog="ml.evaluation", description=__doc__)
-    parser.add_argument("--model", type=Path, default=COMMITTED, help="a model.tar.gz")
+    parser.add_argument(
+        "--model", type=Path, default=COMMITTED, help="a model.tar.gz, or a training run's folder"
+    )
     add_data_argument(parser)
     parser.add_argument(
         "--set", choices=[*LOADERS], default=FERPLUS, help="layout of --data (default: %(default)s)"

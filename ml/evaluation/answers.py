@@ -23,6 +23,7 @@ from include.contracts.labels import EXPRESSIONS
 from ml.data.records import ImageArray
 from ml.evaluation.calibration import softmax
 from ml.evaluation.packed import encoded_logits, packed_logits
+from ml.packaging.signature import upgrade
 from ml.packaging.unpack import package_sha256, read_signature, unpack_package
 from ml.serving.handler import PackedModel
 
@@ -84,7 +85,7 @@ def open_package(path: Path, scratch: Path) -> OpenPackage:
     Raises:
         ConfigurationError: The package is damaged, does not load, or answers other labels.
     """
-    signature = read_signature(path)
+    signature = upgrade(read_signature(path))
     if sorted(signature["labels"]) != sorted(EXPRESSIONS):
         raise ConfigurationError("--model", f"{path} answers the labels {signature['labels']}")
     return OpenPackage(path, PackedModel.open(unpack_package(path, scratch)), signature)

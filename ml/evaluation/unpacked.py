@@ -43,9 +43,14 @@ def load_network(package: Path, signature: Mapping[str, Any]) -> nn.Module:
 def network_batch(images: Sequence[ImageArray], signature: Mapping[str, Any]) -> torch.Tensor:
     """Return the network's input (N, 3, side, side) for grey or BGR pictures of any size."""
     side = int(signature["input"]["side_px"])
-    detail = signature["preprocessing"]["detail_side_px"]
+    steps = signature["preprocessing"]
     rows = [
-        network_input(torch.from_numpy(_grey(image))[None], side, detail_side=detail)
+        network_input(
+            torch.from_numpy(_grey(image))[None],
+            side,
+            detail_side=steps["detail_side_px"],
+            normalisation=steps["normalisation"],
+        )
         for image in images
     ]
     return torch.cat(rows)

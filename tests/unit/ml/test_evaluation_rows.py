@@ -92,3 +92,14 @@ def test_the_package_says_by_which_split_it_was_trained():
 def test_another_manifest_than_the_trained_one_is_refused():
     with pytest.raises(ConfigurationError, match="was trained by"):
         manifest_of({"training": {"split": "ferplus-v1.txt.gz", "split_sha256": "0" * 64}})
+
+
+def test_other_layouts_are_read_by_their_loader(tmp_path):
+    pixels = [" ".join(str((i * (k + 3)) % 256) for i in range(48 * 48)) for k in range(7)]
+    lines = [f"{code},{text},Training" for code, text in enumerate(pixels)]
+    path = tmp_path / "fer2013.csv"
+    path.write_text("\n".join(["emotion,pixels,Usage", *lines]) + "\n")
+    rows = load_rows(path, "fer2013", EMPTY)
+    assert len(rows) == 7
+    assert rows.votes.sum() == 7
+    assert sorted(rows.labels.tolist()) == list(range(7))
