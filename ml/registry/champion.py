@@ -5,10 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ml.packaging.unpack import read_signature, unpack_package
-from ml.registry.protocol import ModelRegistry, ModelVersion, VersionStatus, flat_metrics
+from ml.packaging.unpack import unpack_package
+from ml.registry.promotion import register_package
+from ml.registry.protocol import CHAMPION, ModelRegistry, ModelVersion, VersionStatus
 
-CHAMPION = "champion"
+__all__ = ["CHAMPION", "PACKAGED", "materialise", "register_packaged_champion"]
+
 PACKAGED = Path(__file__).parents[1] / "weights" / "model.tar.gz"
 """The committed package."""
 
@@ -28,20 +30,11 @@ def register_packaged_champion(
     champion = registry.get_by_alias(name, alias)
     if champion is not None:
         return champion
-    from ml.evaluation.golden import check_golden
-
-    check_golden(package)
     with registry.exclusive():
         champion = registry.get_by_alias(name, alias)
         if champion is not None:
             return champion
-        signature = read_signature(package)
-        version = registry.register(
-            name,
-            package,
-            metrics=flat_metrics(signature["metrics"]),
-            metadata={"package_version": str(signature["package_version"])},
-        )
+        version = register_package(registry, name, package)
         registry.set_status(
             name, version.version, VersionStatus.APPROVED, comment="shipped with the project"
         )

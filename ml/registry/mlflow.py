@@ -8,6 +8,7 @@ version points at its URI.
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
 import shutil
@@ -21,11 +22,20 @@ from urllib.parse import unquote, urlsplit
 
 from include.contracts.errors import TransientError
 from ml.packaging.unpack import package_sha256
-from ml.registry.protocol import ModelRegistry, ModelVersion, RegistryError, VersionStatus
+from ml.registry.protocol import (
+    Document,
+    ModelRegistry,
+    ModelVersion,
+    RegistryError,
+    VersionStatus,
+    check_metadata,
+    may_carry,
+)
 
 EXPERIMENT = "model-packages"
 _PACKAGE = "model.tar.gz"
-_SHA256, _STATUS, _COMMENT, _METRIC = "sha256", "status", "comment", "metric."
+_SHA256, _STATUS, _COMMENT = "sha256", "status", "comment"
+_METRIC, _OF_MLFLOW = "metric.", "mlflow."
 _SQLITE = "sqlite:///"
 _PAGE = 1000
 
@@ -50,8 +60,10 @@ class MlflowRegistry(ModelRegistry):
         *,
         metrics: Mapping[str, float] | None = None,
         metadata: Mapping[str, str] | None = None,
+        documents: Mapping[Document, Mapping[str, Any]] | None = None,
     ) -> ModelVersion:
         """Store a package as a run's artefact and return its version."""
+        check_metadata(metadata or {})
         sha256 = package_sha256(package)
         with self.exclusive():
             for version in self.list_versions(name):
@@ -63,6 +75,8 @@ class MlflowRegistry(ModelRegistry):
             for key, value in (metrics or {}).items():
                 client.log_metric(run.info.run_id, key, value)
             client.log_artifact(run.info.run_id, str(package))
+            for kind, content in (documents or {}).items():
+                client.log_dict(run.info.run_id, dict(content), f"{kind}.json")
             client.set_terminated(run.info.run_id)
             tags = {
                 **(metadata or {}),
@@ -85,36 +99,60 @@ class MlflowRegistry(ModelRegistry):
         return tuple(sorted(versions, key=lambda version: int(version.version)))
 
     def set_status(
-        self, name: str, version: str, status: VersionStatus, *, comment: str = ""
+        self,
+        name: str,
+        version: str,
+        status: VersionStatus,
+        *,
+        comment: str = "",
+        metadata: Mapping[str, str] | None = None,
     ) -> ModelVersion:
         """Approve or reject a version."""
+        check_metadata(metadata or {})
         self.get(name, version)
-        self._client.set_model_version_tag(name, version, _STATUS, status.value)
-        self._client.set_model_version_tag(name, version, _COMMENT, comment)
+        tags = {
+            **(metadata or {}),
+            _STATUS: status.value,
+            **({_COMMENT: comment} if comment else {}),
+        }
+        for key, value in tags.items():
+            self._client.set_model_version_tag(name, version, key, value)
         return self.get(name, version)
 
     def set_alias(self, name: str, alias: str, version: str) -> ModelVersion:
-        """Point an alias at an approved version."""
-        if self.get(name, version).status is not VersionStatus.APPROVED:
+        """Point an alias at a version that may carry it."""
+        if not may_carry(alias, self.get(name, version).status):
             raise RegistryError(f"version {version} of model {name!r} is not approved")
         self._client.set_registered_model_alias(name, alias, version)
         return self.get(name, version)
+
+    def drop_alias(self, name: str, alias: str) -> None:
+        """Take an alias off the version that carries it, if any does."""
+        if self.get_by_alias(name, alias) is not None:
+            self._client.delete_registered_model_alias(name, alias)
 
     def fetch(self, version: ModelVersion, into_dir: Path) -> Path:
         """Copy the package to `into_dir/model.tar.gz`, checked against its sha256."""
         into_dir.mkdir(parents=True, exist_ok=True)
         target = into_dir / _PACKAGE
-        parts = urlsplit(version.package_uri)
         try:
-            if parts.scheme == "file":
-                shutil.copyfile(unquote(parts.path), target)
-            else:
-                _download(version.package_uri, target, self._tracking_uri)
+            _copy(version.package_uri, target, self._tracking_uri)
         except Exception as error:
             raise TransientError(f"{version.package_uri} cannot be read: {error}") from error
         if package_sha256(target) != version.sha256:
             raise RegistryError(f"{version.package_uri} is not the registered package")
         return target
+
+    def document(self, version: ModelVersion, kind: Document) -> dict[str, Any] | None:
+        """Return a document that was registered with a version, None where there is none."""
+        found = self._client.get_model_version(version.name, version.version)
+        names = {item.path for item in self._client.list_artifacts(found.run_id)}
+        if f"{kind}.json" not in names:
+            return None
+        with tempfile.TemporaryDirectory() as scratch:
+            path = self._client.download_artifacts(found.run_id, f"{kind}.json", scratch)
+            content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        return content
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -189,7 +227,11 @@ class MlflowRegistry(ModelRegistry):
         return aliases
 
 
-def _download(uri: str, target: Path, tracking_uri: str) -> None:
+def _copy(uri: str, target: Path, tracking_uri: str) -> None:
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        shutil.copyfile(unquote(parts.path), target)
+        return
     from mlflow.artifacts import download_artifacts
 
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
@@ -212,4 +254,10 @@ def _version(item: Any, aliases: Mapping[str, list[str]]) -> ModelVersion:
         aliases=tuple(sorted(aliases.get(str(item.version), []))),
         status=VersionStatus(tags.get(_STATUS, VersionStatus.PENDING)),
         metrics=metrics,
+        metadata={
+            key: value
+            for key, value in tags.items()
+            if key not in {_SHA256, _STATUS, _COMMENT} and not key.startswith((_METRIC, _OF_MLFLOW))
+        },
+        comment=tags.get(_COMMENT, ""),
     )

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from include.contracts.errors import PlatformError
+from include.contracts.errors import ConfigurationError, PlatformError
+
+CHAMPION = "champion"
+"""The version that answers."""
+CHALLENGER = "challenger"
+"""The version that may become it: the one alias that a version may carry unapproved."""
+PREVIOUS = "previous"
+"""The champion before the last promotion: where a rollback goes."""
+
+MAX_METADATA = 25
+_KEY = re.compile(r"[\w .:/=+\-@]{1,100}")
+_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
+_RESERVED = re.compile(r"(sha256|status|comment)$|(alias|metric|mlflow)\.")
 
 
 class VersionStatus(StrEnum):
@@ -18,6 +31,17 @@ class VersionStatus(StrEnum):
     PENDING = "PendingManualApproval"
     APPROVED = "Approved"
     REJECTED = "Rejected"
+
+
+class Document(StrEnum):
+    """What is kept beside a package, as JSON."""
+
+    MODEL_CARD = "model_card"
+    """SageMaker's model-card schema."""
+    MODEL_QUALITY = "model_quality"
+    """Statistics in the form of SageMaker Model Monitor."""
+    BIAS = "bias"
+    """A bias report in the vocabulary of SageMaker Clarify."""
 
 
 class RegistryError(PlatformError):
@@ -36,6 +60,8 @@ class ModelVersion:
         aliases: Names that point at this version, sorted.
         status: Whether it may be used.
         metrics: Figures by name.
+        metadata: What else is known of it, texts by name.
+        comment: What was said when its status last changed.
     """
 
     name: str
@@ -45,6 +71,8 @@ class ModelVersion:
     aliases: tuple[str, ...]
     status: VersionStatus
     metrics: Mapping[str, float] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    comment: str = ""
 
 
 class ModelRegistry(Protocol):
@@ -57,10 +85,14 @@ class ModelRegistry(Protocol):
         *,
         metrics: Mapping[str, float] | None = None,
         metadata: Mapping[str, str] | None = None,
+        documents: Mapping[Document, Mapping[str, Any]] | None = None,
     ) -> ModelVersion:
         """Store a package and return its version, pending approval.
 
         The same bytes are registered once: the version they have is returned.
+
+        Raises:
+            ConfigurationError: The package cannot be read, or `check_metadata` refuses.
         """
         ...
 
@@ -80,16 +112,26 @@ class ModelRegistry(Protocol):
         ...
 
     def set_status(
-        self, name: str, version: str, status: VersionStatus, *, comment: str = ""
+        self,
+        name: str,
+        version: str,
+        status: VersionStatus,
+        *,
+        comment: str = "",
+        metadata: Mapping[str, str] | None = None,
     ) -> ModelVersion:
-        """Approve or reject a version. Aliases and metrics stay."""
+        """Approve or reject a version. Aliases and metrics stay, `metadata` is added."""
         ...
 
     def set_alias(self, name: str, alias: str, version: str) -> ModelVersion:
-        """Point an alias at an approved version; it leaves the version it was on.
+        """Point an alias at a version; it leaves the version it was on.
 
-        Raises `RegistryError` when the version is not approved.
+        Raises `RegistryError` when the version may not carry it, see `may_carry`.
         """
+        ...
+
+    def drop_alias(self, name: str, alias: str) -> None:
+        """Take an alias off the version that carries it, if any does."""
         ...
 
     def fetch(self, version: ModelVersion, into_dir: Path) -> Path:
@@ -99,9 +141,43 @@ class ModelRegistry(Protocol):
         """
         ...
 
+    def document(self, version: ModelVersion, kind: Document) -> dict[str, Any] | None:
+        """Return a document that was registered with a version, None where there is none."""
+        ...
+
     def exclusive(self) -> AbstractContextManager[None]:
         """Keep other processes of this machine from registering meanwhile, where possible."""
         ...
+
+
+def may_carry(alias: str, status: VersionStatus) -> bool:
+    """Tell whether a version of this status may carry an alias.
+
+    Only what is approved may; a challenger still waits for its approval.
+    """
+    waiting = alias == CHALLENGER and status is VersionStatus.PENDING
+    return waiting or status is VersionStatus.APPROVED
+
+
+def check_metadata(metadata: Mapping[str, str]) -> None:
+    """Refuse metadata that one of the registries could not keep.
+
+    The limits are SageMaker's for customer metadata, with room for our own entries.
+
+    Raises:
+        ConfigurationError: An entry is too long, holds other characters than letters,
+            digits, spaces and `_.:/=+-@`, or has a name that the registry uses itself.
+    """
+    if len(metadata) > MAX_METADATA:
+        raise ConfigurationError("metadata", f"{len(metadata)} entries, at most {MAX_METADATA} fit")
+    for key, value in metadata.items():
+        if not _KEY.fullmatch(key) or _RESERVED.match(key):
+            raise ConfigurationError("metadata", f"the name {key!r} cannot be used")
+        if not _VALUE.fullmatch(value):
+            raise ConfigurationError(
+                "metadata",
+                f"{key} is {value!r}: 1 to 256 letters, digits, spaces and _.:/=+-@ can be kept",
+            )
 
 
 def flat_metrics(signature_metrics: Mapping[str, object]) -> dict[str, float]:
@@ -110,6 +186,7 @@ def flat_metrics(signature_metrics: Mapping[str, object]) -> dict[str, float]:
     for split, part in signature_metrics.items():
         figures = part.get("figures", {}) if isinstance(part, Mapping) else {}
         for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece", "log_loss"):
-            if name in figures:
-                flat[f"{split}_{name}"] = float(figures[name]["value"])
+            value = figures.get(name, {}).get("value")
+            if value is not None:
+                flat[f"{split}_{name}"] = float(value)
     return flat

@@ -2,12 +2,16 @@
 
 A model name is a model package group, a version is a package of it. SageMaker
 has no aliases: an alias is a customer-metadata entry `alias.{name}` that holds a
-growing number, and the approved version with the highest number carries it, so
+growing number, and the version with the highest number that may carry it does, so
 that a reader never finds none while an alias moves.
+
+Documents lie beside the package on S3. The model card is part of the model package as
+well, in the reduced schema that belongs there; reports are its `ModelMetrics`.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import time
@@ -19,12 +23,28 @@ from urllib.parse import urlsplit
 
 from include.contracts.errors import ConfigurationError, TransientError
 from ml.packaging.unpack import package_sha256
-from ml.registry.protocol import ModelRegistry, ModelVersion, RegistryError, VersionStatus
+from ml.registry.protocol import (
+    Document,
+    ModelRegistry,
+    ModelVersion,
+    RegistryError,
+    VersionStatus,
+    check_metadata,
+    may_carry,
+)
 
 _SHA256, _ALIAS, _METRIC = "sha256", "alias.", "metric."
 _CONTENT_TYPES = ["application/x-tar", "application/x-image"]
 _RESPONSE_TYPES = ["application/jsonlines", "application/json"]
 _NAME = "model.tar.gz"
+_JSON = "application/json"
+_CARD_STATUS = {
+    VersionStatus.PENDING: "PendingReview",
+    VersionStatus.APPROVED: "Approved",
+    VersionStatus.REJECTED: "Draft",
+}
+_CARD_OVERVIEW = ("model_creator", "model_artifact")
+"""What the card of a model package may say of the model: the package says the rest."""
 
 
 class SageMakerRegistry(ModelRegistry):
@@ -60,6 +80,7 @@ class SageMakerRegistry(ModelRegistry):
         *,
         metrics: Mapping[str, float] | None = None,
         metadata: Mapping[str, str] | None = None,
+        documents: Mapping[Document, Mapping[str, Any]] | None = None,
     ) -> ModelVersion:
         """Upload a package and create a version of its group, pending approval."""
         if self._s3 is None or self._package_root is None or self._image_uri is None:
@@ -67,6 +88,7 @@ class SageMakerRegistry(ModelRegistry):
                 "FEX_MODEL__REGISTRY",
                 "registering with 'sagemaker' needs an S3 client, a package folder and an image",
             )
+        check_metadata(metadata or {})
         sha256 = package_sha256(package)
         for version in self.list_versions(name):
             if version.sha256 == sha256:
@@ -74,8 +96,11 @@ class SageMakerRegistry(ModelRegistry):
         self._ensure_group(name)
         folder = f"{self._package_root}/{name}/{sha256}"
         self._upload(f"{folder}/{_NAME}", package.read_bytes())
-        quality = json.dumps({"classification_metrics": dict(metrics or {})}, sort_keys=True)
-        self._upload(f"{folder}/quality.json", quality.encode())
+        figures = {"classification_metrics": dict(metrics or {})}
+        kept = {Document.MODEL_QUALITY: figures, **(documents or {})}
+        for kind, content in kept.items():
+            body = json.dumps(content, sort_keys=True, indent=2).encode()
+            self._upload(f"{folder}/{kind}.json", body)
         created = self._client.create_model_package(
             ModelPackageGroupName=name,
             ModelPackageDescription=f"sha256 {sha256}",
@@ -90,14 +115,8 @@ class SageMakerRegistry(ModelRegistry):
                 "SupportedTransformInstanceTypes": self._instance_types,
                 "SupportedRealtimeInferenceInstanceTypes": self._instance_types,
             },
-            ModelMetrics={
-                "ModelQuality": {
-                    "Statistics": {
-                        "ContentType": "application/json",
-                        "S3Uri": f"{folder}/quality.json",
-                    }
-                }
-            },
+            **_model_metrics(folder, kept),
+            **_model_card(kept.get(Document.MODEL_CARD)),
             ModelApprovalStatus=VersionStatus.PENDING.value,
             CustomerMetadataProperties={
                 **(metadata or {}),
@@ -115,29 +134,43 @@ class SageMakerRegistry(ModelRegistry):
         return tuple(_version(name, item, holders) for item in described)
 
     def set_status(
-        self, name: str, version: str, status: VersionStatus, *, comment: str = ""
+        self,
+        name: str,
+        version: str,
+        status: VersionStatus,
+        *,
+        comment: str = "",
+        metadata: Mapping[str, str] | None = None,
     ) -> ModelVersion:
         """Approve or reject a version."""
+        check_metadata(metadata or {})
         package = self._package(name, version)
-        self._update(package, status, _metadata(package), comment)
+        self._update(package, status, {**_metadata(package), **(metadata or {})}, comment)
         return self.get(name, version)
 
     def set_alias(self, name: str, alias: str, version: str) -> ModelVersion:
-        """Point an alias at an approved version."""
+        """Point an alias at a version that may carry it."""
         packages = list(self._packages(name))
         package = self._package(name, version)
-        if package.get("ModelApprovalStatus") != VersionStatus.APPROVED:
+        if not may_carry(alias, _status(package)):
             raise RegistryError(f"version {version} of model {name!r} is not approved")
         key = f"{_ALIAS}{alias}"
         highest = max((int(_metadata(item).get(key, "0")) for item in packages), default=0)
         turn = str(max(highest + 1, time.time_ns()))
-        self._update(package, VersionStatus.APPROVED, {**_metadata(package), key: turn})
-        for item in packages:
-            if str(item["ModelPackageVersion"]) != version and key in _metadata(item):
-                metadata = {k: v for k, v in _metadata(item).items() if k != key}
-                status = VersionStatus(item["ModelApprovalStatus"])
-                self._update(item, status, metadata, remove=[key])
+        self._update(package, _status(package), {**_metadata(package), key: turn})
+        self._drop(key, [item for item in packages if str(item["ModelPackageVersion"]) != version])
         return self.get(name, version)
+
+    def drop_alias(self, name: str, alias: str) -> None:
+        """Take an alias off the version that carries it, if any does."""
+        self._drop(f"{_ALIAS}{alias}", list(self._packages(name)))
+
+    def _drop(self, key: str, packages: list[dict[str, Any]]) -> None:
+        # Oldest turn first: a reader in between still finds the holder, or none.
+        marked = [item for item in packages if key in _metadata(item)]
+        for item in sorted(marked, key=lambda item: int(_metadata(item)[key])):
+            metadata = {k: v for k, v in _metadata(item).items() if k != key}
+            self._update(item, _status(item), metadata, remove=[key])
 
     def fetch(self, version: ModelVersion, into_dir: Path) -> Path:
         """Copy the package to `into_dir/model.tar.gz`, checked against its sha256."""
@@ -154,6 +187,19 @@ class SageMakerRegistry(ModelRegistry):
             raise RegistryError(f"{version.package_uri} is not the registered package")
         return target
 
+    def document(self, version: ModelVersion, kind: Document) -> dict[str, Any] | None:
+        """Return a document that was registered with a version, None where there is none."""
+        if self._s3 is None:
+            raise ConfigurationError("FEX_MODEL__REGISTRY", "'sagemaker' needs an S3 client here")
+        bucket, key = _bucket_and_key(version.package_uri)
+        beside = key.removesuffix(_NAME) + f"{kind}.json"
+        try:
+            body = self._s3.get_object(Bucket=bucket, Key=beside)["Body"].read()
+        except self._s3.exceptions.NoSuchKey:
+            return None
+        content: dict[str, Any] = json.loads(body)
+        return content
+
     def exclusive(self) -> AbstractContextManager[None]:
         """Nothing to hold: the client token makes registering idempotent."""
         return nullcontext()
@@ -165,7 +211,7 @@ class SageMakerRegistry(ModelRegistry):
             RegistryError: The version is not approved.
         """
         package = self._package(version.name, version.version)
-        if package.get("ModelApprovalStatus") != VersionStatus.APPROVED:
+        if _status(package) is not VersionStatus.APPROVED:
             raise RegistryError(f"version {version.version} of {version.name!r} is not approved")
         created = self._client.create_model(
             ModelName=model_name,
@@ -193,6 +239,8 @@ class SageMakerRegistry(ModelRegistry):
             request["ApprovalDescription"] = described
         if remove:
             request["CustomerMetadataPropertiesToRemove"] = remove
+        if package.get("ModelCard"):
+            request["ModelCard"] = {"ModelCardStatus": _CARD_STATUS[status]}
         self._client.update_model_package(**request)
 
     def _package(self, name: str, version: str) -> dict[str, Any]:
@@ -232,7 +280,9 @@ class SageMakerRegistry(ModelRegistry):
 
     def _upload(self, uri: str, body: bytes) -> None:
         bucket, key = _bucket_and_key(uri)
-        self._s3.put_object(Bucket=bucket, Key=key, Body=body)
+        # S3 refuses a body that is not what this checksum says.
+        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        self._s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum)
 
 
 def _is_missing(error: Any) -> bool:
@@ -253,14 +303,43 @@ def _metadata(package: Mapping[str, Any]) -> dict[str, str]:
     return dict(package.get("CustomerMetadataProperties") or {})
 
 
+def _status(package: Mapping[str, Any]) -> VersionStatus:
+    return VersionStatus(package.get("ModelApprovalStatus") or VersionStatus.PENDING)
+
+
+def _model_metrics(folder: str, documents: Mapping[Document, Mapping[str, Any]]) -> dict[str, Any]:
+    def source(kind: Document) -> dict[str, str]:
+        return {"ContentType": _JSON, "S3Uri": f"{folder}/{kind}.json"}
+
+    metrics: dict[str, Any] = {"ModelQuality": {"Statistics": source(Document.MODEL_QUALITY)}}
+    if Document.BIAS in documents:
+        metrics["Bias"] = {"Report": source(Document.BIAS)}
+    return {"ModelMetrics": metrics}
+
+
+def _model_card(card: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a card as `CreateModelPackage` takes it, in the reduced schema of a package.
+
+    See "Model package model card schema" in the SageMaker AI developer guide.
+    """
+    if card is None:
+        return {}
+    content = {key: value for key, value in card.items() if key != "model_package_details"}
+    overview = {k: v for k, v in card.get("model_overview", {}).items() if k in _CARD_OVERVIEW}
+    return {
+        "ModelCard": {
+            "ModelCardContent": json.dumps({**content, "model_overview": overview}),
+            "ModelCardStatus": _CARD_STATUS[VersionStatus.PENDING],
+        }
+    }
+
+
 def _alias_holders(packages: list[dict[str, Any]]) -> dict[str, str]:
-    """Return the version that holds each alias: approved, with the highest number."""
+    """Return the version that holds each alias: may carry it, with the highest number."""
     best: dict[str, tuple[int, str]] = {}
     for package in packages:
-        if package.get("ModelApprovalStatus") != VersionStatus.APPROVED:
-            continue
         for key, turn in _metadata(package).items():
-            if key.startswith(_ALIAS):
+            if key.startswith(_ALIAS) and may_carry(key.removeprefix(_ALIAS), _status(package)):
                 candidate = (int(turn), str(package["ModelPackageVersion"]))
                 best[key] = max(best.get(key, (0, "")), candidate)
     return {key.removeprefix(_ALIAS): version for key, (_, version) in best.items()}
@@ -275,10 +354,16 @@ def _version(name: str, package: Mapping[str, Any], holders: Mapping[str, str]) 
         package_uri=package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
         sha256=metadata.get(_SHA256, ""),
         aliases=tuple(sorted(alias for alias, holder in holders.items() if holder == number)),
-        status=VersionStatus(package.get("ModelApprovalStatus") or VersionStatus.PENDING),
+        status=_status(package),
         metrics={
             key.removeprefix(_METRIC): float(value)
             for key, value in metadata.items()
             if key.startswith(_METRIC)
         },
+        metadata={
+            key: value
+            for key, value in metadata.items()
+            if key != _SHA256 and not key.startswith((_METRIC, _ALIAS))
+        },
+        comment=package.get("ApprovalDescription") or "",
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -67,6 +68,9 @@ def test_a_package_that_fails_the_gate_is_not_registered(tmp_path, committed_pac
     class Empty:
         def get_by_alias(self, name, alias):
             return None
+
+        def exclusive(self):
+            return contextlib.nullcontext()
 
         def __getattr__(self, name):
             raise AssertionError(f"{name} was called")

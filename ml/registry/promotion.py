@@ -1,0 +1,200 @@
+"""Challenger, promotion, rollback: the moves of aliases, the same in every registry.
+
+A promotion checks the stored bytes, approves by name, remembers the champion before it
+under `previous`, and moves `champion`. A rollback exchanges the two. Both can be killed
+at any point: `champion` always points at one version, and the move can be repeated.
+"""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from include.contracts.errors import ConfigurationError
+from ml.packaging.unpack import read_signature
+from ml.registry.protocol import (
+    CHALLENGER,
+    CHAMPION,
+    PREVIOUS,
+    Document,
+    ModelRegistry,
+    ModelVersion,
+    RegistryError,
+    VersionStatus,
+    flat_metrics,
+)
+
+APPROVED_BY, APPROVED_AT = "approved_by", "approved_at"
+ROLLED_BACK_BY, ROLLED_BACK_AT = "rolled_back_by", "rolled_back_at"
+
+Now = Callable[[], datetime.datetime]
+
+
+def utc_now() -> datetime.datetime:
+    """Return the time, with its zone."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def register_package(
+    registry: ModelRegistry,
+    name: str,
+    package: Path,
+    *,
+    documents: Mapping[Document, Mapping[str, Any]] | None = None,
+) -> ModelVersion:
+    """Register a package that passes the golden-image gate, with what its signature says.
+
+    Its quality statistics come from the confusion counts in the signature (of the test
+    split where the package was measured on it, else of validation), unless `documents`
+    brings others.
+
+    Raises:
+        GoldenImageError: The package fails the gate.
+        ConfigurationError: The package is damaged.
+    """
+    from ml.evaluation.golden import check_golden
+    from ml.evaluation.model_quality import model_quality
+
+    check_golden(package)
+    signature = read_signature(package)
+    kept: dict[Document, Mapping[str, Any]] = {}
+    measured = signature["metrics"].get("test") or signature["metrics"].get("validation")
+    if measured:
+        kept[Document.MODEL_QUALITY] = model_quality(measured["confusion"], signature["labels"])
+    return registry.register(
+        name,
+        package,
+        metrics=flat_metrics(signature["metrics"]),
+        metadata=describe(signature),
+        documents={**kept, **(documents or {})},
+    )
+
+
+def describe(signature: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a registry keeps of a signature as metadata."""
+    training = signature.get("training", {})
+    facts = {
+        "package_version": signature["package_version"],
+        "architecture": signature["architecture"]["name"],
+        "input_side_px": signature["input"]["side_px"],
+        "engine": signature["serving"]["engine"],
+        "precision": signature["serving"]["precision"],
+        "recipe": training.get("recipe"),
+        "recipe_sha256": training.get("recipe_sha256"),
+        "split_sha256": training.get("split_sha256"),
+    }
+    return {key: str(value) for key, value in facts.items() if value}
+
+
+def challenge(registry: ModelRegistry, version: ModelVersion) -> ModelVersion:
+    """Make a version the challenger; the one before loses the alias.
+
+    Raises:
+        RegistryError: The version was rejected, or is the champion already.
+    """
+    if CHAMPION in registry.get(version.name, version.version).aliases:
+        raise RegistryError(f"version {version.version} of {version.name!r} is the champion")
+    return registry.set_alias(version.name, CHALLENGER, version.version)
+
+
+def verify(registry: ModelRegistry, version: ModelVersion) -> None:
+    """Fetch a version's package and check its bytes and every member.
+
+    Raises:
+        RegistryError: The stored bytes are not the registered ones.
+        ConfigurationError: They are, but are no sealed package.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        read_signature(registry.fetch(version, Path(scratch)))
+
+
+def promote(
+    registry: ModelRegistry,
+    name: str,
+    version: str,
+    *,
+    approved_by: str,
+    comment: str = "",
+    now: Now = utc_now,
+) -> ModelVersion:
+    """Approve a version and make it the champion; the champion before it is remembered.
+
+    Args:
+        registry: Where the model is.
+        name: The model.
+        version: Number of the version.
+        approved_by: Who answers for it; kept with the version.
+        comment: Why; kept as well.
+        now: The clock.
+
+    Raises:
+        RegistryError: The version is not there, was rejected, is the champion already,
+            or its stored bytes are not the registered ones.
+        ConfigurationError: `approved_by` is empty, or holds what cannot be kept.
+    """
+    _require(approved_by)
+    candidate = registry.get(name, version)
+    if candidate.status is VersionStatus.REJECTED:
+        raise RegistryError(f"version {version} of {name!r} was rejected: {candidate.comment}")
+    if CHAMPION in candidate.aliases:
+        raise RegistryError(f"version {version} of {name!r} is the champion already")
+    verify(registry, candidate)
+    with registry.exclusive():
+        registry.set_status(
+            name,
+            version,
+            VersionStatus.APPROVED,
+            comment=comment,
+            metadata={APPROVED_BY: approved_by, APPROVED_AT: _time(now)},
+        )
+        champion = registry.get_by_alias(name, CHAMPION)
+        if champion is not None:
+            registry.set_alias(name, PREVIOUS, champion.version)
+        promoted = registry.set_alias(name, CHAMPION, version)
+        if CHALLENGER not in promoted.aliases:
+            return promoted
+        registry.drop_alias(name, CHALLENGER)
+        return registry.get(name, version)
+
+
+def rollback(
+    registry: ModelRegistry, name: str, *, approved_by: str, now: Now = utc_now
+) -> ModelVersion:
+    """Make the champion before this one the champion again, and return it.
+
+    The version rolled back from becomes the previous one: a second rollback undoes the
+    first.
+
+    Raises:
+        RegistryError: There is no other version to go back to, or its stored bytes are
+            not the registered ones.
+        ConfigurationError: `approved_by` is empty, or holds what cannot be kept.
+    """
+    _require(approved_by)
+    champion = registry.get_by_alias(name, CHAMPION)
+    previous = registry.get_by_alias(name, PREVIOUS)
+    if champion is None or previous is None or previous.version == champion.version:
+        raise RegistryError(f"model {name!r} has no champion before this one")
+    verify(registry, previous)
+    with registry.exclusive():
+        registry.set_status(
+            name,
+            champion.version,
+            champion.status,
+            metadata={ROLLED_BACK_BY: approved_by, ROLLED_BACK_AT: _time(now)},
+        )
+        restored = registry.set_alias(name, CHAMPION, previous.version)
+        registry.set_alias(name, PREVIOUS, champion.version)
+        return registry.get(name, restored.version)
+
+
+def _require(approved_by: str) -> None:
+    if not approved_by.strip():
+        raise ConfigurationError("--approved-by", "names the person who answers for the change")
+
+
+def _time(now: Now) -> str:
+    return now().strftime("%Y-%m-%dT%H:%M:%SZ")
