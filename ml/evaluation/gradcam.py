@@ -13,9 +13,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-MIN_CELLS = 4
-"""The map is taken from the last layer that is at least this many cells wide: at small
-inputs the very last one has two by two cells and shows no place."""
+MIN_CELLS = 6
+"""The map is taken from the last layer that is at least this many cells wide. The very
+last one has two by two cells at an input of 64 pixels, four by four at 112: its maps
+show a corner of the face, where eight by eight show the mouth or the brows."""
 
 
 def explained_layer(network: nn.Module, batch: torch.Tensor) -> nn.Module:
