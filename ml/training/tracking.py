@@ -51,10 +51,11 @@ class RunTracking:
     ) -> None:
         # MLflow reads this at import; training calls nobody.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
-        logging.getLogger("alembic").setLevel(logging.WARNING)
         from mlflow import MlflowClient
 
+        # Importing MLflow sets its own level.
+        for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         tracking_dir.mkdir(parents=True, exist_ok=True)
         self._out, self._experiment = out, experiment
         self._client = MlflowClient(f"sqlite:///{(tracking_dir / 'mlflow.sqlite').resolve()}")
