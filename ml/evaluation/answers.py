@@ -125,6 +125,8 @@ def read_answers(path: Path, keys: tuple[str, ...]) -> Answers:
                 f"{path}: the answer for {key} is not seven probabilities that sum to 1",
             )
         table[place] = np.array(row, np.float64)[columns]
+    if not np.isfinite(table).any():
+        raise ConfigurationError("--answers", f"{path} answers none of the {len(keys)} pictures")
     return Answers(model, table)
 
 

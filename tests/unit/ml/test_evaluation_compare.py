@@ -87,6 +87,7 @@ def test_files_of_answers_are_read_back_in_any_order(tmp_path):
     [
         ({"keys": ["a"], "probabilities": [[1, 0, 0, 0, 0, 0, 0]]}, "lacks 1 of 2 pictures"),
         ({"probabilities": [[1, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0]]}, "answer for b"),
+        ({"probabilities": [None, None]}, "answers none of the 2 pictures"),
         ({"labels": ["happy"]}, "is not a file of answers"),
         ({"probabilities": [None]}, "is not a file of answers"),
     ],
