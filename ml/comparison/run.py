@@ -111,18 +111,18 @@ class Compared:
         return found
 
     def _train(self, name: str, prefix: str, forecast: Forecast) -> Result:
-        since = time.monotonic()
-
-        def on_epoch(epoch: int, _figures: Epoch) -> None:
-            nonlocal since
-            now = time.monotonic()
-            remaining = self.budget.epochs - epoch + 1
-            forecast.took(name, now - since, share=1 / remaining)
-            since = now
-            self.say(f"{prefix} all networks: about {spoken(forecast.left_s)} left")
-
         recipe = recipe_for(name, self.task, self.budget)
         with self._tracked(recipe) as tracking:
+            # After MLflow is ready, which takes seconds once and says nothing of the pace.
+            since = time.monotonic()
+
+            def on_epoch(epoch: int, _figures: Epoch) -> None:
+                nonlocal since
+                now = time.monotonic()
+                forecast.took(name, now - since, share=1 / (self.budget.epochs - epoch + 1))
+                since = now
+                self.say(f"{prefix} all networks: about {spoken(forecast.left_s)} left")
+
             result = train_and_measure(
                 recipe,
                 self.rows,
