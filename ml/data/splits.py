@@ -25,8 +25,9 @@ from ml.data.votes import majority
 
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
-DEFAULT_MANIFEST = Path(__file__).parent / "splits" / "ferplus-v1.txt.gz"
-STRICT_MANIFEST = DEFAULT_MANIFEST.with_name("ferplus-v2.txt.gz")
+FIRST_MANIFEST = Path(__file__).parent / "splits" / "ferplus-v1.txt.gz"
+"""Content hashes and near-duplicates on one side; the first edition was measured on it."""
+DEFAULT_MANIFEST = FIRST_MANIFEST.with_name("ferplus-v2.txt.gz")
 """The same without held-out pictures that show a photograph of another side, cut anew."""
 
 _HELD_OUT: tuple[SplitName, ...] = ("test", "validation")
@@ -63,6 +64,11 @@ class SplitManifest:
         for key, split in self.split_of.items():
             sides.setdefault(self.group_of[key], set()).add(split)
         return sorted(group for group, seen in sides.items() if len(seen) > 1)
+
+    def side_sha256(self, split: SplitName) -> str:
+        """Hash (hex) of the pictures on one side, the same for the same set of pictures."""
+        keys = sorted(key for key, side in self.split_of.items() if side == split)
+        return hashlib.sha256("\n".join(keys).encode()).hexdigest()
 
     def to_bytes(self) -> bytes:
         """Return the manifest file's bytes, the same for the same content."""

@@ -19,6 +19,7 @@ from include.contracts.errors import ConfigurationError
 from ml.data.datasets import LOADERS
 from ml.data.ferplus import NAME as FERPLUS
 from ml.data.location import FERPLUS_ZIP, add_data_argument, shared_data_dir
+from ml.data.splits import DEFAULT_MANIFEST
 from ml.evaluation.answers import Answers, open_package, write_answers
 from ml.evaluation.card import model_card
 from ml.evaluation.manifests import manifest_of
@@ -110,9 +111,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--set", choices=[*LOADERS], default=FERPLUS, help="layout of --data (default: %(default)s)"
     )
-    parser.add_argument(
-        "--manifest", type=Path, help="split manifest (default: the one the package names)"
-    )
+    parser.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST, help="split manifest")
     parser.add_argument("--out", type=Path, default=Path("var/evaluation"))
     parser.add_argument("--card", type=Path, help="write the Markdown card there as well")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""The split manifest a package was trained by: it says which pictures are held out."""
+"""The split manifest a package is measured by: it says which pictures are held out."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from include.contracts.errors import ConfigurationError
 from ml.data.splits import DEFAULT_MANIFEST, SplitManifest, read_manifest
 
 
-def manifest_of(signature: Mapping[str, Any], path: Path | None = None) -> SplitManifest:
-    """Return the manifest at `path`, or the committed one that the signature names.
+def manifest_of(signature: Mapping[str, Any], path: Path = DEFAULT_MANIFEST) -> SplitManifest:
+    """Return the manifest at `path`, if its training pictures are those of the package.
 
-    A package without a training record is held to the default manifest.
+    A stricter manifest than the package was trained by may hold fewer pictures out, as
+    long as the training side is the same. A package without a training record is held to
+    any manifest.
 
     Raises:
-        ConfigurationError: The manifest cannot be read, or is not the one the package
-            was trained by: a picture of its training could then be scored.
+        ConfigurationError: The manifest cannot be read, or has another training side: a
+            picture the package was trained on could then be scored.
     """
     training = signature.get("training") or {}
-    if path is None:
-        path = DEFAULT_MANIFEST.parent / Path(training.get("split", DEFAULT_MANIFEST.name)).name
     manifest = read_manifest(path)
-    sealed = training.get("split_sha256")
-    if sealed is not None and manifest.sha256 != sealed:
+    sealed = training.get("data_sha256", {}).get("train")
+    if sealed is not None and manifest.side_sha256("train") != sealed:
         raise ConfigurationError(
             "split manifest",
-            f"{path} has sha256 {manifest.sha256[:12]}, the package was trained by "
-            f"{training.get('split')} with {sealed[:12]}: give that file with --manifest",
+            f"the package was trained on other pictures ({training.get('split')}) than "
+            f"{path.name} lists for training: give its manifest with --manifest",
         )
     return manifest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from torch import nn
 from include.contracts.errors import ConfigurationError
 from include.contracts.package import SIGNATURE_MEMBER
 from ml.data.records import FaceTable
-from ml.data.splits import DEFAULT_MANIFEST, read_manifest
+from ml.data.splits import DEFAULT_MANIFEST, SPLITS, read_manifest
 from ml.evaluation.calibration import fit_abstention, fit_temperature, softmax
 from ml.evaluation.golden import reference_answers
 from ml.evaluation.metrics import evaluate
@@ -217,17 +217,10 @@ def _training(run: Path, recipe: Recipe) -> dict[str, Any]:
         "data": "FER+ (FER2013Train, FER2013Valid)",
         "split": DEFAULT_MANIFEST.name,
         "split_sha256": manifest.sha256,
-        "data_sha256": {
-            split: _keys_hash(key for key, side in manifest.split_of.items() if side == split)
-            for split in ("train", "validation", "test")
-        },
+        "data_sha256": {split: manifest.side_sha256(split) for split in SPLITS},
         "recipe": recipe.name,
         "recipe_sha256": hashlib.sha256((run / RECIPE_COPY).read_bytes()).hexdigest(),
         "started_from": recipe.model.weights,
         "self_training": recipe.self_training is not None,
         "epochs": len(epochs),
     }
-
-
-def _keys_hash(keys: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()

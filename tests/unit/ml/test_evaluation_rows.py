@@ -7,7 +7,7 @@ import pytest
 
 from include.contracts.errors import ConfigurationError
 from ml.data.records import FaceRecord
-from ml.data.splits import SplitManifest
+from ml.data.splits import FIRST_MANIFEST, SplitManifest, read_manifest
 from ml.evaluation.manifests import manifest_of
 from ml.evaluation.rows import ferplus_parts, held_out_rows, load_rows
 from tests.unit.ml.conftest import ferplus_files, generated_records
@@ -32,6 +32,14 @@ def test_pictures_that_the_manifest_does_not_know_are_scored():
     known, unknown = generated_records(1), generated_records(1, seed=5)
     rows = held_out_rows([*known, *unknown], _manifest(known, ["train"] * 7), "made")
     assert rows.keys == tuple(record.key for record in unknown)
+
+
+def test_what_a_stricter_split_drops_is_not_scored_as_new():
+    records = generated_records(1)
+    strict = _manifest(records[:3], ["train", "test", "test"])
+    dropped = {record.key[:16] for record in records[2:5]}
+    rows = held_out_rows(records, strict, "made", set_aside=dropped)
+    assert rows.labels.tolist() == [1, 2, 5, 6]
 
 
 def test_votes_of_one_picture_are_summed_and_ties_left_out():
@@ -82,16 +90,20 @@ def test_an_unknown_set_is_named(tmp_path):
         load_rows(tmp_path, "nothing", EMPTY)
 
 
-def test_the_package_says_by_which_split_it_was_trained():
+def test_a_stricter_split_with_the_same_training_side_may_measure():
     default = manifest_of({})
     assert manifest_of({"training": {}}).sha256 == default.sha256
-    named = {"split": "ferplus-v1.txt.gz", "split_sha256": manifest_of({}).sha256}
-    assert len(manifest_of({"training": named}).split_of) > 30_000
+    first = read_manifest(FIRST_MANIFEST)
+    trained = {"split": "ferplus-v1.txt.gz", "data_sha256": {"train": first.side_sha256("train")}}
+    assert manifest_of({"training": trained}).sha256 == default.sha256
+    assert default.sha256 != first.sha256
 
 
 def test_another_manifest_than_the_trained_one_is_refused():
-    with pytest.raises(ConfigurationError, match="was trained by"):
-        manifest_of({"training": {"split": "ferplus-v1.txt.gz", "split_sha256": "0" * 64}})
+    with pytest.raises(ConfigurationError, match="was trained on other pictures"):
+        manifest_of(
+            {"training": {"split": "ferplus-v1.txt.gz", "data_sha256": {"train": "0" * 64}}}
+        )
 
 
 def test_other_layouts_are_read_by_their_loader(tmp_path):

@@ -14,9 +14,8 @@ from ml.data.ferplus import load_ferplus
 from ml.data.records import FaceRecord, tabulate, votes_for
 from ml.data.shifted import copies_across, drop_copies_across, tainted
 from ml.data.splits import (
-    DEFAULT_MANIFEST,
+    FIRST_MANIFEST,
     SPLITS,
-    STRICT_MANIFEST,
     SplitManifest,
     make_split,
     parse_manifest,
@@ -107,7 +106,7 @@ def test_manifest_survives_being_written_and_read(tmp_path):
 
 
 def test_the_strict_split_is_the_committed_one_without_some_held_out_pictures():
-    committed, strict = read_manifest(), read_manifest(STRICT_MANIFEST)
+    committed, strict = read_manifest(FIRST_MANIFEST), read_manifest()
     assert strict.split_of.items() <= committed.split_of.items()
     assert strict.overlaps() == []
     gone = Counter(committed.split_of[key] for key in committed.split_of.keys() - strict.split_of)
@@ -118,8 +117,8 @@ def test_the_strict_split_has_no_photograph_on_two_sides(shared_data):
     """On the smaller part of FER+, where the committed split has some."""
     part = load_ferplus(shared_data / "ferplus-train-valid.zip", parts=("FER2013Valid",))
     table = tabulate(part)
-    assert copies_across(table.images, read_manifest().sides(table))
-    assert copies_across(table.images, read_manifest(STRICT_MANIFEST).sides(table)) == []
+    assert copies_across(table.images, read_manifest(FIRST_MANIFEST).sides(table))
+    assert copies_across(table.images, read_manifest().sides(table)) == []
 
 
 def _cut(seed: int, left: int, top: int) -> np.ndarray:
@@ -164,9 +163,9 @@ def test_the_committed_split_is_made_again_byte_for_byte(shared_data):
     """On all of FER+, so that its near-duplicates are found anew and none lies on two sides."""
     table = tabulate(load_ferplus(shared_data / "ferplus-train-valid.zip"))
     made = make_split(table, seed=20261121)
-    assert made.to_bytes() == DEFAULT_MANIFEST.read_bytes()
+    assert made.to_bytes() == FIRST_MANIFEST.read_bytes()
 
-    committed = read_manifest()
+    committed = read_manifest(FIRST_MANIFEST)
     sides = np.array([committed.split_of[key[:16]] for key in table.keys])
     groups = np.array([made.group_of[key[:16]] for key in table.keys])
     repeated = np.unique(groups[np.bincount(groups)[groups] > 1])
