@@ -32,7 +32,8 @@ class ClassOffsets:
     Attributes:
         offsets: Added to the logits, one per class.
         strength: Of the adjustment, 0 to 1.
-        gain: Macro-F1 with offsets less without, out of fold.
+        gain: Macro-F1 with offsets less without, out of fold: of the whole procedure, the
+            choice of the strength included.
         low: Lower end of its 95 % interval (paired bootstrap).
         high: Upper end.
         n: Pictures.

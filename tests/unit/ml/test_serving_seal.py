@@ -1,0 +1,126 @@
+"""From a training run to a package: what is fitted, what is kept, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from safetensors.torch import save_file
+
+from include.contracts.errors import ConfigurationError
+from ml.packaging import seal
+from ml.packaging.build import GRAPH_MEMBER
+from ml.packaging.class_offsets import fit_class_offsets
+from ml.packaging.seal import SealOptions, reseal, seal_run
+from ml.packaging.signature import Serving, upgrade
+from ml.packaging.unpack import package_sha256, read_package, read_signature
+from tests.unit.ml.conftest import generated_records
+
+RECIPE = {
+    "name": "tiny",
+    "seed": 5,
+    "model": {"width": 0.25},
+    "optimiser": {"learning_rate": 0.001, "weight_decay": 0.01},
+    "stages": [{"input_side_px": 48, "epochs": 1, "batch": 16}],
+}
+
+
+@pytest.fixture
+def run(tiny_package, tmp_path, monkeypatch) -> Path:
+    """The folder of a finished run, and validation pictures that no manifest lists."""
+    from ml.data.records import tabulate
+    from ml.data.votes import majority
+
+    table = tabulate(generated_records(6))
+    monkeypatch.setattr(seal, "labelled_split", lambda data, split: (table, majority(table.votes)))
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    state = {k: v.contiguous() for k, v in tiny_package[1].state_dict().items()}
+    save_file(state, folder / "best.safetensors")
+    return folder
+
+
+def test_a_run_is_sealed_alike_each_time_and_says_what_it_fitted(run, tmp_path):
+    options = SealOptions(version="9.0.0", precision="int8", class_offsets=True)
+    paths = [tmp_path / name / "model.tar.gz" for name in ("a", "b")]
+    first, second = (seal_run(run, Path("unread"), path, options) for path in paths)
+    assert first == second == package_sha256(paths[0])
+    signature = read_signature(paths[0])
+    assert signature["serving"] == {"engine": "onnxruntime", "precision": "int8"}
+    assert signature["input"]["side_px"] == 48
+    fitted = signature["calibration"]["class_offsets"]
+    assert fitted["macro_f1_gain_out_of_fold"]["n"] == signature["calibration"]["n"] == 42
+    assert len(signature["logit_offset"]) == 7
+    assert signature["metrics"]["validation"]["n"] == 42
+    assert "test" not in signature["metrics"]
+    assert signature["golden"].keys() >= {"portrait"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"data": {"task": "age"}}, "only networks that answer the seven expressions ship"),
+        ({"data": {"classes": ["happiness", "sadness"]}}, "answers happiness, sadness"),
+        ({"model": {"architecture": "resnet18"}}, "runs mobilenet_v2, not resnet18"),
+    ],
+)
+def test_a_run_that_may_not_ship_is_refused(run, tmp_path, change, said):
+    (run / "recipe.yaml").write_text(yaml.safe_dump(RECIPE | change))
+    with pytest.raises(ConfigurationError, match=said):
+        seal_run(run, Path("unread"), tmp_path / "model.tar.gz", SealOptions(version="1"))
+    assert not (tmp_path / "model.tar.gz").exists()
+
+
+def test_a_run_without_weights_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match="train first"):
+        seal_run(tmp_path, Path("unread"), tmp_path / "model.tar.gz", SealOptions(version="1"))
+
+
+def test_engine_and_precision_can_be_sealed_anew(run, tiny_package, tmp_path):
+    out = tmp_path / "model.tar.gz"
+    data = Path("unread")
+    reseal(tiny_package[0], out, Serving("onnxruntime", "int8"), data=data)
+    small = read_package(out)
+    again = tmp_path / "again.tar.gz"
+    reseal(out, again, data=data)
+    assert again.read_bytes() == out.read_bytes()
+    reseal(out, again, Serving("torch", "fp32"), data=data)
+    assert read_signature(again)["serving"] == {"engine": "torch", "precision": "fp32"}
+    assert len(read_package(again)[GRAPH_MEMBER]) < len(small[GRAPH_MEMBER])
+
+
+def test_a_signature_of_the_first_schema_is_brought_up_to_date(tiny_package):
+    _, _, signature = tiny_package
+    old = json.loads(json.dumps(signature | {"schema": 1, "members": {}}))
+    old["preprocessing"]["normalisation"] = "per picture to mean 0 and standard deviation 1"
+    del old["serving"], old["logit_offset"]
+    assert upgrade(old) == json.loads(json.dumps(signature))
+
+
+def _logits(seed: int, *, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Answers of a model that is calibrated on classes as frequent as `bias` says."""
+    generator = np.random.default_rng(seed)
+    labels = generator.choice(len(bias), 700, p=bias)
+    return generator.normal(size=(700, len(bias))) + 2 * np.eye(len(bias))[labels], labels
+
+
+def test_offsets_help_rare_classes_where_they_were_missed():
+    shares = np.array([0.7, 0.2, 0.1])
+    logits, labels = _logits(1, bias=shares)
+    fitted = fit_class_offsets(logits + 2 * np.log(shares), labels, temperature=1.0)
+    assert fitted.strength > 0
+    assert fitted.offsets[2] > fitted.offsets[1] > fitted.offsets[0] == 0
+    assert fitted.low > 0
+    assert fitted.low <= fitted.gain <= fitted.high
+
+
+def test_classes_that_are_answered_too_readily_get_no_offset():
+    shares = np.array([0.7, 0.2, 0.1])
+    logits, labels = _logits(2, bias=shares)
+    fitted = fit_class_offsets(logits - 2 * np.log(shares), labels, temperature=1.0)
+    assert (fitted.strength, fitted.offsets) == (0.0, (0.0, 0.0, 0.0))
+    assert fitted.low <= fitted.gain <= fitted.high <= 0
