@@ -71,11 +71,14 @@ def _train_and_kill(out: Path, at_step: int) -> None:
     command = [sys.executable, "-c", RESUMABLE, str(out), str(at_step)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        assert child.stdout.readline() == "reached\n", "the training ended by itself"
-        child.send_signal(signal.SIGKILL)
+        try:
+            assert child.stdout.readline() == "reached\n", "the training ended by itself"
+        finally:
+            child.kill()
         assert child.wait() == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_training_killed_twice_ends_as_an_uninterrupted_one(tmp_path, generated_table):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     expected = Trainer(RECIPE, generated_table, generated_table, whole).run()
