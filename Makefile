@@ -66,6 +66,10 @@ ablations: setup ## Train variants of a recipe side by side (ARGS='--vary loss.b
 package: setup ## Pack the trained model into dist/model.tar.gz
 	@$(RUN) -m ml.packaging $(ARGS)
 
+.PHONY: registry
+registry: setup ## List, show, register, promote, roll back models (ARGS='promote 2 --approved-by NAME')
+	@$(RUN) -m include.pipeline.registry $(or $(ARGS),list)
+
 .PHONY: evaluate
 evaluate: setup ## Evaluate the packed model on its held-out split
 	@$(RUN) -m ml.evaluation $(if $(MODEL),--model "$(MODEL)") $(if $(DATA),--data "$(DATA)") $(if $(SET),--set "$(SET)") $(if $(OUT),--out "$(OUT)") $(ARGS)

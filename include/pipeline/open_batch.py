@@ -47,7 +47,7 @@ def _pin_champion(services: Services, batch_id: str) -> Batch:
         raise ConfigurationError(
             "FEX_MODEL__ALIAS",
             f"no version of model {model.name!r} carries the alias {model.alias!r}; "
-            "register one with `make register` or start the platform with `make up`",
+            "register one with `make registry` or start the platform with `make up`",
         )
     return services.ledger.pin_model(
         batch_id,
