@@ -30,7 +30,7 @@ from ml.packaging.build import GRAPH_MEMBER, WEIGHTS_MEMBER, build_package
 from ml.packaging.class_offsets import fit_class_offsets
 from ml.packaging.graph import build_graph
 from ml.packaging.quantise import quantise
-from ml.packaging.signature import Engine, Precision, Serving, make_signature, upgrade
+from ml.packaging.signature import Engine, Precision, Serving, licence_of, make_signature, upgrade
 from ml.packaging.unpack import read_package, unpack_package
 from ml.serving.handler import PackedModel
 from ml.training.loop import BEST_WEIGHTS, HISTORY, RECIPE_COPY
@@ -100,13 +100,15 @@ def seal_run(run: Path, data: Path, out: Path, options: SealOptions) -> str:
         signature["logit_offset"] = list(fitted.offsets)
         calibration["class_offsets"] = fitted.to_json()
     probabilities = softmax(logits, temperature)
+    training = _training(run, recipe)
     signature |= {
         "temperature": temperature,
         "abstain_threshold": fit_abstention(
             probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
         ),
         "calibration": calibration,
-        "training": _training(run, recipe),
+        "training": training,
+        "licence": licence_of(training),
         "metrics": {"validation": evaluate(probabilities, labels).to_json()},
     }
     if options.look_at_test:

@@ -15,10 +15,12 @@ Engine = Literal["onnxruntime", "torch"]
 Precision = Literal["fp32", "int8"]
 
 SCHEMA = 2
-LICENCE = (
+_LICENCE = (
     "Weights: Apache-2.0, trained by this project. Labels: microsoft/FERPlus, MIT. "
     "Pictures: FER2013 (Goodfellow et al. 2013)."
 )
+_STARTED = " Training started from pretrained weights ({}), see ml/weights/LICENSE-NOTICE.md."
+_TAUGHT = " Unlabelled faces: FairFace (Karkkainen and Joo 2021), CC BY 4.0."
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def make_signature(
         "training": dict(training or {}),
         "metrics": dict(metrics or {}),
         "golden": dict(golden or {}),
-        "licence": LICENCE,
+        "licence": licence_of(training or {}),
         "describes": "the displayed expression of a face, never an inner state",
     }
 
@@ -114,3 +116,10 @@ def upgrade(signature: Mapping[str, Any]) -> dict[str, Any]:
             "serving": asdict(Serving()),
         }
     return current
+
+
+def licence_of(training: Mapping[str, Any]) -> str:
+    """Return whose work is in the weights, from the training record of a signature."""
+    started = training.get("started_from")
+    text = _LICENCE + (_STARTED.format(started) if started else "")
+    return text + (_TAUGHT if training.get("self_training") else "")

@@ -20,7 +20,7 @@ from ml.training.recipe import Recipe, read_recipe
 from ml.training.self_training import taught_examples
 from ml.training.tracking import RunTracking
 
-DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "mobilenet_v2_ferplus.yaml"
+DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "best.yaml"
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from ml.packaging import seal
 from ml.packaging.build import GRAPH_MEMBER
 from ml.packaging.class_offsets import fit_class_offsets
 from ml.packaging.seal import SealOptions, reseal, seal_run
-from ml.packaging.signature import Serving, upgrade
+from ml.packaging.signature import Serving, licence_of, upgrade
 from ml.packaging.unpack import package_sha256, read_package, read_signature
 from tests.unit.ml.conftest import generated_records
 
@@ -58,6 +58,16 @@ def test_a_run_is_sealed_alike_each_time_and_says_what_it_fitted(run, tmp_path):
     assert signature["metrics"]["validation"]["n"] == 42
     assert "test" not in signature["metrics"]
     assert signature["golden"].keys() >= {"portrait"}
+    assert signature["licence"] == licence_of(signature["training"])
+
+
+def test_the_licence_names_what_the_weights_came_from():
+    plain = licence_of({"started_from": None, "self_training": False})
+    assert "pretrained" not in plain
+    assert "FairFace" not in plain
+    taught = licence_of({"started_from": "imagenet-npm", "self_training": True})
+    assert "(imagenet-npm)" in taught
+    assert "CC BY 4.0" in taught
 
 
 @pytest.mark.parametrize(
