@@ -87,7 +87,7 @@ class Compared:
             seconds[name] = epoch_s * epochs
             self.say(
                 f"forecast {name}: {per_picture_s * 1000:.1f} ms a picture, "
-                f"{spoken(epoch_s)} an epoch, {spoken(seconds[name])} for {epochs} epochs"
+                f"{spoken(epoch_s)} an epoch, {spoken(seconds[name])} for the {epochs} left"
             )
         forecast = Forecast(seconds)
         if seconds:
