@@ -47,5 +47,6 @@ class QuarantineCode(StrEnum):
     """The confined decoder ran into its time, memory or system-call limit."""
     PURPOSE_DENIED = "purpose_denied"
     BAD_STUDY_FILE = "bad_study_file"
+    BAD_LABEL_FILE = "bad_label_file"
     DATA_QUALITY = "data_quality"
     """The Great Expectations suite failed at its error level."""

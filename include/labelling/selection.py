@@ -24,6 +24,7 @@ window of recordings, so that windows' samples have frames apart and can be put 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -202,7 +203,7 @@ def _rates(frame: Sequence[Instant], plan: Plan) -> FloatArray:
 
 
 def _check(frame: Sequence[Instant]) -> None:
-    for before, instant in zip(frame, frame[1:], strict=False):
+    for before, instant in itertools.pairwise(frame):
         if before.row_id == instant.row_id:
             raise ValueError(f"row {instant.row_id} is given twice")
     for instant in frame:
