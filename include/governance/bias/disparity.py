@@ -1,0 +1,171 @@
+"""Groups beside everybody else: gap, ratio, ratio to the geometric mean, and a status.
+
+A comparison is *red* only when its interval excludes the threshold and it stays
+significant among all comparisons of its panel, *amber* when only the point
+estimate is beyond the threshold, *green* otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from scipy.stats import false_discovery_control, norm
+
+from include.governance.bias.metrics import FloatArray, Metric, Rule
+from include.governance.bias.resampling import interval
+from include.governance.bias.settings import AuditSettings
+
+
+class Status(StrEnum):
+    """Of one comparison, of a panel, of an audit."""
+
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its interval; NaN where it is not defined."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One group's figure beside that of everybody else in the same panel.
+
+    Attributes:
+        metric: Name of the figure.
+        panel: Its panel.
+        rule: The rule that judged it.
+        attributes: What groups people, more than one at an intersection.
+        group: The group's value of each attribute.
+        value: The group's figure.
+        others: That of everybody else.
+        gap: Group minus others.
+        ratio: Group over others.
+        to_geometric_mean: Group over the geometric mean of all sufficient groups.
+        excluded: Whether the interval of the judged quantity excludes the threshold.
+        p_value: One-sided, against the threshold, by the bootstrap's standard error.
+        p_adjusted: The same over the panel's family.
+        status: The verdict on it.
+    """
+
+    metric: str
+    panel: str
+    rule: str
+    attributes: tuple[str, ...]
+    group: tuple[str, ...]
+    value: float
+    others: float
+    gap: Estimate
+    ratio: Estimate
+    to_geometric_mean: Estimate
+    excluded: bool
+    p_value: float
+    p_adjusted: float
+    status: Status
+
+
+def estimate(samples: FloatArray, confidence: float) -> Estimate:
+    """Read a value (first) and its percentile interval (the resamples behind it)."""
+    return Estimate(float(samples[0]), *interval(samples[1:], confidence))
+
+
+def excess(
+    rule: Rule, group: FloatArray, others: FloatArray, settings: AuditSettings
+) -> FloatArray | None:
+    """How far a group is beyond the threshold: positive is a disparity; None: not judged.
+
+    The four-fifths rule is judged on `0.8 * others - group`, which stays defined where a
+    rate is zero (Fieller's form of a ratio).
+    """
+    if rule is Rule.FOUR_FIFTHS:
+        return settings.four_fifths * others - group
+    if rule is Rule.GAP_ABOVE:
+        return group - others - settings.tolerated_gap
+    if rule is Rule.GAP_EITHER_WAY:
+        sign = np.sign(group[0] - others[0]) or 1.0
+        return sign * (group - others) - settings.tolerated_gap
+    return None
+
+
+def compare(
+    metric: Metric,
+    attributes: tuple[str, ...],
+    group: tuple[str, ...],
+    samples: tuple[FloatArray, FloatArray, FloatArray],
+    settings: AuditSettings,
+) -> Comparison:
+    """Compare a group with everybody else, before multiplicity is accounted for.
+
+    Args:
+        metric: The figure.
+        attributes: What groups people.
+        group: The group.
+        samples: Figures of the group, of the others, and the groups' geometric mean, each
+            (1 + resamples,) with the estimate first.
+        settings: Thresholds.
+    """
+    own, others, mean = samples
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio, to_mean = own / others, own / mean
+    beyond = excess(metric.rule, own, others, settings)
+    excluded, p_value = False, float("nan")
+    if beyond is not None and np.isfinite(beyond[0]):
+        excluded = interval(beyond[1:], settings.confidence)[0] > 0
+        spread = float(np.nanstd(beyond[1:], ddof=1)) if len(beyond) > 2 else 0.0
+        p_value = float(norm.sf(beyond[0] / spread)) if spread > 0 else float(beyond[0] <= 0)
+    return Comparison(
+        metric=metric.name,
+        panel=metric.panel,
+        rule=metric.rule,
+        attributes=attributes,
+        group=group,
+        value=float(own[0]),
+        others=float(others[0]),
+        gap=estimate(own - others, settings.confidence),
+        ratio=estimate(ratio, settings.confidence),
+        to_geometric_mean=estimate(to_mean, settings.confidence),
+        excluded=excluded,
+        p_value=p_value,
+        p_adjusted=float("nan"),
+        status=Status.AMBER if beyond is not None and beyond[0] > 0 else Status.GREEN,
+    )
+
+
+def settle(comparisons: Sequence[Comparison], settings: AuditSettings) -> list[Comparison]:
+    """Adjust p-values over a panel's family and turn red what stays beyond doubt."""
+    tested = [number for number, item in enumerate(comparisons) if np.isfinite(item.p_value)]
+    adjusted = adjust(
+        np.array([comparisons[number].p_value for number in tested]), settings.multiplicity
+    )
+    settled = list(comparisons)
+    for number, p_adjusted in zip(tested, adjusted, strict=True):
+        item = comparisons[number]
+        sure = item.status is Status.AMBER and item.excluded and p_adjusted < settings.level
+        status = Status.RED if sure else item.status
+        settled[number] = replace(item, p_adjusted=float(p_adjusted), status=status)
+    return settled
+
+
+def adjust(p_values: FloatArray, method: str) -> FloatArray:
+    """Adjust p-values: `holm` (Holm 1979) or `bh` (Benjamini and Hochberg 1995)."""
+    if method == "bh" or not p_values.size:
+        return np.asarray(false_discovery_control(p_values) if p_values.size else p_values)
+    order = np.argsort(p_values)
+    steps = p_values[order] * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def worst(statuses: Sequence[Status]) -> Status:
+    """Return the worst of several statuses, green when there are none."""
+    return max(statuses, key=list(Status).index, default=Status.GREEN)
