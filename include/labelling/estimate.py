@@ -1,0 +1,224 @@
+"""What labelled instants say of everything that was published, by the design's weights.
+
+A figure over the frame is a ratio of weighted sums, weights 1 / inclusion probability
+(Hajek estimator; Sarndal, Swensson and Wretman 1992, "Model Assisted Survey Sampling",
+sections 5.6 and 5.7). Instants without a label yet are taken as missing at random: ask
+annotators to answer a queue to its end.
+
+Truth is the label with most votes. Ties, and faces most people find no expression of the
+seven in, cannot be judged; their share is a figure of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from include.contracts.labels import EXPRESSIONS
+from include.labelling.resampling import ClusterBootstrap, effective_n, ratio
+from include.labelling.votes import ANSWERS
+from ml.evaluation.bootstrap import RESAMPLES, Figure, FloatArray
+from ml.evaluation.metrics import BINS, confidence_bins, macro_f1
+
+_CLASSES = len(EXPRESSIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSample:
+    """Labelled instants of one draw, or of several whose frames do not overlap.
+
+    Attributes:
+        respondents: Who each of the n instants shows.
+        inclusion_probabilities: Shape (n,), above 0, up to 1.
+        votes: Answers in the order of `ANSWERS`, shape (n, 10), each row at least one.
+        probabilities: What the model answered, shape (n, 7), rows sum to 1.
+        abstained: Where the model answered "not readable", shape (n,).
+
+    Raises:
+        ValueError: Shapes do not belong together, or a value is out of its range.
+    """
+
+    respondents: tuple[str, ...]
+    inclusion_probabilities: FloatArray
+    votes: npt.NDArray[np.int64]
+    probabilities: FloatArray
+    abstained: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        n = len(self.respondents)
+        shapes = (self.votes.shape, self.probabilities.shape, self.abstained.shape)
+        if n == 0 or shapes != ((n, len(ANSWERS)), (n, _CLASSES), (n,)):
+            raise ValueError(f"{shapes} do not belong to {n} labelled instants")
+        chances = self.inclusion_probabilities
+        if chances.shape != (n,) or not ((chances > 0) & (chances <= 1)).all():
+            raise ValueError("inclusion probabilities are above 0 and up to 1")
+        if (self.votes.sum(axis=1) < 1).any():
+            raise ValueError("an instant has no vote")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """Figures of the published results, each with its 95 % interval.
+
+    Attributes:
+        labelled_n: Instants with a label.
+        judged_n: Those whose label is one of the seven expressions.
+        respondents_n: People among the judged.
+        effective_n: Judged instants' worth after weighting (Kish).
+        figures: `accuracy`, `macro_f1`, `ece`, `overconfidence` (mean confidence less
+            accuracy) and `recall_`, `precision_`, `f1_` per label of the model's likeliest
+            expression, abstained or not, as sealed figures are; `accuracy_answered` of
+            what was published; `abstention_rate` and `unjudged_share` of all labelled.
+        confusion: Weighted shares, rows true, columns answered, in label order.
+    """
+
+    labelled_n: int
+    judged_n: int
+    respondents_n: int
+    effective_n: float
+    figures: Mapping[str, Figure]
+    confusion: tuple[tuple[float, ...], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; `figures` has the form of a package's sealed metrics."""
+        return {
+            "n": self.judged_n,
+            "labelled_n": self.labelled_n,
+            "respondents_n": self.respondents_n,
+            "effective_n": round(self.effective_n, 1),
+            "figures": {name: figure.to_json() for name, figure in self.figures.items()},
+            "confusion": [[round(cell, 6) for cell in row] for row in self.confusion],
+        }
+
+
+def truth(votes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the expression with most votes per row, or -1: a tie, or none of the seven."""
+    most = votes.max(axis=1)
+    first = votes.argmax(axis=1)
+    alone = (votes == most[:, None]).sum(axis=1) == 1
+    return np.where(alone & (first < _CLASSES), first, -1)
+
+
+def estimate(sample: LabelledSample, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimates:
+    """Estimate the figures of everything published from what was labelled.
+
+    Args:
+        sample: Labelled instants with their design.
+        resamples: Bootstrap resamples of the respondents.
+        seed: Seed of the bootstrap.
+    """
+    labels = truth(sample.votes)
+    judged = labels >= 0
+    weights = 1.0 / sample.inclusion_probabilities
+    everybody = ClusterBootstrap(sample.respondents, resamples=resamples, seed=seed)
+    n = len(labels)
+    figures = {
+        "abstention_rate": _share(everybody, sample.abstained, weights),
+        "unjudged_share": _share(everybody, ~judged, weights),
+    }
+    if not judged.any():
+        empty = ((0.0,) * _CLASSES,) * _CLASSES
+        return Estimates(n, 0, 0, 0.0, figures, empty)
+    people = tuple(who for who, kept in zip(sample.respondents, judged, strict=True) if kept)
+    bootstrap = ClusterBootstrap(people, resamples=resamples, seed=seed)
+    kept = (sample.probabilities[judged], labels[judged], weights[judged])
+    confusion = _confusion_columns(*kept)
+    hits = kept[0].argmax(axis=1) == kept[1]
+    figures |= {"accuracy": _share(bootstrap, hits, kept[2])}
+    figures |= _from_confusion(bootstrap, confusion, kept[1], kept[0].argmax(axis=1))
+    figures |= _calibration(bootstrap, *kept)
+    answered = ~sample.abstained[judged]
+    figures["accuracy_answered"] = _share(bootstrap, hits & answered, kept[2], among=answered)
+    shares = confusion.sum(axis=0).reshape(_CLASSES, _CLASSES) / kept[2].sum()
+    return Estimates(
+        n,
+        int(judged.sum()),
+        bootstrap.people_n,
+        effective_n(kept[2]),
+        figures,
+        tuple(tuple(float(cell) for cell in row) for row in shares),
+    )
+
+
+def _share(
+    bootstrap: ClusterBootstrap,
+    hits: npt.NDArray[np.bool_],
+    weights: FloatArray,
+    *,
+    among: npt.NDArray[np.bool_] | None = None,
+) -> Figure:
+    """Return the weighted share of `hits` among rows; NaN where there is none."""
+    base = weights if among is None else weights * among
+    columns = np.column_stack([hits * base, base])
+    n = len(hits) if among is None else int(among.sum())
+    return bootstrap.figure(columns, ratio, n=n, share_of=effective_n(base))
+
+
+def _confusion_columns(
+    probabilities: FloatArray, labels: npt.NDArray[np.int64], weights: FloatArray
+) -> FloatArray:
+    """Return each row's weight in its confusion cell, shape (n, 49)."""
+    columns = np.zeros((len(labels), _CLASSES**2))
+    columns[np.arange(len(labels)), labels * _CLASSES + probabilities.argmax(axis=1)] = weights
+    return columns
+
+
+def _from_confusion(
+    bootstrap: ClusterBootstrap,
+    confusion: FloatArray,
+    labels: npt.NDArray[np.int64],
+    answers: npt.NDArray[np.int64],
+) -> dict[str, Figure]:
+    """Return macro F1, and recall, precision and F1 per label."""
+    shape = (-1, _CLASSES, _CLASSES)
+    found = {
+        "macro_f1": bootstrap.figure(
+            confusion, lambda sums: macro_f1(sums.reshape(shape)), n=len(labels)
+        )
+    }
+    cells = confusion.reshape(shape)
+    for index, name in enumerate(EXPRESSIONS):
+        hit = cells[:, index, index]
+        shown, given = cells[:, index].sum(axis=1), cells[:, :, index].sum(axis=1)
+        shown_n, given_n = int((labels == index).sum()), int((answers == index).sum())
+        found |= {
+            f"recall_{name}": bootstrap.figure(
+                np.column_stack([hit, shown]), ratio, n=shown_n, share_of=effective_n(shown)
+            ),
+            f"precision_{name}": bootstrap.figure(
+                np.column_stack([hit, given]), ratio, n=given_n, share_of=effective_n(given)
+            ),
+            f"f1_{name}": bootstrap.figure(
+                np.column_stack([2 * hit, shown + given]), ratio, n=shown_n
+            ),
+        }
+    return found
+
+
+def _calibration(
+    bootstrap: ClusterBootstrap,
+    probabilities: FloatArray,
+    labels: npt.NDArray[np.int64],
+    weights: FloatArray,
+) -> dict[str, Figure]:
+    """Return the expected calibration error and the overconfidence.
+
+    The error's interval leans upwards, as `ml.evaluation.metrics.calibration_figure` says;
+    the overconfidence is linear and has no such bias, so the rule of `health` reads that.
+    """
+    confidence = probabilities.max(axis=1)
+    excess = (confidence - (probabilities.argmax(axis=1) == labels)) * weights
+    cells = np.zeros((len(labels), BINS + 1))
+    cells[np.arange(len(labels)), confidence_bins(confidence)] = excess
+    cells[:, BINS] = weights
+    n = len(labels)
+    return {
+        "ece": bootstrap.figure(
+            cells, lambda sums: np.abs(sums[:, :BINS]).sum(axis=1) / sums[:, BINS], n=n
+        ),
+        "overconfidence": bootstrap.figure(np.column_stack([excess, weights]), ratio, n=n),
+    }

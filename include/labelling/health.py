@@ -1,0 +1,211 @@
+"""Healthy, watch or degraded: the written rule (docs/decisions/0016-labels-and-health.md).
+
+A drop is a reference's figure less today's. Its 95 % interval is put together from the two
+independent intervals by MOVER (Zou and Donner 2008, Statistics in Medicine 27, 1693-1702),
+which keeps their asymmetry.
+
+- *degraded*: the whole interval of a drop lies above what is tolerated;
+- *watch*: the drop itself is above what is tolerated, or the model is surely more
+  confident than right beyond the tolerance, or there are too few labels to say;
+- *healthy*: none of these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from include.labelling.estimate import Estimates
+from ml.evaluation.bootstrap import Figure
+
+RULE_VERSION = 1
+
+
+class Health(StrEnum):
+    """The decision."""
+
+    HEALTHY = "healthy"
+    WATCH = "watch"
+    DEGRADED = "degraded"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is tolerated.
+
+    Attributes:
+        tolerated_drop: By figure: the drop, 0 to 1, that needs no action.
+        tolerated_overconfidence: Mean confidence less accuracy, 0 to 1.
+        min_judged: Fewer judged instants decide nothing.
+        min_respondents: Fewer people decide nothing.
+    """
+
+    tolerated_drop: Mapping[str, float] = field(
+        default_factory=lambda: {"accuracy": 0.05, "macro_f1": 0.08}
+    )
+    tolerated_overconfidence: float = 0.10
+    min_judged: int = 100
+    min_respondents: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What today's figures are compared with.
+
+    Attributes:
+        name: For people: "the sealed test figures", "the last window".
+        figures: By name, as in `Estimates.figures`.
+    """
+
+    name: str
+    figures: Mapping[str, Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """By how much a figure fell against a reference; negative where it rose."""
+
+    figure: str
+    reference: str
+    value: float
+    low: float
+    high: float
+    tolerated: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The decision with its reasons.
+
+    Attributes:
+        health: The decision.
+        reasons: Sentences for people, the weightiest first, at least one.
+        drops: Every comparison made.
+    """
+
+    health: Health
+    reasons: tuple[str, ...]
+    drops: tuple[Drop, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; NaN becomes null."""
+        names = ("value", "low", "high", "tolerated")
+        return {
+            "rule_version": RULE_VERSION,
+            "health": str(self.health),
+            "reasons": list(self.reasons),
+            "drops": [
+                {"figure": drop.figure, "reference": drop.reference}
+                | {name: _plain(getattr(drop, name)) for name in names}
+                for drop in self.drops
+            ],
+        }
+
+
+def read_reference(name: str, metrics: Mapping[str, Any]) -> Reference:
+    """Read a reference from `{"figures": {name: {value, low, high, n}}}`.
+
+    That is the form of a package's sealed `metrics.test` and `metrics.validation`
+    (`signature.json`), and of `Estimates.to_json` of an earlier window.
+
+    Raises:
+        ValueError: It has not that form.
+    """
+    try:
+        figures = {
+            key: Figure(
+                value=_number(value["value"]),
+                low=_number(value["low"]),
+                high=_number(value["high"]),
+                n=int(value["n"]),
+            )
+            for key, value in metrics["figures"].items()
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{name}: no figures with value, low, high and n ({error!r})") from error
+    return Reference(name, figures)
+
+
+def difference(reference: Figure, today: Figure) -> tuple[float, float, float]:
+    """Return a drop and its 95 % interval (value, low, high) of two independent figures."""
+    value = reference.value - today.value
+    low = value - math.hypot(reference.value - reference.low, today.high - today.value)
+    high = value + math.hypot(reference.high - reference.value, today.value - today.low)
+    return value, low, high
+
+
+def decide(today: Estimates, references: Sequence[Reference], rule: Rule | None = None) -> Decision:
+    """Apply the rule.
+
+    Args:
+        today: Estimates of this window.
+        references: The sealed figures, and the last window where there was one.
+        rule: What is tolerated; the defaults are those of the decision page.
+    """
+    rule = rule or Rule()
+    drops = tuple(
+        Drop(name, reference.name, *difference(found, today.figures[name]), tolerated)
+        for reference in references
+        for name, tolerated in rule.tolerated_drop.items()
+        if (found := reference.figures.get(name)) is not None and name in today.figures
+    )
+    doubts = _too_little(today, drops, rule)
+    if doubts:
+        return Decision(Health.WATCH, doubts, drops)
+    sure = tuple(_sentence(drop, "surely") for drop in drops if drop.low > drop.tolerated)
+    seems = tuple(
+        _sentence(drop, "seemingly") for drop in drops if drop.low <= drop.tolerated < drop.value
+    )
+    seems += _overconfident(today, rule)
+    if sure:
+        return Decision(Health.DEGRADED, sure + seems, drops)
+    if seems:
+        return Decision(Health.WATCH, seems, drops)
+    return Decision(Health.HEALTHY, ("No figure fell by more than is tolerated.",), drops)
+
+
+def _too_little(today: Estimates, drops: Sequence[Drop], rule: Rule) -> tuple[str, ...]:
+    """Say why nothing can be decided; unknown is never reported as healthy."""
+    reasons = []
+    if today.judged_n < rule.min_judged:
+        reasons.append(f"Only {today.judged_n} labels can be judged, {rule.min_judged} are needed.")
+    if today.respondents_n < rule.min_respondents:
+        reasons.append(
+            f"The labels are of {today.respondents_n} respondents, "
+            f"{rule.min_respondents} are needed."
+        )
+    if not any(math.isfinite(drop.low) for drop in drops):
+        reasons.append("There is no figure to compare with.")
+    return tuple(reasons)
+
+
+def _sentence(drop: Drop, how: str) -> str:
+    figure = drop.figure.replace("_", " ")
+    return (
+        f"{figure.capitalize()} is {how} lower than {drop.reference} by more than "
+        f"{100 * drop.tolerated:.0f} points: by {100 * drop.value:.1f} "
+        f"(95 % interval {100 * drop.low:.1f} to {100 * drop.high:.1f})."
+    )
+
+
+def _overconfident(today: Estimates, rule: Rule) -> tuple[str, ...]:
+    excess = today.figures.get("overconfidence")
+    if excess is None or not excess.low > rule.tolerated_overconfidence:
+        return ()
+    sentence = (
+        f"The model is surely more confident than right by more than "
+        f"{100 * rule.tolerated_overconfidence:.0f} points: by {100 * excess.value:.1f} "
+        f"(95 % interval {100 * excess.low:.1f} to {100 * excess.high:.1f})."
+    )
+    return (sentence,)
+
+
+def _number(value: object) -> float:
+    return float("nan") if value is None else float(str(value))
+
+
+def _plain(value: float) -> float | None:
+    return round(value, 5) if math.isfinite(value) else None
