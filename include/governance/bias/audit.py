@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -191,31 +190,27 @@ def _points(
 ) -> dict[tuple[str, ...], dict[str, float]]:
     """Figures of every group that has rows, by fairlearn."""
     frame = rows.frame
-    lines = np.arange(len(frame))
 
-    def of_group(_: object, __: object, *, line: FloatArray, metric: Metric) -> float:
-        sums = table.values[np.asarray(line, dtype=np.int64)].sum(axis=0)
-        return float(figure(metric, sums, table.index))
+    def sums(_: object, __: object, *, line: npt.NDArray[np.int64]) -> FloatArray:
+        return table.values[np.asarray(line)].sum(axis=0)
 
-    functions = {}
-    for metric in metrics:
-        functions[metric.name] = partial(of_group, metric=metric)
-        functions[metric.name].__name__ = metric.name  # type: ignore[attr-defined]
     features = frame[list(attributes)] if attributes else np.full(len(frame), EVERYONE[0])
-    result = MetricFrame(
-        metrics=functions,
+    by_group = MetricFrame(
+        metrics={"sums": sums},
         y_true=frame[TRUTH].fillna(""),
         y_pred=frame[ANSWER].fillna(""),
         sensitive_features=features,
-        sample_params={name: {"line": lines} for name in functions},
-    ).by_group
+        sample_params={"sums": {"line": np.arange(len(frame))}},
+    ).by_group["sums"]
     present = set(frame[list(attributes)].itertuples(index=False, name=None)) or {()}
     points = {}
-    for key, values in result.iterrows():
+    for key, of_group in by_group.items():
         group = key if isinstance(key, tuple) else (key,)
         group = tuple(str(part) for part in group) if attributes else ()
         if group in present:
-            points[group] = {str(name): float(value) for name, value in values.items()}
+            points[group] = {
+                metric.name: float(figure(metric, of_group, table.index)) for metric in metrics
+            }
     return points
 
 

@@ -97,9 +97,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--people", type=int, default=2000)
     parser.add_argument("--resamples", type=int, default=AuditSettings().resamples)
     parser.add_argument("--minimum-people", type=int, default=AuditSettings().minimum_people)
+    parser.add_argument("--tolerated-gap", type=float, default=AuditSettings().tolerated_gap)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
-    settings = AuditSettings(resamples=options.resamples, minimum_people=options.minimum_people)
+    settings = AuditSettings(
+        resamples=options.resamples,
+        minimum_people=options.minimum_people,
+        tolerated_gap=options.tolerated_gap,
+    )
     fair = World(people=options.people)
     worlds = {
         "fair": fair,

@@ -1,0 +1,186 @@
+"""Figures, intervals and verdicts of the bias audit, on rows small enough to count by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.contracts.errors import ConfigurationError
+from include.governance.bias.audit import audit
+from include.governance.bias.clarify import clarify_metrics
+from include.governance.bias.disparity import Status, adjust
+from include.governance.bias.record import (
+    audit_record,
+    canonical_json,
+    read_record,
+    record_name,
+    record_sha256,
+    sign_off,
+)
+from include.governance.bias.resampling import people
+from include.governance.bias.rows import audit_rows
+from include.governance.bias.settings import AuditSettings
+
+FAST = AuditSettings(minimum_people=20, resamples=200, intersections=1)
+
+
+def table(wrong_share: dict[str, float], each: int = 60) -> pd.DataFrame:
+    rows = []
+    for group, share in wrong_share.items():
+        for number in range(each):
+            wrong = number < share * each
+            rows.append(
+                {
+                    "person_id": f"{group}{number}",
+                    "gender": group,
+                    "face_found": True,
+                    "quality_ok": True,
+                    "abstained": False,
+                    "answer": "neutral" if wrong else "happiness",
+                    "truth": "happiness",
+                    "confidence": 0.8,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def rows_of(frame: pd.DataFrame):
+    return audit_rows(frame, attributes=["gender"], source="declared")
+
+
+def value(found, metric, group):
+    return next(f.result for f in found.figures if f.metric == metric and f.group == (group,))
+
+
+def comparison(found, metric, group):
+    return next(c for c in found.comparisons if c.metric == metric and c.group == (group,))
+
+
+def test_a_planted_bias_turns_red_and_names_the_group():
+    found = audit(rows_of(table({"f": 0.5, "m": 0.0})), FAST)
+    accuracy = comparison(found, "accuracy", "f")
+    assert (accuracy.value, accuracy.others, accuracy.ratio.value) == (0.5, 1.0, 0.5)
+    assert accuracy.ratio.high < 0.8
+    assert accuracy.status is Status.RED
+    assert comparison(found, "accuracy", "m").status is Status.GREEN
+    assert found.verdict is Status.RED
+
+
+def test_equal_groups_are_green():
+    found = audit(rows_of(table({"f": 0.2, "m": 0.2})), FAST)
+    assert found.verdict is Status.GREEN
+    assert found.panels == {"labelled": Status.GREEN, "parity": Status.GREEN}
+
+
+def test_beyond_the_threshold_but_within_chance_is_amber():
+    found = audit(rows_of(table({"f": 0.3, "m": 0.1}, each=30)), FAST)
+    accuracy = comparison(found, "accuracy", "f")
+    assert accuracy.ratio.value < 0.8 < accuracy.ratio.high
+    assert accuracy.status is Status.AMBER
+
+
+def test_a_face_not_found_is_an_error_and_an_abstention_is_not():
+    frame = table({"f": 0.0, "m": 0.0}, each=40)
+    frame.loc[:9, ["face_found", "quality_ok"]] = False
+    frame.loc[:9, "answer"] = None
+    frame.loc[10:19, "abstained"] = True
+    frame.loc[10:19, "answer"] = None
+    found = audit(rows_of(frame), FAST)
+    assert value(found, "accuracy", "f").value == pytest.approx(20 / 30)
+    assert value(found, "face_found_rate", "f").value == pytest.approx(30 / 40)
+    assert value(found, "abstention_rate", "f").value == pytest.approx(10 / 30)
+
+
+def test_small_groups_are_insufficient():
+    frame = pd.concat([table({"f": 0.0, "m": 0.0}), table({"x": 1.0}, each=19)])
+    found = audit(rows_of(frame), FAST)
+    assert value(found, "accuracy", "x") is None
+    assert not [c for c in found.comparisons if c.group == ("x",)]
+
+
+def test_without_labels_there_is_no_labelled_panel():
+    found = audit(rows_of(table({"f": 0.5, "m": 0.0}).assign(truth=None)), FAST)
+    assert list(found.panels) == ["parity"]
+    assert {figure.panel for figure in found.figures} == {"parity"}
+
+
+def test_intervals_are_clustered_by_person():
+    """Ten copies of each person's row carry no more information than one."""
+    once = table({"f": 0.3, "m": 0.3})
+    ten = pd.concat([once] * 10)
+    widths = [
+        (estimate := value(audit(rows_of(frame), FAST), "accuracy", "f")).high - estimate.low
+        for frame in (once, ten)
+    ]
+    assert widths[0] == pytest.approx(widths[1])
+
+
+def test_change_knows_that_it_compares_the_same_people():
+    before = rows_of(table({"f": 0.3, "m": 0.3}))
+    found = audit(before, FAST, previous=before)
+    change = next(f.change for f in found.figures if f.metric == "accuracy" and f.group == ("f",))
+    assert (change.value, change.low, change.high) == (0.0, 0.0, 0.0)
+
+
+def test_resamples_keep_the_number_of_people():
+    drawn = people(["a", "b", "c", "a"], resamples=5, seed=0)
+    assert drawn.weights.shape == (6, 3)
+    assert (drawn.weights.sum(axis=1) == 3).all()
+
+
+def test_holm_and_benjamini_hochberg():
+    p = np.array([0.01, 0.04, 0.03])
+    assert adjust(p, "holm") == pytest.approx([0.03, 0.06, 0.06])
+    assert adjust(p, "bh") == pytest.approx([0.03, 0.04, 0.04])
+
+
+def test_clarify_counts_from_everybody_else_to_the_group():
+    found = audit(rows_of(table({"f": 0.5, "m": 0.0})), FAST)
+    assert clarify_metrics(comparison(found, "accuracy", "f")) == {"AD": 0.5}
+    named = clarify_metrics(comparison(found, "prediction_rate:happiness", "f"))
+    assert named == {"DPPL": 0.5, "DI": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("column", "content", "message"),
+    [
+        ("answer", "joy", "row 1, answer: is none of"),
+        ("face_found", False, "row 1, answer: is given although no face"),
+        ("confidence", 1.5, "row 1, confidence: is not in"),
+        ("gender", None, "row 1, gender: has no group"),
+    ],
+)
+def test_contradictions_name_the_row(column, content, message):
+    frame = table({"f": 0.0, "m": 0.0}, each=3).astype(object)
+    frame.loc[0, column] = content
+    with pytest.raises(ConfigurationError, match=message):
+        rows_of(frame)
+
+
+def test_inferred_groups_are_refused():
+    with pytest.raises(ConfigurationError, match="never infer"):
+        audit_rows(table({"f": 0.0}), attributes=["gender"], source="inferred")
+
+
+def test_record_is_repeatable_and_signed_by_hash():
+    rows = rows_of(table({"f": 0.5, "m": 0.0}))
+    shuffled = rows_of(table({"m": 0.0, "f": 0.5}))
+    cut = {"model_version": "7", "model_sha256": "m", "data_from": "a", "data_until": "b"}
+    record = audit_record(audit(rows, FAST), rows, FAST, **cut)
+    assert record_sha256(audit_record(audit(shuffled, FAST), shuffled, FAST, **cut)) == (
+        record_sha256(record)
+    )
+    content = canonical_json(record)
+    assert read_record(record_name(record), content) == record
+    with pytest.raises(ConfigurationError, match="altered"):
+        read_record(record_name(record), content.replace(b'"red"', b'"green"'))
+    when = datetime(2026, 11, 21, tzinfo=UTC)
+    signed = sign_off(
+        record, who="A. Auditor", when=when, decision="accepted", audit_sha256=record_sha256(record)
+    )
+    assert signed.audit_sha256 == record_sha256(record)
+    with pytest.raises(ConfigurationError, match="sign again"):
+        sign_off(record, who="A", when=when, decision="accepted", audit_sha256="0" * 64)
