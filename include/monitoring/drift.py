@@ -46,7 +46,8 @@ class Settings:
     Attributes:
         unit: What counts as independent.
         level: False discovery rate over the tests of a day.
-        permutations: Re-labellings per baseline.
+        permutations: Re-labellings per baseline; 1 / (1 + permutations) has to stay under
+            level / tests of a day, or a single drifting metric could never be significant.
         current_days: Days up to the judged one that make the current sample. A week, so that
             studies are seen about as long as in the baselines: a study cut to one day has
             fewer recordings, hence a noisier mean, and whole units would not be exchangeable.
@@ -58,7 +59,7 @@ class Settings:
 
     unit: Unit = Unit.STUDY
     level: float = 0.05
-    permutations: int = 999
+    permutations: int = 499
     current_days: int = 7
     trailing_days: int = 28
     min_recordings: int = 20
