@@ -1,4 +1,4 @@
-"""What an audit holds against a group. The defaults are chosen by simulation (decision 0015)."""
+"""What an audit holds against a group. Provisional: the simulation is open (decision 0015)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 `python -m include.governance.bias.simulate` runs the very audit on made answers. In
 fair weeks no group differs from another; in biased weeks one group's error is raised by
-a stated amount. The defaults of `AuditSettings` are chosen by its table (decision 0015).
+a stated amount. The defaults of `AuditSettings` are to be chosen by its table
+(decision 0015, open).
 """
 
 from __future__ import annotations
