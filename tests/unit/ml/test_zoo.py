@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -61,6 +63,16 @@ def test_every_parameter_learns(name):
     still = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     # A norm before a norm, or a bias before one, may cancel out; whole layers may not.
     assert not [name for name in still if name.endswith("weight")]
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_network_starts_as_unsure_as_guessing(name):
+    torch.manual_seed(0)
+    network = build_network(name, classes=4, dropout=0.0).train()
+    labels = torch.arange(16) % 4
+    with torch.no_grad():
+        loss = nn.functional.cross_entropy(network(torch.randn(16, 3, 48, 48)), labels)
+    assert float(loss) < 1.5 * math.log(4)
 
 
 @pytest.mark.parametrize("name", ["baseline_cnn", "complex_cnn_5", "complex_cnn_6"])
