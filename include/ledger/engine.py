@@ -78,9 +78,12 @@ def migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    with _migration_lock(engine), writing(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    with _migration_lock(engine):
+        if engine.dialect.name == "sqlite":
+            _keep_write_ahead_log(engine)
+        with writing(engine) as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
 
 
 def _revision(connection: Connection) -> str | None:
@@ -111,9 +114,21 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _keep_write_ahead_log(engine: Engine) -> None:
+    """Let readers and a writer work side by side. The file remembers it.
+
+    Two connections that switch at once do not wait for each other, one of them fails:
+    hence once, under the migration lock, and not on every connection.
+    """
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -106,7 +106,10 @@ def test_a_missing_file_and_a_broken_one_are_named(tmp_path):
 
 def test_learning_rate_warms_up_then_falls():
     part = read_recipe(DEFAULT_RECIPE).optimiser
-    rates = [learning_rate(part, done / 100, 20) for done in range(101)]
+    warm = part.warmup_epochs / 20
+    rates = [learning_rate(part, warm * done / 5, 20) for done in range(5)]
+    assert rates == sorted(rates)
+    rates += [learning_rate(part, warm + (1 - warm) * done / 95, 20) for done in range(96)]
     assert max(rates) == pytest.approx(part.learning_rate)
     assert rates.index(max(rates)) == 5
     assert all(a >= b for a, b in itertools.pairwise(rates[5:]))

@@ -57,7 +57,7 @@ def _across_sets() -> list[FaceRecord]:
 
 
 def test_committed_split_has_no_overlap():
-    manifest = read_manifest()
+    manifest = read_manifest(FIRST_MANIFEST)
     assert manifest.overlaps() == []
     sizes = [sum(side == split for side in manifest.split_of.values()) for split in SPLITS]
     assert sum(sizes) == 30_618
