@@ -140,11 +140,62 @@ class ModelSettings(_Group):
     mlflow_artifact_uri: str = "file:///var/lib/fex/mlflow-artifacts"
 
 
+class RetrainingSettings(_Group):
+    """When a model is trained again, on what, and who decides over it."""
+
+    cooldown_s: Annotated[float, Field(ge=0)] = 24 * 3600.0
+    """After an accepted request, further ones are recorded and start nothing for this long."""
+    daily_cap: PositiveInt = 3
+    """Retraining runs within any 24 hours, those started by hand included."""
+    lease_s: PositiveFloat = 72 * 3600.0
+    """A run that was not heard of for this long counts as dead; longer than the approval waits."""
+    recipe: str = "retrain_cpu"
+    """Name of a recipe in `ml/training/recipes`, without its ending."""
+
+
 class ReportSettings(_Group):
     """What is published beside the tables."""
 
     annotated_video: bool = False
     """Also publish annotated.mp4 with faces blurred."""
+
+
+class WatchSettings(_Group):
+    """Where figures and notices of the platform go, and what things cost."""
+
+    backend: Literal["embedded", "aws"] = "embedded"
+    """`embedded`: the lake and the task log. `aws`: CloudWatch and SNS."""
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_/.-]{0,99}$")] = (
+        "FacialExpression"
+    )
+    """Namespace of the figures in CloudWatch."""
+    sns_topic_arn: str | None = None
+    """Topic of the notices; required by `aws`."""
+    statsd_host: str | None = None
+    """Figures go to this StatsD listener as well, and Airflow's own figures with them."""
+    statsd_port: Annotated[int, Field(ge=1, le=65535)] = 8125
+    statsd_prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")] = "fex"
+    """First part of our figures' names there; Airflow's begin with `airflow`."""
+    price_table: Path = Path(__file__).parent / "watch" / "prices.yaml"
+    """What an hour of a machine costs: edit a copy and name it here."""
+
+
+class BiasAuditSettings(_Group):
+    """The weekly bias audit (docs/decisions/0015-bias-audit.md)."""
+
+    schedule: str = "0 5 * * 1"
+    """Cron expression of the audit."""
+    fixed_set: Path | None = None
+    """Zip with `labels.csv` (file, age, gender, race as annotated by people) and `images/`.
+    The audit needs it."""
+    window_days: PositiveInt = 28
+    """Production traffic that an audit reads, days back from its time."""
+    signers: Annotated[tuple[str, ...], Field(min_length=1)] = ("auditor",)
+    """Ids of the Airflow users who may sign an audit."""
+    sign_off_timeout_h: PositiveFloat = 7 * 24
+    """How long an audit waits for its signature."""
+    required_for_promotion: bool = False
+    """Whether a package that was never audited may not be promoted. Set it in production."""
 
 
 class Settings(BaseSettings):
@@ -162,6 +213,9 @@ class Settings(BaseSettings):
     transform: TransformSettings = TransformSettings()
     model: ModelSettings = ModelSettings()
     report: ReportSettings = ReportSettings()
+    audit: BiasAuditSettings = BiasAuditSettings()
+    watch: WatchSettings = WatchSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
 
 
 def load_settings() -> Settings:

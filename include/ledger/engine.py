@@ -19,6 +19,7 @@ _SETTING = "FEX_STORAGE__LEDGER_URL"
 _BUSY_TIMEOUT_MS = 60_000
 _LOCK_MIGRATION = 0x6665780001
 _LOCK_INTAKE = 0x6665780002
+_LOCK_RETRAINING = 0x6665780003
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -62,9 +63,22 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def intake_lock(engine: Engine) -> Iterator[Connection]:
     """A writing transaction that only one process has at a time, for listing and claiming."""
+    with _alone(engine, _LOCK_INTAKE) as connection:
+        yield connection
+
+
+@contextmanager
+def retraining_lock(engine: Engine) -> Iterator[Connection]:
+    """A writing transaction that only one process has at a time, for asking for a retraining."""
+    with _alone(engine, _LOCK_RETRAINING) as connection:
+        yield connection
+
+
+@contextmanager
+def _alone(engine: Engine, lock: int) -> Iterator[Connection]:
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_INTAKE})"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({lock})"))
         yield connection
 
 

@@ -32,6 +32,7 @@ from include.ledger.models import (
     batches,
     recordings,
 )
+from include.ledger.retraining import RetrainingBook
 from include.ledger.transitions import Transition
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ class Ledger:
             ConfigurationError: The URL names neither a SQLite file nor PostgreSQL.
         """
         return cls(open_engine(url), clock)
+
+    @property
+    def retraining(self) -> RetrainingBook:
+        """Requests for retraining and their training jobs."""
+        return RetrainingBook(self._engine, self.clock)
 
     # --- intake ---
 

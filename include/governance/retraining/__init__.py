@@ -1,0 +1,1 @@
+"""Retraining: who may ask for it, what it learns from, what it is compared on."""
