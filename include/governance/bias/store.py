@@ -1,0 +1,100 @@
+"""Where audits lie in the lake: written once, found by the model they are about.
+
+`audits/{sha256}/record.json` is the record under its own hash, `report.html` its page,
+`sign-off.json` the one decision a named person made on it. `audits/by-model/` holds a
+pointer per audit of a package, named so that the newest sorts last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from include.governance.bias.record import (
+    SignOff,
+    canonical_json,
+    read_record,
+    record_sha256,
+)
+from include.lake import keys
+
+if TYPE_CHECKING:
+    from include.lake.store import Lake
+
+
+def save(lake: Lake, record: Mapping[str, Any], page: bytes, *, at: datetime) -> str:
+    """Write an audit and return its sha256. Writing the same audit again changes nothing.
+
+    The pointer comes last: whoever finds an audit by its model finds all of it.
+
+    Args:
+        lake: The lake.
+        record: What `audit_record` returned.
+        page: The record as HTML.
+        at: When the audit was made, aware; orders the audits of one package.
+
+    Raises:
+        TransientError: The lake failed for now; save again.
+    """
+    sha256 = record_sha256(record)
+    lake.put_if_absent(keys.audit_record(sha256), canonical_json(record))
+    lake.put_if_absent(keys.audit_page(sha256), page)
+    stamp = at.astimezone(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    pointer = keys.audit_pointer(str(record["model"]["sha256"]), stamp, sha256)
+    lake.put_if_absent(pointer, canonical_json({"audit_sha256": sha256}))
+    return sha256
+
+
+def load(lake: Lake, sha256: str) -> dict[str, Any]:
+    """Read an audit record and hold it against its hash.
+
+    Raises:
+        FileNotFoundError: There is no such audit.
+        ConfigurationError: Its bytes were altered.
+        TransientError: The lake failed for now.
+    """
+    content = lake.get_bytes(keys.audit_record(sha256))
+    return read_record(f"bias-audit-{sha256}.json", content)
+
+
+def latest(lake: Lake, model_sha256: str) -> tuple[str, dict[str, Any]] | None:
+    """Return hash and record of the newest audit of a package, None when there is none.
+
+    Raises:
+        ConfigurationError: The record's bytes were altered.
+        TransientError: The lake failed for now.
+    """
+    pointers = list(lake.list(keys.audits_of_model(model_sha256)))
+    if not pointers:
+        return None
+    sha256 = str(json.loads(lake.get_bytes(pointers[-1]))["audit_sha256"])
+    return sha256, load(lake, sha256)
+
+
+def save_sign_off(lake: Lake, signed: SignOff) -> SignOff:
+    """Write a decision and return the one that holds: the first on its audit.
+
+    Raises:
+        TransientError: The lake failed for now; save again.
+    """
+    key = keys.audit_sign_off(signed.audit_sha256)
+    if lake.put_if_absent(key, canonical_json(asdict(signed))):
+        return signed
+    held = read_sign_off(lake, signed.audit_sha256)
+    return signed if held is None else held
+
+
+def read_sign_off(lake: Lake, sha256: str) -> SignOff | None:
+    """Return the decision on an audit, None while nobody has signed it.
+
+    Raises:
+        TransientError: The lake failed for now.
+    """
+    try:
+        content = lake.get_bytes(keys.audit_sign_off(sha256))
+    except FileNotFoundError:
+        return None
+    return SignOff(**json.loads(content))
