@@ -27,6 +27,8 @@ from include.lake import keys
 from include.lake.originals import IncomingObject, LocalOriginals, S3Originals
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from obstore.store import S3Config
 
     from include.settings import StorageSettings
@@ -238,6 +240,20 @@ class Lake:
         """
         with _store_errors(prefix):
             found = [meta["path"] for page in obstore.list(self.store, prefix) for meta in page]
+        return iter(sorted(found))
+
+    def list_modified(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """Keys under a prefix of the platform with the time each was written, sorted by key.
+
+        Raises:
+            TransientError: The store failed for now.
+        """
+        with _store_errors(prefix):
+            found = [
+                (meta["path"], meta["last_modified"])
+                for page in obstore.list(self.store, prefix)
+                for meta in page
+            ]
         return iter(sorted(found))
 
     def delete_prefix(self, prefix: str) -> int:

@@ -12,6 +12,7 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,7 +33,6 @@ from include.pipeline.validate import read_result
 from include.video.annotate import annotate_file, labels_from_predictions
 from include.video.extract import EXTRACT_VERSION
 
-MANIFEST = "manifest.json"
 ANNOTATED = "annotated.mp4"
 PUBLISH_VERSION = 1
 THUMBNAILS_MAX = 6
@@ -60,7 +60,7 @@ def _publish(
     if recording.analysis_id is None or recording.extraction_id is None:
         raise TransientError(f"{recording.key!r} was not collected")
     prefix = keys.published(recording.study, recording.recording, recording.analysis_id)
-    if not services.lake.exists(f"{prefix}/{MANIFEST}"):
+    if not services.lake.exists(f"{prefix}/{keys.PUBLISHED_MANIFEST}"):
         table = pq.read_table(
             io.BytesIO(services.lake.get_bytes(keys.analysis_predictions(recording.analysis_id)))
         )
@@ -72,7 +72,10 @@ def _publish(
                 files.append(_annotate(services, recording, table, Path(scratch)))
             for path in files:
                 services.lake.put_file(f"{prefix}/{path.name}", path)
-            services.lake.put_if_absent(f"{prefix}/{MANIFEST}", _manifest(recording, batch, files))
+            services.lake.put_if_absent(
+                f"{prefix}/{keys.PUBLISHED_MANIFEST}",
+                _manifest(recording, batch, files, published_at=services.ledger.clock()),
+            )
     services.ledger.mark_published(recording.id, result_key=prefix, batch_id=recording.batch_id)
 
 
@@ -161,7 +164,9 @@ def _thumbnails(
     return tuple(sorted(found, key=lambda item: item[0]))
 
 
-def _manifest(recording: Recording, batch: Batch, files: list[Path]) -> bytes:
+def _manifest(
+    recording: Recording, batch: Batch, files: list[Path], *, published_at: datetime
+) -> bytes:
     """What was published, from what and with what: the entry point of every reader."""
     content = {
         "study": recording.study,
@@ -174,6 +179,7 @@ def _manifest(recording: Recording, batch: Batch, files: list[Path]) -> bytes:
         "video_id": recording.video_id,
         "extraction_id": recording.extraction_id,
         "analysis_id": recording.analysis_id,
+        "published_at": published_at.isoformat(),
         "model": {
             "name": batch.model_name,
             "version": batch.model_version,

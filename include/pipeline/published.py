@@ -1,0 +1,156 @@
+"""Reading what was published in a window of time: the common door of every later stage.
+
+Readers start at `published/**/manifest.json`, which is written last, so none of them sees
+half a result. The manifest says when it was published; where one from before that entry
+existed does not, the store's time of the object stands in for it.
+
+The listing covers all of `published/` (a request per thousand objects on S3); only
+manifests written inside the window or after it are fetched, tables when they are asked for.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.insights.tables import PARQUET
+from include.lake import keys
+
+if TYPE_CHECKING:
+    from include.composition import Services
+    from include.lake.store import Lake
+
+log = logging.getLogger(__name__)
+
+CLOCK_SKEW = timedelta(hours=1)
+"""How far a worker's clock may run ahead of the store's."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedModel:
+    """The model version that answered."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRecording:
+    """One recording's results as one analysis published them.
+
+    Attributes:
+        study: Name of the study, as people wrote it.
+        recording: Name of the recording in it, as people wrote it.
+        video_id: sha256 of the recording's bytes.
+        extraction_id: Whose crops and manifest these results rest on.
+        analysis_id: Identity of the analysis; one recording may have several.
+        model: Who answered.
+        published_at: Aware, UTC.
+        prefix: Lake prefix of the result files.
+    """
+
+    study: str
+    recording: str
+    video_id: str
+    extraction_id: str
+    analysis_id: str
+    model: PublishedModel
+    published_at: datetime
+    prefix: str
+    _lake: Lake = field(repr=False, compare=False)
+
+    def predictions(self) -> pa.Table:
+        """Read the published predictions, schema `PREDICTIONS`.
+
+        Raises:
+            FileNotFoundError: They were removed, for instance erased.
+            TransientError: The lake failed for now.
+        """
+        return self._table(f"{self.prefix}/{PARQUET}")
+
+    def manifest(self) -> pa.Table:
+        """Read the extraction's table, schema `MANIFEST`: the same rows, with their shards.
+
+        Raises:
+            FileNotFoundError: It was removed, for instance erased.
+            TransientError: The lake failed for now.
+        """
+        return self._table(keys.extraction_manifest(self.extraction_id))
+
+    def _table(self, key: str) -> pa.Table:
+        return pq.read_table(io.BytesIO(self._lake.get_bytes(key)))
+
+
+def recordings(
+    services: Services, since: datetime, until: datetime
+) -> Iterator[PublishedRecording]:
+    """Yield what was published in [since, until), the oldest first.
+
+    Every analysis is one entry: a recording analysed by two models in the window comes
+    twice, and so do two recordings of the same bytes.
+
+    Args:
+        services: Whose lake is read.
+        since: Aware; the first moment of the window.
+        until: Aware; the first moment after it.
+
+    Raises:
+        ValueError: A time has no zone, or the window ends before it starts.
+        TransientError: The lake failed for now.
+    """
+    if since.tzinfo is None or until.tzinfo is None:
+        raise ValueError("a window needs times with a zone")
+    if until < since:
+        raise ValueError(f"the window ends {until} before it starts {since}")
+    found = [
+        recording
+        for key, modified_at in services.lake.list_modified(keys.PUBLISHED)
+        # Nothing was published after its manifest was written; copies of a lake are newer.
+        if posixpath.basename(key) == keys.PUBLISHED_MANIFEST
+        and modified_at >= since - CLOCK_SKEW
+        and (recording := _read(services.lake, key, modified_at)) is not None
+        and since <= recording.published_at < until
+    ]
+    yield from sorted(found, key=lambda item: (item.published_at, item.prefix))
+
+
+def _read(lake: Lake, key: str, modified_at: datetime) -> PublishedRecording | None:
+    """Return what a manifest says, or None where it is gone again or is none of ours."""
+    try:
+        content = json.loads(lake.get_bytes(key))
+        return _recording(lake, posixpath.dirname(key), content, modified_at)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        # One damaged result must not hide all others from every report.
+        log.warning("left out: %r is no manifest of ours (%r)", key, error)
+        return None
+
+
+def _recording(
+    lake: Lake, prefix: str, content: Mapping[str, Any], modified_at: datetime
+) -> PublishedRecording:
+    stated = content.get("published_at")
+    published_at = modified_at if stated is None else datetime.fromisoformat(stated)
+    model = content["model"]
+    return PublishedRecording(
+        study=content["study"],
+        recording=content["recording"],
+        video_id=content["video_id"],
+        extraction_id=content["extraction_id"],
+        analysis_id=content["analysis_id"],
+        model=PublishedModel(model["name"], str(model["version"]), model["sha256"]),
+        published_at=published_at.astimezone(UTC),
+        prefix=prefix,
+        _lake=lake,
+    )
