@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from include.contracts.errors import ConfigurationError
 from include.lake.store import Lake
@@ -12,6 +12,8 @@ from include.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from include.inference.backend import InferenceBackend
+    from include.watch.notice import Notifier
+    from include.watch.sink import MetricSink
     from ml.registry.protocol import ModelRegistry
 
 
@@ -78,3 +80,47 @@ def build_embedded_backend(services: Services) -> InferenceBackend:
         storage=services.settings.storage,
         lake=services.lake,
     )
+
+
+def build_metric_sink(services: Services) -> MetricSink:
+    """Where figures of the platform go: the lake or CloudWatch, and StatsD where one is named."""
+    from include.watch.embedded import LakeSink, StatsdSink
+    from include.watch.sink import Fanout
+
+    watch = services.settings.watch
+    sinks: list[MetricSink] = [LakeSink(services.lake)]
+    if watch.backend == "aws":
+        from include.watch.aws import CloudWatchSink
+
+        sinks = [CloudWatchSink(_aws_client(services.settings, "cloudwatch"), watch.namespace)]
+    if watch.statsd_host is not None:
+        sinks.append(StatsdSink(watch.statsd_host, watch.statsd_port, watch.statsd_prefix))
+    return Fanout(sinks)
+
+
+def build_notifier(services: Services) -> Notifier:
+    """Who tells people, each key once: the task log, or an SNS topic.
+
+    Raises:
+        ConfigurationError: AWS is asked for without a topic.
+    """
+    from include.watch.notice import Channel, LogChannel, OnceNotifier
+
+    watch = services.settings.watch
+    channel: Channel = LogChannel()
+    if watch.backend == "aws":
+        from include.watch.aws import SnsChannel
+
+        if watch.sns_topic_arn is None:
+            raise ConfigurationError(
+                "FEX_WATCH__SNS_TOPIC_ARN", "FEX_WATCH__BACKEND=aws needs the topic of the notices"
+            )
+        channel = SnsChannel(_aws_client(services.settings, "sns"), watch.sns_topic_arn)
+    return OnceNotifier(services.lake, channel, services.ledger.clock)
+
+
+def _aws_client(settings: Settings, service: str) -> Any:
+    """A client in the lake's region; AWS_ENDPOINT_URL_* names another address."""
+    import boto3
+
+    return boto3.client(service, region_name=settings.storage.s3_region)

@@ -27,6 +27,7 @@ _TRANSIENT = frozenset(
         "Throttling",
         "ThrottlingException",
         "ThrottledException",
+        "Throttled",
         "TooManyRequestsException",
         "RequestLimitExceeded",
         "RequestTimeout",
@@ -70,8 +71,12 @@ _SETTING_BY_WORD = {
 
 
 @contextmanager
-def aws_errors() -> Iterator[None]:
+def aws_errors(setting: str | None = None) -> Iterator[None]:
     """Translate botocore's errors into the platform's.
+
+    Args:
+        setting: The setting to name when a person has to change something; None finds
+            the one of the inference job that the message speaks of.
 
     A refusal that says something about the job itself (`is_name_taken`,
     `is_not_found`, `is_rejected`) is chained to the error it becomes, so that
@@ -89,14 +94,14 @@ def aws_errors() -> Iterator[None]:
         if code in _TRANSIENT or http_status >= 500:
             raise TransientError(str(error)) from error
         if code in _REFUSED:
-            raise ConfigurationError(_CONNECTION, str(error)) from error
-        raise ConfigurationError(_setting(str(error)), str(error)) from error
+            raise ConfigurationError(setting or _CONNECTION, str(error)) from error
+        raise ConfigurationError(setting or _setting(str(error)), str(error)) from error
     except (NoCredentialsError, PartialCredentialsError, NoRegionError) as error:
-        raise ConfigurationError(_CONNECTION, str(error)) from error
+        raise ConfigurationError(setting or _CONNECTION, str(error)) from error
     except (ConnectionError, HTTPClientError, ReadTimeoutError) as error:
         raise TransientError(str(error)) from error
     except BotoCoreError as error:
-        raise ConfigurationError(_setting(str(error)), str(error)) from error
+        raise ConfigurationError(setting or _setting(str(error)), str(error)) from error
 
 
 def is_name_taken(error: BaseException) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -255,6 +255,18 @@ class Lake:
                 for meta in page
             ]
         return iter(sorted(found))
+
+    def delete(self, key: str) -> None:
+        """Delete one object of the platform; one that is not there is no fault.
+
+        Raises:
+            ValueError: The key is of an original, which is never deleted.
+            TransientError: The store failed for now.
+        """
+        if key.strip("/").split("/", 1)[0] in ("", keys.INCOMING):
+            raise ValueError(f"refusing to delete {key!r}")
+        with suppress(FileNotFoundError), _store_errors(key):
+            obstore.delete(self.store, key)
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete every object under a prefix of the platform; return how many there were.

@@ -72,6 +72,20 @@ def test_conditional_put_has_one_winner(store: Store) -> None:
     assert store.lake.get_bytes("published/s/r/a/manifest.json") == str(won[0]).encode()
 
 
+def test_delete_takes_one_object_and_never_an_original(store: Store) -> None:
+    store.drop("incoming/s/a.mp4", b"a")
+    store.lake.put_bytes("watch/one", b"1")
+    store.lake.put_bytes("watch/one.more", b"1")
+
+    store.lake.delete("watch/one")
+    store.lake.delete("watch/one")
+    assert list(store.lake.list("watch")) == ["watch/one.more"]
+    for key in ("incoming/s/a.mp4", "/incoming/s/a.mp4", ""):
+        with pytest.raises(ValueError, match="refusing"):
+            store.lake.delete(key)
+    assert [found.key for found in store.lake.list_incoming()] == ["incoming/s/a.mp4"]
+
+
 def test_delete_prefix_never_touches_originals(store: Store) -> None:
     store.drop("incoming/s/a.mp4", b"a")
     store.lake.put_bytes("extractions/e/manifest.parquet", b"1")

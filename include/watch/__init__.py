@@ -1,0 +1,1 @@
+"""Watching the platform: figures to a sink, notices to people."""

@@ -1,0 +1,160 @@
+"""Telling people, once.
+
+A notice has a key, and a key is sent once, ever: tasks are repeated, people are not told
+again. Who decides is a conditional put in the lake, so two senders at the same time
+cannot both win, whatever the channel.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from include.lake import keys
+
+if TYPE_CHECKING:
+    from include.lake.store import Lake
+
+log = logging.getLogger(__name__)
+
+IN_FLIGHT = timedelta(minutes=5)
+"""A claim older than this without a delivery is of a sender that was killed."""
+
+
+class Severity(StrEnum):
+    """How soon a person should look."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+_LOG_LEVELS = {
+    Severity.INFO: logging.INFO,
+    Severity.WARNING: logging.WARNING,
+    Severity.CRITICAL: logging.ERROR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message to people.
+
+    Attributes:
+        key: Identity, any text: what happened, not when it was noticed, for example
+            `drift/input/2026-11-02`.
+        severity: How soon to look.
+        title: One line, 100 characters at most (the subject of an e-mail).
+        body: What happened, what it means, what to do. Plain text.
+        link: Where to look: a URI, a lake key, or empty.
+
+    Raises:
+        ValueError: Key or title is empty, or the title is no single short line.
+    """
+
+    key: str
+    severity: Severity
+    title: str
+    body: str
+    link: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.key.strip():
+            raise ValueError("a notice needs a key")
+        if not 0 < len(self.title.strip()) <= 100 or not self.title.isprintable():
+            raise ValueError(
+                f"the title of a notice is one line of 1 to 100 characters: {self.title!r}"
+            )
+        object.__setattr__(self, "severity", Severity(self.severity))
+
+
+class Notifier(Protocol):
+    """Tells people."""
+
+    def send(self, notice: Notice) -> bool:
+        """Send a notice unless its key was sent before; False when it was.
+
+        Raises:
+            TransientError: It could not be sent for now; sending it again is right.
+            ConfigurationError: A setting is wrong; the message names it.
+        """
+
+
+class Channel(Protocol):
+    """Brings a notice to people; knows nothing of what was sent before."""
+
+    def deliver(self, notice: Notice) -> None:
+        """Deliver, however often it is asked.
+
+        Raises:
+            TransientError: Not for now.
+            ConfigurationError: A setting is wrong; the message names it.
+        """
+
+
+class LogChannel:
+    """The embedded channel: the task log. The notice itself is kept in the lake."""
+
+    def deliver(self, notice: Notice) -> None:
+        """Write one line to the log of the task."""
+        log.log(
+            _LOG_LEVELS[notice.severity],
+            "notice: %s | %s | %s",
+            notice.title,
+            notice.body,
+            notice.link or "no link",
+        )
+
+
+class OnceNotifier:
+    """Sends each key once over a channel, and keeps what was sent in the lake.
+
+    | in the lake | means |
+    |---|---|
+    | nothing | never sent |
+    | `notice.json` | a sender has it in hand, or was killed with it |
+    | `delivered.json` beside it | sent |
+
+    A failed delivery withdraws the claim. A sender that was killed leaves its claim:
+    after `IN_FLIGHT` the next one delivers again. A kill exactly between delivery and
+    its mark is the one way to a second message: better twice than never.
+    """
+
+    def __init__(self, lake: Lake, channel: Channel, clock: Callable[[], datetime]) -> None:
+        self._lake = lake
+        self._channel = channel
+        self._clock = clock
+
+    def send(self, notice: Notice) -> bool:
+        """See `Notifier.send`."""
+        folder = keys.notice(notice.key)
+        if not self._claim(folder, notice):
+            return False
+        try:
+            self._channel.deliver(notice)
+        except Exception:
+            self._lake.delete_prefix(folder)
+            raise
+        self._lake.put_if_absent(f"{folder}/delivered.json", self._stamp({}))
+        return True
+
+    def _claim(self, folder: str, notice: Notice) -> bool:
+        claim = f"{folder}/notice.json"
+        if self._lake.put_if_absent(claim, self._stamp(asdict(notice))):
+            return True
+        if self._lake.exists(f"{folder}/delivered.json"):
+            return False
+        try:
+            claimed_at = datetime.fromisoformat(json.loads(self._lake.get_bytes(claim))["at"])
+        except FileNotFoundError:  # withdrawn meanwhile: whoever had it raised, and will send again
+            return False
+        return self._clock() - claimed_at > IN_FLIGHT
+
+    def _stamp(self, content: dict[str, str]) -> bytes:
+        at = self._clock().astimezone(UTC).isoformat()
+        return json.dumps({**content, "at": at}, indent=2).encode()
