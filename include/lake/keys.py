@@ -9,9 +9,22 @@ transforms/answers/{model_sha256}/                {extraction_id}.json: where it
 analyses/{analysis_id}/predictions.parquet
 published/{study}/{recording}/{analysis_id}/      results; manifest.json (last)
 quarantine/{study}/{recording}/{object_id}/       reason.json
+retraining/{request_id}/                          data/, frozen/, training/, package/, documents
+training-source/{sha256}/sourcedir.tar.gz         code of SageMaker training jobs
+rollbacks/{run}.json                              from which version to which
+comparisons/{run}/                                tables and page of a comparison of architectures
 data-docs/{batch_id}/                             Great Expectations, index.html
+labels/incoming/                                  answers to labels, dropped by people
+labels/records/{queue_id}.json                    the design of a draw; not for annotators
+labels/queues/{queue_id}/                         pictures/, tasks; queue.json (last)
+labels/answers/{object_id}/                       copy and votes of a file; receipt.json (last)
+labels/annotations/                               labels.csv, images/: what training reads
+labels/summary.json, labels/index.html            queues, answers, agreement
+evaluations/{evaluation_id}/                      index.html; evaluation.json (last)
 watch/metrics/{day}/                              figures of the platform, JSON Lines
 watch/notices/{key}/                              notice.json, delivered.json (last)
+watch/cpu/{batch_id}/                             CPU time of each try of its tasks
+watch/batches/{batch_id}.json                     figures of a settled batch
 ```
 
 `{study}` and `{recording}` of what we write are slugs: keys that people chose
@@ -30,6 +43,17 @@ DATA_DOCS = "data-docs"
 PUBLISHED = "published"
 PUBLISHED_MANIFEST = "manifest.json"
 """Written last: the entry point of every reader of results."""
+LABELS_INCOMING = "labels/incoming"
+"""Where people drop answers; like `incoming/`, its keys are theirs."""
+LABEL_RECORDS = "labels/records"
+LABEL_QUEUES = "labels/queues"
+LABEL_ANSWERS = "labels/answers"
+LABEL_RECEIPT = "receipt.json"
+LABEL_ANNOTATIONS = "labels/annotations"
+"""The folder that `ml.data.annotations` reads."""
+LABEL_SUMMARY = "labels/summary.json"
+LABEL_PAGE = "labels/index.html"
+EVALUATIONS = "evaluations"
 STUDY_FILES = ("study.yaml", "study.yml", "respondents.csv")
 """Names under a study that describe it and are no recordings."""
 
@@ -104,6 +128,56 @@ def quarantine_reason(study: str, recording: str, object_id: str) -> str:
     return f"quarantine/{slug(study)}/{slug(recording)}/{object_id}/reason.json"
 
 
+def retraining(request_id: str) -> str:
+    """Prefix of everything that one retraining wrote."""
+    return f"retraining/{request_id}"
+
+
+def retraining_data(request_id: str) -> str:
+    """What a training reads: faces, recipe, the weights it starts from; `bundle.json` last."""
+    return f"{retraining(request_id)}/data"
+
+
+def retraining_frozen(request_id: str, name: str) -> str:
+    """Faces that champion and challenger are measured on, as one zip."""
+    return f"{retraining(request_id)}/frozen/{name}.zip"
+
+
+def retraining_output(request_id: str) -> str:
+    """What the training jobs leave."""
+    return f"{retraining(request_id)}/training"
+
+
+def retraining_checkpoints(request_id: str) -> str:
+    """Where a SageMaker job keeps its checkpoints."""
+    return f"{retraining(request_id)}/checkpoints"
+
+
+def retraining_package(request_id: str) -> str:
+    """The challenger."""
+    return f"{retraining(request_id)}/package/model.tar.gz"
+
+
+def retraining_document(request_id: str, name: str) -> str:
+    """A document about the run: `opened.json`, `gates.json`, `decision.json`, pages."""
+    return f"{retraining(request_id)}/{name}"
+
+
+def training_source(sha256: str) -> str:
+    """The code that SageMaker training jobs run, named by its content."""
+    return f"training-source/{sha256}/sourcedir.tar.gz"
+
+
+def rollback_record(run_id: str) -> str:
+    """What a rollback moves from and to; written before it moves anything."""
+    return f"rollbacks/{slug(run_id)}.json"
+
+
+def comparison(run_id: str) -> str:
+    """Prefix of one comparison of architectures."""
+    return f"comparisons/{slug(run_id)}"
+
+
 def metrics_day(day: date) -> str:
     """Prefix of a day's figures (UTC) in the embedded sink."""
     return f"watch/metrics/{day.isoformat()}"
@@ -117,6 +191,21 @@ def metrics_part(day: date, name: str) -> str:
 def metrics_whole(day: date) -> str:
     """A past day's figures put together."""
     return f"{metrics_day(day)}/day.jsonl"
+
+
+def cpu_notes(batch_id: str) -> str:
+    """CPU time of the tasks of a batch."""
+    return f"watch/cpu/{slug(batch_id)}"
+
+
+def cpu_note(batch_id: str, task: str) -> str:
+    """CPU time of one try of a task; `task` names both."""
+    return f"{cpu_notes(batch_id)}/{slug(task)}.json"
+
+
+def batch_figures(batch_id: str) -> str:
+    """Figures of a settled batch, written after they were emitted."""
+    return f"watch/batches/{slug(batch_id)}.json"
 
 
 def notice(key: str) -> str:
@@ -152,3 +241,28 @@ def audit_pointer(model_sha256: str, stamp: str, audit_sha256: str) -> str:
 def audit_fixed_set(set_id: str) -> str:
     """Root of the nested lake in which a fixed audit set runs through the pipeline."""
     return f"audits/fixed-set/{set_id}"
+
+
+def label_record(queue_id: str) -> str:
+    """The design of one draw and the model's answers: apart, as annotators must not see it."""
+    return f"{LABEL_RECORDS}/{queue_id}.json"
+
+
+def label_queue(queue_id: str) -> str:
+    """Prefix of what annotators get of one draw; `queue.json` there is written last."""
+    return f"{LABEL_QUEUES}/{queue_id}"
+
+
+def label_answer(object_id: str) -> str:
+    """Prefix of one dropped file of answers: copy, votes, `receipt.json` last."""
+    return f"{LABEL_ANSWERS}/{object_id}"
+
+
+def label_milestone(faces_n: int) -> str:
+    """Written when a retraining was started because so many faces were labelled."""
+    return f"labels/milestones/{faces_n:09d}.json"
+
+
+def evaluation(evaluation_id: str) -> str:
+    """Prefix of one evaluation; `evaluation.json` there is written last."""
+    return f"{EVALUATIONS}/{evaluation_id}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, and_, func, select, update
 
-from include.ledger import intake, jobs, transitions
+from include.ledger import intake, jobs, queue, transitions
 from include.ledger.engine import intake_lock, open_engine, writing
 from include.ledger.intake import ObserveSummary
 from include.ledger.models import (
@@ -32,6 +32,7 @@ from include.ledger.models import (
     batches,
     recordings,
 )
+from include.ledger.queue import Queue
 from include.ledger.retraining import RetrainingBook
 from include.ledger.transitions import Transition
 
@@ -48,6 +49,7 @@ __all__ = [
     "Ledger",
     "LedgerConflictError",
     "ObserveSummary",
+    "Queue",
     "Recording",
     "State",
     "TransformJob",
@@ -142,6 +144,11 @@ class Ledger:
     def quarantined(self, study: str, codes: Collection[str]) -> list[Recording]:
         """Recordings of a study that were set aside for one of these codes."""
         return self._select(_quarantined(codes), _COLUMNS.study == study)
+
+    def queue(self, now: datetime, settings: DiscoverySettings) -> Queue:
+        """What waits for a batch and what is in work, at `now`."""
+        with self._engine.connect() as connection:
+            return queue.read(connection, now, settings)
 
     def unusable(self) -> list[Recording]:
         """Discovered objects that no stage can read; they wait for quarantine."""

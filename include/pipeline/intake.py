@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from include.composition import Services
 from include.pipeline.discover import discover
+from include.pipeline.figures import emit_queue
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ def run(services: Services, run_key: str) -> list[dict[str, object]]:
         now=services.ledger.clock(),
     )
     log.info("discovered %s", asdict(summary))
+    emit_queue(services)
     return [
         {"trigger_run_id": batch_id, "conf": {"batch_id": batch_id}}
         for batch_id in summary.batch_ids

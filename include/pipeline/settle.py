@@ -5,6 +5,7 @@ from __future__ import annotations
 from include.composition import Services
 from include.contracts.errors import PlatformError
 from include.ledger.ledger import State
+from include.pipeline.figures import emit_batch
 
 FINAL = (State.PUBLISHED, State.QUARANTINED, State.FAILED)
 
@@ -29,6 +30,7 @@ def run(services: Services, batch_id: str) -> dict[str, int]:
             max_attempts=services.settings.discovery.max_attempts,
         )
         unfinished.append(f"{recording.key!r} ({state})")
+    emit_batch(services, batch_id)
     if unfinished:
         raise PlatformError(
             f"{len(unfinished)} recording(s) did not finish in {batch_id}: " + ", ".join(unfinished)
