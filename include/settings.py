@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from include.contracts.errors import ConfigurationError
@@ -141,16 +141,75 @@ class ModelSettings(_Group):
 
 
 class RetrainingSettings(_Group):
-    """When a model is trained again, on what, and who decides over it."""
+    """When a model is trained again, and on what (docs/decisions/0017-retraining.md)."""
 
     cooldown_s: Annotated[float, Field(ge=0)] = 24 * 3600.0
     """After an accepted request, further ones are recorded and start nothing for this long."""
     daily_cap: PositiveInt = 3
     """Retraining runs within any 24 hours, those started by hand included."""
-    lease_s: PositiveFloat = 72 * 3600.0
-    """A run that was not heard of for this long counts as dead; longer than the approval waits."""
-    recipe: str = "retrain_cpu"
+    lease_s: PositiveFloat = 96 * 3600.0
+    """A run that was not heard of for this long counts as dead; longer than training and
+    approval together may take."""
+    recipe: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/-]+$")] = "retraining"
     """Name of a recipe in `ml/training/recipes`, without its ending."""
+    start_from: Literal["champion", "recipe"] = "champion"
+    """Whose weights the training starts from."""
+    base_set: str = ""
+    """`name=path` of a labelled data set that is learnt beside the new labels; empty: none."""
+    base_split: Path | None = None
+    """Split manifest of the base set; None: the committed one of FER+."""
+    evaluation_sets: tuple[str, ...] = ()
+    """`name=path` of labelled data sets that only measure; nothing like them is learnt."""
+    held_out_share: Share = 0.3
+    """Share of the recordings with new labels that measures and is never learnt."""
+    min_train_rows: PositiveInt = 200
+    """With fewer labelled faces nothing is trained."""
+
+
+class TrainingSettings(_Group):
+    """Where a training job runs."""
+
+    backend: Literal["embedded", "sagemaker"] = "embedded"
+    poll_interval_s: PositiveFloat = 2.0
+    timeout_s: PositiveFloat = 12 * 3600.0
+    """A job that takes longer is stopped."""
+    max_generations: PositiveInt = 3
+    """Jobs that may fail before the run gives up; each goes on from the last checkpoint."""
+    embedded_threads: PositiveInt = 2
+    abandoned_after_s: PositiveFloat = 900.0
+    """An embedded job that nobody asked about for this long stops itself."""
+    instance_type: str = "ml.g4dn.xlarge"
+    volume_gb: PositiveInt = 30
+    spot: bool = True
+    """Managed spot capacity: cheaper, interrupted at times, resumed from its checkpoint."""
+    max_wait_s: PositiveInt = 24 * 3600
+    """Waiting for spot capacity and training together."""
+    role_arn: str | None = None
+    """Execution role of the training job; required by the SageMaker backend."""
+    image_uri: str | None = None
+    """AWS's PyTorch training container, or one like it; required by the SageMaker backend."""
+
+
+class ReleaseSettings(_Group):
+    """What a new model must show, and who decides (docs/decisions/0018-release.md)."""
+
+    approvers: Annotated[tuple[str, ...], Field(min_length=1)] = ("admin",)
+    """Ids of the Airflow users who may approve a model."""
+    approval_timeout_h: PositiveFloat = 48.0
+    """After this long without an answer the model is rejected."""
+    accuracy_margin: Share = 0.02
+    """Accuracy that may be lost at most, by the lower end of the paired 95 % interval."""
+    macro_f1_margin: Share = 0.04
+    """The same of the macro F1."""
+    min_rows: PositiveInt = 100
+    """With fewer scored faces in all, nothing can be compared."""
+    max_slowdown: Annotated[float, Field(ge=1)] = 1.25
+    """Time per face of the challenger over the champion's."""
+    varied_pictures: PositiveInt = 300
+    """Pictures that are spoilt for the model card's robustness figures."""
+    side_by_side_days: PositiveFloat = 14.0
+    side_by_side_recordings: PositiveInt = 10
+    """Recent recordings that champion and challenger both answer, at most."""
 
 
 class ReportSettings(_Group):
@@ -198,6 +257,49 @@ class BiasAuditSettings(_Group):
     """Whether a package that was never audited may not be promoted. Set it in production."""
 
 
+class LabelSettings(_Group):
+    """What people are asked to label (docs/decisions/0016-labels-and-health.md)."""
+
+    queue_schedule: str = "0 4 * * 1"
+    """Cron expression of the label queue."""
+    intake_schedule: str = "*/15 * * * *"
+    """Cron expression of reading answers back."""
+    window_days: PositiveInt = 7
+    """Days back that the first draw reaches; each later one starts where the last ended."""
+    random: PositiveInt = 150
+    """Labels asked for by the random wish, in expectation."""
+    uncertainty: Annotated[int, Field(ge=0)] = 100
+    disagreement: Annotated[int, Field(ge=0)] = 50
+    uncertain_share: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Share of the published faces that counts as uncertain."""
+    cap_per_respondent: PositiveInt = 10
+    """Most labels of one person in a draw."""
+    pictures_root: str | None = None
+    """Where annotators' Label Studio finds the folder `labels/queues`: `s3://bucket/...` with its
+    cloud storage, or `/data/local-files/?d=...` with its local file serving. Default: the lake."""
+    pseudonym_key: SecretStr | None = None
+    """Secret of 16 characters or more that keys the pseudonyms of respondents and annotators.
+    The embedded platform generates it. Changing it makes everybody somebody else."""
+    retrain_after: PositiveInt = 500
+    """Newly labelled faces after which a retraining is asked for."""
+
+
+class EvaluationSettings(_Group):
+    """The evaluation of the champion on fresh labels, and what its rule tolerates."""
+
+    schedule: str = "0 6 * * 1"
+    """Cron expression; new labels start an evaluation too."""
+    max_age_days: PositiveInt = 56
+    """Draws that ended earlier are not evaluated any longer."""
+    tolerated_accuracy_drop: Share = 0.05
+    tolerated_macro_f1_drop: Share = 0.08
+    tolerated_overconfidence: Share = 0.10
+    min_judged: PositiveInt = 100
+    """Fewer labels that can be judged decide nothing."""
+    min_respondents: PositiveInt = 10
+    """Fewer people decide nothing."""
+
+
 class Settings(BaseSettings):
     """All settings. Build with `load_settings()`."""
 
@@ -216,6 +318,10 @@ class Settings(BaseSettings):
     audit: BiasAuditSettings = BiasAuditSettings()
     watch: WatchSettings = WatchSettings()
     retraining: RetrainingSettings = RetrainingSettings()
+    training: TrainingSettings = TrainingSettings()
+    release: ReleaseSettings = ReleaseSettings()
+    labels: LabelSettings = LabelSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
 
 
 def load_settings() -> Settings:

@@ -33,6 +33,7 @@ def main() -> None:
     ensure("fernet_key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
     ensure("jwt_secret", lambda: secrets.token_urlsafe(64))
     ensure("api_secret_key", lambda: secrets.token_hex(32))
+    ensure("pseudonym_key", lambda: secrets.token_hex(32))
     ensure("mlflow_secret_key", lambda: secrets.token_hex(32))
     ensure("store_root_user", lambda: "root-" + secrets.token_hex(6))
     ensure("store_root_password", token)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import RawIOBase
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,7 +33,10 @@ _TRANSIENT_CODES = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestT
 
 @dataclass(frozen=True, slots=True)
 class IncomingObject:
-    """One object under `incoming/` as the listing saw it."""
+    """One object that people dropped, as the listing saw it.
+
+    `study` and `recording` are the two parts of a key under `incoming/`.
+    """
 
     key: str
     """Relative to the lake. Of an unusable object: a printable rendering."""
@@ -46,6 +50,8 @@ class IncomingObject:
     etag: str
     problem: str | None = None
     """Why no stage may read this object, as a clause; None when it is usable."""
+    modified_at: datetime | None = None
+    """When its bytes last changed, aware; None of an object that cannot be read."""
 
     @property
     def usable(self) -> bool:
@@ -56,8 +62,8 @@ class IncomingObject:
 class Originals(Protocol):
     """Read-only access to raw keys of one store."""
 
-    def list(self) -> Iterator[IncomingObject]:
-        """Every recording under `incoming/`; one bad key never ends the listing."""
+    def list(self, folder: str) -> Iterator[IncomingObject]:
+        """Every file that people dropped under a folder; one bad key never ends the listing."""
 
     @contextmanager
     def read(self, key: str, version: str | None) -> Iterator[Iterator[bytes]]:
@@ -84,13 +90,19 @@ def is_recording(relative_key: str) -> bool:
 
 
 def _incoming(
-    relative_key: str, uri: str, size_bytes: int, version: str, problem: str | None
+    folder: str,
+    relative_key: str,
+    uri: str,
+    size_bytes: int,
+    version: str,
+    problem: str | None,
+    modified_at: datetime | None,
 ) -> IncomingObject:
     study, slash, recording = relative_key.partition("/")
     if not slash or not study:
         study, recording = UNSORTED, relative_key.lstrip("/")
     return IncomingObject(
-        key=f"{keys.INCOMING}/{relative_key}",
+        key=f"{folder}/{relative_key}",
         uri=uri,
         study=study,
         recording=recording,
@@ -98,6 +110,7 @@ def _incoming(
         version=version,
         etag=version,
         problem=problem,
+        modified_at=modified_at,
     )
 
 
@@ -111,32 +124,35 @@ class LocalOriginals:
         """`file://` URI; bytes that are no Unicode are percent-encoded."""
         return (self._root / key).as_uri()
 
-    def list(self) -> Iterator[IncomingObject]:
-        """Walk `incoming/` depth first, in the order of the names."""
-        folders = [self._root / keys.INCOMING]
+    def list(self, folder: str) -> Iterator[IncomingObject]:
+        """Walk the folder depth first, in the order of the names."""
+        top = self._root / folder
+        folders = [top]
         while folders:
-            folder = folders.pop()
+            here = folders.pop()
             try:
-                with os.scandir(folder) as scan:
+                with os.scandir(here) as scan:
                     entries = sorted(scan, key=lambda entry: entry.name)
             except FileNotFoundError:
                 continue
             except OSError as error:
                 # The lake's own folder missing its permissions must not look like an empty lake.
-                if folder == self._root / keys.INCOMING:
+                if here == top:
                     raise
-                yield self._object(folder, None, f"the folder cannot be read ({error.strerror})")
+                problem = f"the folder cannot be read ({error.strerror})"
+                yield _local_object(folder, here, _relative(here, top), None, problem)
                 continue
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     if not entry.name.startswith("."):
                         folders.append(Path(entry.path))
-                elif is_recording(self._relative(Path(entry.path))):
+                elif is_recording(relative := _relative(Path(entry.path), top)):
                     try:
                         status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue
-                    yield self._object(Path(entry.path), status, _problem_of(entry, status))
+                    problem_of = _problem_of(entry, status)
+                    yield _local_object(folder, Path(entry.path), relative, status, problem_of)
 
     @contextmanager
     def read(self, key: str, version: str | None) -> Iterator[Iterator[bytes]]:
@@ -166,25 +182,29 @@ class LocalOriginals:
             if now != {before}:
                 raise TransientError(f"{key!r} changed while it was read")
 
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self._root / keys.INCOMING).as_posix()
 
-    def _object(
-        self, path: Path, status: os.stat_result | None, problem: str | None
-    ) -> IncomingObject:
-        relative = self._relative(path)
-        try:
-            relative.encode()
-        except UnicodeEncodeError:
-            problem = problem or "its name is not UTF-8"
-            relative = os.fsencode(relative).decode("utf-8", "backslashreplace")
-        return _incoming(
-            relative,
-            path.as_uri(),
-            status.st_size if status else 0,
-            _version_of(status) if status else "unreadable",
-            problem,
-        )
+def _relative(path: Path, top: Path) -> str:
+    return path.relative_to(top).as_posix()
+
+
+def _local_object(
+    folder: str, path: Path, relative: str, status: os.stat_result | None, problem: str | None
+) -> IncomingObject:
+    try:
+        relative.encode()
+    except UnicodeEncodeError:
+        problem = problem or "its name is not UTF-8"
+        relative = os.fsencode(relative).decode("utf-8", "backslashreplace")
+    return _incoming(
+        folder,
+        relative,
+        path.as_uri(),
+        status.st_size if status else 0,
+        _version_of(status) if status else "unreadable",
+        problem,
+        # A copy may bring its old time with it: the change of the entry itself counts too.
+        datetime.fromtimestamp(max(status.st_mtime, status.st_ctime), UTC) if status else None,
+    )
 
 
 def _problem_of(entry: os.DirEntry[str], status: os.stat_result) -> str | None:
@@ -219,18 +239,18 @@ class S3Originals:
         """`s3://` URI with the raw key, as AWS services take it."""
         return f"s3://{self._bucket}/{self._prefix}{key}"
 
-    def list(self) -> Iterator[IncomingObject]:
-        """Page through `incoming/` in key order."""
-        folder = f"{self._prefix}{keys.INCOMING}/"
+    def list(self, folder: str) -> Iterator[IncomingObject]:
+        """Page through the folder in key order."""
+        prefix = f"{self._prefix}{folder}/"
         pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=folder, PaginationConfig={"PageSize": PAGE_KEYS}
+            Bucket=self._bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_KEYS}
         )
-        with _botocore_errors(folder):
+        with _botocore_errors(prefix):
             for page in pages:
                 for found in page.get("Contents", ()):
-                    relative = found["Key"][len(folder) :]
+                    relative = found["Key"][len(prefix) :]
                     if is_recording(relative):
-                        yield self._object(relative, found["Size"], found["ETag"].strip('"'))
+                        yield self._object(folder, relative, found)
 
     @contextmanager
     def read(self, key: str, version: str | None) -> Iterator[Iterator[bytes]]:
@@ -244,7 +264,7 @@ class S3Originals:
                 # botocore raises when the connection ends before Content-Length.
                 yield body.iter_chunks(CHUNK_BYTES)
 
-    def _object(self, relative: str, size_bytes: int, etag: str) -> IncomingObject:
+    def _object(self, folder: str, relative: str, found: Mapping[str, Any]) -> IncomingObject:
         problem = None
         if {".", ".."} & set(relative.split("/")):
             # S3 takes them literally; proxies and S3-compatible stores resolve them.
@@ -252,8 +272,11 @@ class S3Originals:
         elif "\x00" in relative:
             problem = "its key holds a NUL character"
         printable = relative.replace("\x00", "\\x00")
-        uri = self.uri(f"{keys.INCOMING}/{printable}")
-        return _incoming(printable, uri, size_bytes, etag, problem)
+        uri = self.uri(f"{folder}/{printable}")
+        etag = found["ETag"].strip('"')
+        return _incoming(
+            folder, printable, uri, found["Size"], etag, problem, found["LastModified"]
+        )
 
 
 @contextmanager

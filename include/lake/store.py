@@ -116,7 +116,15 @@ class Lake:
         Raises:
             TransientError: The store failed for now.
         """
-        return self._originals.list()
+        return self._originals.list(keys.INCOMING)
+
+    def list_label_files(self) -> Iterator[IncomingObject]:
+        """Every file of answers under `labels/incoming/`; unusable ones are reported too.
+
+        Raises:
+            TransientError: The store failed for now.
+        """
+        return self._originals.list(keys.LABELS_INCOMING)
 
     def fetch(self, key: str, destination: Path, *, version: str | None = None) -> str:
         """Stream an original to a local file and return the sha256 of its bytes.
@@ -263,7 +271,7 @@ class Lake:
             ValueError: The key is of an original, which is never deleted.
             TransientError: The store failed for now.
         """
-        if key.strip("/").split("/", 1)[0] in ("", keys.INCOMING):
+        if _touches_originals(key):
             raise ValueError(f"refusing to delete {key!r}")
         with suppress(FileNotFoundError), _store_errors(key):
             obstore.delete(self.store, key)
@@ -275,14 +283,22 @@ class Lake:
             ValueError: The prefix is empty or holds originals, which are never deleted.
             TransientError: The store failed for now; some objects may be deleted.
         """
-        first = prefix.strip("/").split("/", 1)[0]
-        if first in ("", keys.INCOMING):
+        if _touches_originals(prefix):
             raise ValueError(f"refusing to delete under {prefix!r}")
         doomed = list(self.list(prefix))
         if doomed:
             with _store_errors(prefix):
                 obstore.delete(self.store, doomed)
         return len(doomed)
+
+
+def _touches_originals(prefix: str) -> bool:
+    """Whether a prefix is inside a folder that people drop into, or holds one."""
+    inner = f"{prefix.strip('/')}/"
+    folders = (f"{keys.INCOMING}/", f"{keys.LABELS_INCOMING}/")
+    return inner == "/" or any(
+        inner.startswith(folder) or folder.startswith(inner) for folder in folders
+    )
 
 
 @contextmanager

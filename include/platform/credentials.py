@@ -25,6 +25,7 @@ class Secrets:
     jwt_secret: str = field(repr=False)
     fernet_key: str = field(repr=False)
     api_secret_key: str = field(repr=False)
+    pseudonym_key: str = field(repr=False)
 
 
 def ensure_secrets(layout: Layout) -> Secrets:
@@ -34,6 +35,7 @@ def ensure_secrets(layout: Layout) -> Secrets:
         jwt_secret=_ensure(layout.secrets / "jwt-secret", lambda: secrets.token_urlsafe(64)),
         fernet_key=_ensure(layout.secrets / "fernet-key", _fernet_key),
         api_secret_key=_ensure(layout.secrets / "api-secret-key", lambda: secrets.token_hex(32)),
+        pseudonym_key=_ensure(layout.secrets / "pseudonym-key", lambda: secrets.token_hex(32)),
     )
 
 

@@ -91,6 +91,7 @@ def child_environment(
     """Return the full environment of every process of the platform."""
     return {
         **fex_defaults(layout),
+        "FEX_LABELS__PSEUDONYM_KEY": secrets.pseudonym_key,
         **_tuning(settings),
         **_quiet(),
         **inherited,

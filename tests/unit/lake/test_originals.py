@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,20 @@ def test_what_is_no_recording_is_left_out(store: Store) -> None:
     found = {item.key: item.study for item in store.lake.list_incoming()}
 
     assert found == {"incoming/loose.mp4": "unsorted", "incoming/s/deep/study.yaml": "s"}
+
+
+def test_answers_to_labels_are_listed_apart_and_say_when_they_changed(store: Store) -> None:
+    store.drop("labels/incoming/anna's file (2).csv", b"x")
+    store.drop("labels/incoming/.hidden.csv", b"x")
+    store.drop("incoming/s/a.mp4", b"x")
+
+    [found] = store.lake.list_label_files()
+
+    assert found.key == "labels/incoming/anna's file (2).csv"
+    assert found.modified_at is not None
+    assert abs((datetime.now(UTC) - found.modified_at).total_seconds()) < 60
+    assert [item.key for item in store.lake.list_incoming()] == ["incoming/s/a.mp4"]
+    assert store.lake.read_head(found.key, 9) == b"x"
 
 
 def test_folder_markers_on_s3_are_left_out(s3_store: Store) -> None:

@@ -94,7 +94,8 @@ def test_delete_prefix_never_touches_originals(store: Store) -> None:
     assert store.lake.delete_prefix("extractions/e") == 1
     assert store.lake.delete_prefix("extractions/e") == 0
     assert store.lake.exists("extractions/e2/manifest.parquet")
-    for prefix in ("incoming/s", "incoming", "", "/", "/incoming/"):
+    originals = ("incoming/s", "incoming", "", "/", "/incoming/")
+    for prefix in (*originals, "labels", "labels/incoming", "labels/incoming/s"):
         with pytest.raises(ValueError, match="refusing"):
             store.lake.delete_prefix(prefix)
     assert [found.key for found in store.lake.list_incoming()] == ["incoming/s/a.mp4"]

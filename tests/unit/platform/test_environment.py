@@ -42,7 +42,7 @@ def test_recordings_and_secrets_are_the_owners_alone(layout: Layout) -> None:
     assert stat.S_IMODE(layout.home.stat().st_mode) == 0o700
     assert stat.S_IMODE(layout.secrets.stat().st_mode) == 0o700
     files = list(layout.secrets.iterdir())
-    assert len(files) == 4
+    assert len(files) == 5
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
