@@ -35,6 +35,7 @@ from ml.packaging.unpack import read_package, unpack_package
 from ml.serving.handler import PackedModel
 from ml.training.loop import BEST_WEIGHTS, HISTORY, RECIPE_COPY
 from ml.training.recipe import Recipe, read_recipe
+from ml.training.teacher import run_sha256
 
 CALIBRATION_PICTURES = 512
 """Training pictures whose activations set the ranges of an int8 graph."""
@@ -211,6 +212,20 @@ def _logits(weights: bytes, graph: bytes, draft: Signature, table: FaceTable) ->
         return split_logits(PackedModel.open(unpack_package(package, Path(scratch))), table)
 
 
+def _teacher(recipe: Recipe) -> dict[str, Any] | None:
+    part = recipe.distillation
+    if part is None:
+        return None
+    taught_by = read_recipe(part.teacher / RECIPE_COPY)
+    return {
+        "recipe": taught_by.name,
+        "architecture": taught_by.model.architecture,
+        "started_from": taught_by.model.weights,
+        "sha256": run_sha256(part.teacher),
+        "unlabelled": part.unlabelled_share > 0,
+    }
+
+
 def _training(run: Path, recipe: Recipe) -> dict[str, Any]:
     manifest = read_manifest(DEFAULT_MANIFEST)
     history = run / HISTORY
@@ -223,6 +238,6 @@ def _training(run: Path, recipe: Recipe) -> dict[str, Any]:
         "recipe": recipe.name,
         "recipe_sha256": hashlib.sha256((run / RECIPE_COPY).read_bytes()).hexdigest(),
         "started_from": recipe.model.weights,
-        "self_training": recipe.self_training is not None,
+        "teacher": _teacher(recipe),
         "epochs": len(epochs),
     }

@@ -20,7 +20,8 @@ _LICENCE = (
     "Pictures: FER2013 (Goodfellow et al. 2013)."
 )
 _STARTED = " Training started from pretrained weights ({}), see ml/weights/LICENSE-NOTICE.md."
-_TAUGHT = " Unlabelled faces: FairFace (Karkkainen and Joo 2021), CC BY 4.0."
+_TEACHER = " It learnt from the answers of a teacher (recipe {}, started from {})."
+_UNLABELLED = " Unlabelled faces: FairFace (Karkkainen and Joo 2021), CC BY 4.0."
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,5 +122,8 @@ def upgrade(signature: Mapping[str, Any]) -> dict[str, Any]:
 def licence_of(training: Mapping[str, Any]) -> str:
     """Return whose work is in the weights, from the training record of a signature."""
     started = training.get("started_from")
+    teacher = training.get("teacher") or {}
     text = _LICENCE + (_STARTED.format(started) if started else "")
-    return text + (_TAUGHT if training.get("self_training") else "")
+    if teacher:
+        text += _TEACHER.format(teacher["recipe"], teacher["started_from"] or "random weights")
+    return text + (_UNLABELLED if teacher.get("unlabelled") else "")

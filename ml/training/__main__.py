@@ -14,10 +14,10 @@ from ml.data.location import named_sets
 from ml.training.command import add_run_arguments, choose_device, only_one, run_command, say
 from ml.training.confusion import write_confusion
 from ml.training.data import load_run_data
+from ml.training.distillation import Lesson, prepare_lesson
 from ml.training.loop import BEST_WEIGHTS, HISTORY, RECIPE_COPY, VALIDATION, Trainer
 from ml.training.provenance import code_version
 from ml.training.recipe import Recipe, read_recipe
-from ml.training.self_training import taught_examples
 from ml.training.tracking import RunTracking
 
 DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "best.yaml"
@@ -43,19 +43,17 @@ def _train(arguments: argparse.Namespace, recipe: Recipe) -> None:
     _keep_recipe(arguments.recipe, recipe, arguments.out / RECIPE_COPY)
     out, device = arguments.out, choose_device(arguments.device)
     data = load_run_data(recipe, named_sets(arguments), arguments.split, arguments.unlabelled)
-    taught = None
-    if recipe.self_training is not None:
-        taught = taught_examples(
-            recipe.self_training, recipe.data.names, arguments.unlabelled, out, say
-        )
+    lesson = Lesson(data.train, None)
+    if recipe.distillation is not None:
+        lesson = prepare_lesson(recipe.distillation, data, arguments.unlabelled, out, say, device)
     facts = data.hashes | code_version() | {"device": device.type}
     with RunTracking(recipe, out, arguments.tracking_dir or out / "mlflow", facts=facts) as tracked:
         trainer = Trainer(
             recipe,
-            data.train,
+            lesson.labelled,
             data.validation,
             out,
-            taught=taught,
+            taught=lesson.unlabelled,
             device=device,
             report=say,
             on_epoch=tracked.log_epoch,

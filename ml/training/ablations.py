@@ -30,11 +30,12 @@ from ml.packaging.unpack import package_sha256
 from ml.training.ablation_table import Outcome, as_csv, as_markdown, compare
 from ml.training.command import add_run_arguments, choose_device, only_one, run_command, say
 from ml.training.data import RunData, load_run_data
+from ml.training.distillation import Lesson, prepare_lesson
 from ml.training.examples import Examples
 from ml.training.loop import RECIPE_COPY, Trainer
 from ml.training.provenance import code_version
 from ml.training.recipe import DataPart, Recipe
-from ml.training.self_training import taught_examples
+from ml.training.teacher import run_sha256
 from ml.training.tracking import RunTracking
 from ml.training.validation import predict
 from ml.training.variants import Variant, make_variants, read_base
@@ -183,8 +184,9 @@ def _outcome(workshop: Workshop, variant: Variant, data: RunData) -> Outcome:
 
 def _files(recipe: Recipe) -> list[str]:
     """Return the sha256 of each file that the recipe names."""
-    teacher = None if recipe.self_training is None else recipe.self_training.teacher
-    return [package_sha256(path) for path in (recipe.model.weights_file, teacher) if path]
+    weights, distillation = recipe.model.weights_file, recipe.distillation
+    found = [] if weights is None else [package_sha256(weights)]
+    return found if distillation is None else [*found, run_sha256(distillation.teacher)]
 
 
 def _train(workshop: Workshop, variant: Variant, data: RunData, folder: Path) -> None:
@@ -192,10 +194,10 @@ def _train(workshop: Workshop, variant: Variant, data: RunData, folder: Path) ->
     folder.mkdir(parents=True, exist_ok=True)
     content = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
     (folder / RECIPE_COPY).write_text(f"# {variant.title}\n{content}", encoding="utf-8")
-    taught = None
-    if recipe.self_training is not None:
-        taught = taught_examples(
-            recipe.self_training, recipe.data.names, workshop.unlabelled, workshop.out, say
+    lesson = Lesson(data.train, None)
+    if recipe.distillation is not None:
+        lesson = prepare_lesson(
+            recipe.distillation, data, workshop.unlabelled, workshop.out, say, workshop.device
         )
     facts = data.hashes | code_version() | {"variant": variant.title}
     tracking = RunTracking(
@@ -204,10 +206,10 @@ def _train(workshop: Workshop, variant: Variant, data: RunData, folder: Path) ->
     with tracking as tracked:
         trainer = Trainer(
             recipe,
-            data.train,
+            lesson.labelled,
             data.validation,
             folder,
-            taught=taught,
+            taught=lesson.unlabelled,
             device=workshop.device,
             report=say,
             on_epoch=tracked.log_epoch,
@@ -219,6 +221,7 @@ def _train(workshop: Workshop, variant: Variant, data: RunData, folder: Path) ->
         data.validation.images,
         recipe.stage_at(progress.epoch - 1).input_side_px,
         normalisation=recipe.input.normalisation,
+        classes=len(recipe.data.names),
     )
     partial = folder / f"{ANSWERS}.partial"
     figures = {"steps": str(progress.total_steps), "seconds": f"{progress.seconds:.1f}"}

@@ -118,7 +118,7 @@ def with_synthetic(examples: Examples, strength: float, seed: int) -> Examples:
         )
     pixels = examples.images.reshape(len(examples), -1).astype(np.float32)
     # Targets travel as further columns; at 0 to 1 beside 0 to 255 they choose no neighbour.
-    columns = np.concatenate([pixels, examples.targets], axis=1)
+    columns = np.concatenate([pixels, examples.columns], axis=1)
     smallest = int(counts[counts > 0].min())
     sampler = SMOTE(
         sampling_strategy=_wanted(examples, strength, largest=True),
@@ -128,10 +128,13 @@ def with_synthetic(examples: Examples, strength: float, seed: int) -> Examples:
     grown, _ = sampler.fit_resample(columns, examples.labels)
     made = np.asarray(grown[len(examples) :], np.float32)
     images = made[:, : pixels.shape[1]].round().clip(0, 255).astype(np.uint8)
+    both = np.concatenate([examples.columns, made[:, pixels.shape[1] :]])
+    classes = len(examples.names)
     return Examples(
         np.concatenate([examples.images, images.reshape(-1, *examples.images.shape[1:])]),
-        np.concatenate([examples.targets, made[:, pixels.shape[1] :]]),
+        both[:, :classes],
         examples.names,
+        both[:, classes:],
     )
 
 

@@ -118,9 +118,9 @@ def load_checkpoint(
     return progress
 
 
-def save_weights(path: Path, network: nn.Module) -> None:
-    """Write a network's weights alone."""
-    _write(path, dict(network.state_dict()), None)
+def save_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
+    """Write weights alone."""
+    _write(path, weights, None)
 
 
 def _write(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +22,20 @@ class Examples:
         images: uint8, shape (N, side, side).
         targets: Label distributions, float32, shape (N, classes), rows sum to 1.
         names: Class names in the order of the columns.
+        hints: A teacher's features, float32, shape (N, D); D is 0 without one.
     """
 
     images: ImageArray
     targets: npt.NDArray[np.float32]
     names: tuple[str, ...]
+    hints: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+
+    @property
+    def columns(self) -> npt.NDArray[np.float32]:
+        """Targets and hints side by side, float32, shape (N, classes + D)."""
+        return (
+            np.concatenate([self.targets, self.hints], axis=1) if self.hints.size else self.targets
+        )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -42,7 +51,8 @@ class Examples:
 
     def select(self, rows: npt.NDArray[np.int64]) -> Examples:
         """Return the rows of an index."""
-        return Examples(self.images[rows], self.targets[rows], self.names)
+        hints = self.hints[rows] if self.hints.size else self.hints
+        return replace(self, images=self.images[rows], targets=self.targets[rows], hints=hints)
 
 
 def training_examples(table: FaceTable, part: DataPart) -> Examples:

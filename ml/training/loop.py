@@ -17,7 +17,7 @@ from ml.training.batches import Batches
 from ml.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_weights
 from ml.training.examples import Examples, scored_examples, training_examples
 from ml.training.history import Epoch, Pace, append_epoch, duration, trim_history
-from ml.training.network import make_network
+from ml.training.network import answering_weights, make_network
 from ml.training.optimisation import learning_rate, make_optimiser
 from ml.training.recipe import Recipe
 from ml.training.step import Objective, Step
@@ -41,7 +41,7 @@ class Trainer:
             takes what it needs, or examples.
         validation: Pictures that only select.
         out: Folder of checkpoints, weights and history; a run found there goes on.
-        taught: Unlabelled pictures with a teacher's labels, for self-training.
+        taught: Unlabelled pictures with a teacher's answers.
         device: Where the network trains.
         report: Called with one line of progress at a time.
         on_epoch: Called with the number (from 1) and figures of each finished epoch.
@@ -82,10 +82,11 @@ class Trainer:
         self._validation = validation
         self._sampler = EpochSampler(train, recipe.loss, recipe.seed)
         self._batches = Batches(recipe, self._sampler.examples, taught, device)
-        self.network = make_network(recipe).to(device)
+        self.network = make_network(recipe, hints=train.hints.shape[1]).to(device)
         self.averaged = copy.deepcopy(self.network).eval()
         self._optimiser = make_optimiser(self.network, recipe.optimiser)
-        objective = Objective(recipe.loss, train, device)
+        hint_weight = 0.0 if recipe.distillation is None else recipe.distillation.features
+        objective = Objective(recipe.loss, train, device, hint_weight)
         self._step = Step(recipe, objective, self.network, self.averaged, self._optimiser, device)
         self._pace = Pace(recipe, len(train))
         self.progress = Progress(recipe=recipe.name)
@@ -170,6 +171,7 @@ class Trainer:
             self._validation.images,
             side,
             normalisation=self._recipe.input.normalisation,
+            classes=len(self._validation.names),
         )
         validation = Validation.of(shares, self._validation)
         figures: Epoch = {
@@ -183,9 +185,9 @@ class Trainer:
             progress.best_epoch = progress.epoch
             progress.best_accuracy = validation.figures["accuracy"]
             progress.best_log_loss = validation.figures["log_loss"]
-            save_weights(self._out / BEST_WEIGHTS, self.averaged)
+            save_weights(self._out / BEST_WEIGHTS, self._weights())
             validation.write(self._out / VALIDATION, progress.epoch)
-        save_weights(self._out / LAST_WEIGHTS, self.averaged)
+        save_weights(self._out / LAST_WEIGHTS, self._weights())
         # History before checkpoint: a run killed between the two repeats the epoch's end,
         # and `trim_history` drops the line that it will write again.
         append_epoch(self._out / HISTORY, progress.epoch, figures)
@@ -193,6 +195,9 @@ class Trainer:
         self._say_epoch(figures)
         if self._on_epoch is not None:
             self._on_epoch(progress.epoch, figures)
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        return answering_weights(self.averaged, len(self._validation.names))
 
     def _say_epoch(self, figures: Epoch) -> None:
         progress = self.progress

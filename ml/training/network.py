@@ -15,8 +15,12 @@ from ml.models.zoo import build_network
 from ml.training.recipe import Recipe
 
 
-def make_network(recipe: Recipe) -> nn.Module:
+def make_network(recipe: Recipe, hints: int = 0) -> nn.Module:
     """Return the network, initialised from the recipe's seed and its `model.weights`.
+
+    Args:
+        recipe: Architecture, classes, seed, weights.
+        hints: Outputs after the classes: a teacher's features as the network says them.
 
     Raises:
         ConfigurationError: The weights cannot be had or belong to another network.
@@ -25,7 +29,7 @@ def make_network(recipe: Recipe) -> nn.Module:
     torch.manual_seed(recipe.seed)
     network = build_network(
         part.architecture,
-        classes=len(recipe.data.names),
+        classes=len(recipe.data.names) + hints,
         dropout=part.dropout,
         width=part.width,
     )
@@ -60,9 +64,18 @@ def start_from_file(network: nn.Module, path: Path) -> None:
     network.load_state_dict(weights, strict=False)
 
 
+def answering_weights(network: nn.Module, classes: int) -> dict[str, torch.Tensor]:
+    """Return a network's weights without the outputs after the first `classes`."""
+    weights = dict(network.state_dict())
+    return weights | {name: weights[name][:classes].clone() for name in _head_names(network)}
+
+
+def last_linear(network: nn.Module) -> str:
+    """Return the name of the last linear layer: what it reads are the network's features."""
+    names = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    return str(names[-1])
+
+
 def _head_names(network: nn.Module) -> set[str]:
-    """Return the names of the tensors of the last linear layer."""
-    linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        return set()
-    return {f"{linear[-1]}.{key}" for key in network.get_submodule(linear[-1]).state_dict()}
+    head = last_linear(network)
+    return {f"{head}.{key}" for key in network.get_submodule(head).state_dict()}

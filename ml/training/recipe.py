@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from include.contracts.errors import ConfigurationError
 from include.contracts.labels import EXPRESSIONS
 from ml.data.fairface import AGE_BANDS
+from ml.models.pretrained import ARCHITECTURE_OF
 from ml.models.zoo import ARCHITECTURES
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -49,8 +50,8 @@ class ModelPart(_Part):
     width: Annotated[float, Field(gt=0, le=2)] = 1.0
     dropout: Share = 0.2
     weights: str | None = None
-    """Where the network starts: a name of `ml.models.pretrained` (MobileNetV2 at width 1
-    only), a `.safetensors` file (relative to the working directory), or None: from scratch."""
+    """Where the network starts: a name of `ml.models.pretrained` (of one architecture, at
+    width 1), a `.safetensors` file (relative to the working directory), or None: from scratch."""
 
     @field_validator("architecture")
     @classmethod
@@ -75,9 +76,13 @@ class ModelPart(_Part):
     @field_validator("weights")
     @classmethod
     def _fit(cls, weights: str | None, info: ValidationInfo) -> str | None:
-        plain = info.data.get("architecture") == "mobilenet_v2" and info.data.get("width") == 1.0
-        if weights is not None and not weights.endswith(_WEIGHTS_SUFFIX) and not plain:
-            raise ValueError(f"{weights} are weights of mobilenet_v2 at width 1.0")
+        if weights is None or weights.endswith(_WEIGHTS_SUFFIX):
+            return weights
+        wanted = ARCHITECTURE_OF.get(weights)
+        if wanted is None:
+            raise ValueError(f"must be a {_WEIGHTS_SUFFIX} file or {', '.join(ARCHITECTURE_OF)}")
+        if (info.data.get("architecture"), info.data.get("width")) != (wanted, 1.0):
+            raise ValueError(f"{weights} are weights of {wanted} at width 1.0")
         return weights
 
 
@@ -185,21 +190,27 @@ class AugmentationPart(_Part):
 STRONG = AugmentationPart(
     rotation_deg=25, zoom=0.15, gamma=0.5, light_gradient=0.5, erase=0.5, blur=0.2
 )
-"""What unlabelled pictures of self-training go through where a recipe does not say."""
+"""What unlabelled pictures go through where a recipe does not say."""
 
 
-class SelfTrainingPart(_Part):
-    """Noisy student (Xie et al. 2020): a teacher labels faces that nobody labelled."""
+class DistillationPart(_Part):
+    """A finished run teaches this one, see `ml.training.distillation`."""
 
-    set: Literal["fairface"] = "fairface"
     teacher: Path
-    """A model package, relative to the working directory."""
-    share: Annotated[float, Field(gt=0, le=4)] = 0.5
-    """Unlabelled pictures beside each labelled one."""
+    """Folder of the run, relative to the working directory; any architecture of the zoo."""
     temperature: Annotated[float, Field(gt=0, le=5)] = 1.0
     """Divides the teacher's calibrated log-probabilities; under 1 sharpens its labels."""
+    labelled_share: Share = 0.0
+    """The teacher's share in the target of a labelled picture; the votes have the rest."""
+    features: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Weight of one minus the cosine between the student's prediction of the teacher's
+    features and these; 0: not asked for."""
+    unlabelled_share: Annotated[float, Field(ge=0, le=4)] = 0.5
+    """Unlabelled pictures beside each labelled one; 0: none."""
+    set: Literal["fairface"] = "fairface"
+    """The unlabelled pictures."""
     min_confidence: Share = 0.0
-    """Pictures on which the teacher's label is less sure are left out."""
+    """Unlabelled pictures of which the teacher is less sure are left out."""
     crop: Annotated[float, Field(ge=0.3, le=1)] = 1.0
     """Side of the central square that is used, as a share of the picture's. FairFace frames
     faces as tightly as FER+ does (distance of the eyes 0.37 of the side, 0.35 there: medians
@@ -235,15 +246,15 @@ class Recipe(_Part):
     optimiser: OptimiserPart
     loss: LossPart = LossPart()
     augmentation: AugmentationPart = AugmentationPart()
-    self_training: SelfTrainingPart | None = None
+    distillation: DistillationPart | None = None
     stopping: StoppingPart = StoppingPart()
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16 is for GPUs: on a CPU with AVX-512 alone a step took a quarter longer than fp32."""
     stages: Annotated[tuple[StagePart, ...], Field(min_length=1)]
 
-    @field_validator("self_training")
+    @field_validator("distillation")
     @classmethod
-    def _teachable(cls, part: SelfTrainingPart | None, info: ValidationInfo) -> object:
+    def _teachable(cls, part: DistillationPart | None, info: ValidationInfo) -> object:
         data: DataPart | None = info.data.get("data")
         if part is not None and data is not None and data.task != "expression":
             raise ValueError("the teacher answers expressions, data.task does not ask for them")

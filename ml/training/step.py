@@ -16,17 +16,21 @@ from ml.training.recipe import LossPart, Recipe
 class Objective:
     """Cross-entropy with label distributions, balanced as the recipe says.
 
-    Pictures of self-training are weighed and adjusted like labelled ones: a teacher that
+    Unlabelled pictures are weighed and adjusted like labelled ones: a teacher that
     learnt from the same rows answers with their class shares.
 
     Args:
         part: Smoothing, balancing, flip consistency.
         examples: The training rows, for the sizes of the classes.
         device: Where logits live.
+        hint_weight: Of the teacher's features, where the rows have them.
     """
 
-    def __init__(self, part: LossPart, examples: Examples, device: torch.device) -> None:
+    def __init__(
+        self, part: LossPart, examples: Examples, device: torch.device, hint_weight: float = 0.0
+    ) -> None:
         self._smoothing, self.flip_consistency = part.label_smoothing, part.flip_consistency
+        self.classes, self._hint_weight = len(examples.names), hint_weight
         self._weight: torch.Tensor | None = None
         self._adjustment: torch.Tensor | None = None
         if part.balancing == "class_balanced_loss":
@@ -36,14 +40,20 @@ class Objective:
             adjustment = part.strength * log_prior(examples)
             self._adjustment = torch.tensor(adjustment, dtype=torch.float32, device=device)
 
-    def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return the mean loss of logits (N, classes) against distributions (N, classes)."""
-        logits = logits.float()
+    def __call__(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the mean loss of outputs (N, classes + D) against targets of the same shape."""
+        logits = outputs[:, : self.classes].float()
         if self._adjustment is not None:
             logits = logits + self._adjustment
-        return functional.cross_entropy(
-            logits, targets, weight=self._weight, label_smoothing=self._smoothing
+        loss = functional.cross_entropy(
+            logits, targets[:, : self.classes], weight=self._weight, label_smoothing=self._smoothing
         )
+        if outputs.shape[1] == self.classes:
+            return loss
+        likeness = functional.cosine_similarity(
+            outputs[:, self.classes :].float(), targets[:, self.classes :], dim=1
+        )
+        return loss + self._hint_weight * (1 - likeness.mean())
 
 
 def divergence(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -89,7 +99,7 @@ class Step:
 
         Args:
             grey: Augmented pictures, float32 (N, 1, side, side), 0 to 1.
-            targets: Label distributions, float32 (N, classes).
+            targets: Label distributions and hints, float32 (N, classes + D).
             rate: Learning rate.
             seed: Of dropout.
             number: Steps done before this one.
@@ -120,7 +130,8 @@ class Step:
         if weight > 0:
             plain, mirrored = logits.chunk(2)
             loss = (self._objective(plain, targets) + self._objective(mirrored, targets)) / 2
-            loss = loss + weight * divergence(plain, mirrored)
+            classes = self._objective.classes
+            loss = loss + weight * divergence(plain[:, :classes], mirrored[:, :classes])
         else:
             loss = self._objective(logits, targets)
         loss.backward()  # type: ignore[no-untyped-call]

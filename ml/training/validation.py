@@ -75,11 +75,13 @@ def predict(
     side: int,
     *,
     normalisation: Normalisation = "picture",
+    classes: int | None = None,
     batch: int = 256,
 ) -> Shares:
     """Return uncalibrated probabilities, float32 (N, classes), of uint8 (N, h, w) pictures.
 
-    The network is in evaluation mode afterwards; it may live on any device.
+    Outputs after the first `classes` are not read; None: all are classes. The network is in
+    evaluation mode afterwards; it may live on any device.
     """
     network.eval()
     device = next(network.parameters()).device
@@ -87,5 +89,5 @@ def predict(
     for start in range(0, len(images), batch):
         pictures = torch.from_numpy(images[start : start + batch]).to(device)
         logits = network(network_input(pictures, side, normalisation=normalisation))
-        parts.append(logits.softmax(dim=1).float().cpu())
+        parts.append(logits[:, :classes].softmax(dim=1).float().cpu())
     return torch.cat(parts).numpy()

@@ -55,7 +55,7 @@ def efficientnet_b0(*, classes: int, dropout: float) -> nn.Module:
     network: nn.Module = import_torchvision().models.efficientnet_b0(
         weights=None, num_classes=classes, dropout=dropout
     )
-    _calm(network.classifier)
+    _calm(network.get_submodule("classifier"))
     return network
 
 
@@ -81,7 +81,7 @@ def efficientnet_v2_b2(*, classes: int, dropout: float) -> nn.Module:
         norm_layer=partial(nn.BatchNorm2d, eps=1e-3),
         last_channel=_V2_B2_HEAD,
     )
-    _calm(network.classifier)
+    _calm(network.get_submodule("classifier"))
     return network
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from include.contracts.errors import ConfigurationError
 from ml.models.mobilenet import build_mobilenet_v2
 from ml.models.zoo import cnn, published
+from ml.models.zoo.mobilenet_v1 import MobileNetV1
 from ml.models.zoo.resnet_v2 import ResNet50V2
 
 
@@ -74,6 +75,9 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             "mobile",
             "Tan and Le 2021; torchvision's blocks",
             published.efficientnet_v2_b2,
+        ),
+        "mobilenet_v1": Architecture(
+            "MobileNetV1", "mobile", "Howard et al. 2017; Keras' layout", MobileNetV1
         ),
         "mobilenet_v2": Architecture(
             "MobileNetV2", "mobile", "Sandler et al. 2018; torchvision", build_mobilenet_v2

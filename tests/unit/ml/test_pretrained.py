@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 
 from include.contracts.errors import ConfigurationError
 from ml.models.mobilenet import build_mobilenet_v2
-from ml.models.pretrained import NPM, read_package, start_from
+from ml.models.pretrained import IMAGENET_NPM, start_from
+from ml.models.pretrained.imagenet import read_imagenet
 
 _FOLDER = "package/dist/models/mobilenet_v2/"
 _NETWORK_FIRST_BLOCKS = 11
@@ -81,15 +82,15 @@ def _sha256(data: bytes) -> str:
 
 def test_first_blocks_fit_the_network_and_carry_the_stored_numbers(package, tmp_path):
     path, checked, numbers = package
-    weights = read_package(path, checked)
+    weights = read_imagenet(path, checked)
     first = np.frombuffer(numbers, np.uint8, 3 * 3 * 3 * 32).reshape(3, 3, 3, 32)
     expected = (first.astype(np.float32) * 0.01 - 1.5).transpose(3, 2, 0, 1) / 2
     np.testing.assert_allclose(weights["features.0.0.weight"].numpy(), expected, atol=1e-6)
 
-    save_file(weights, tmp_path / f"{NPM}.safetensors")
+    save_file(weights, tmp_path / f"{IMAGENET_NPM}.safetensors")
     network = build_mobilenet_v2()
     fresh = {k: v.clone() for k, v in network.state_dict().items()}
-    start_from(network, NPM, tmp_path)
+    start_from(network, IMAGENET_NPM, tmp_path)
     state = network.state_dict()
     assert torch.equal(state["features.11.conv.2.weight"], weights["features.11.conv.2.weight"])
     assert torch.equal(state["features.12.conv.2.weight"], fresh["features.12.conv.2.weight"])
@@ -99,21 +100,21 @@ def test_first_blocks_fit_the_network_and_carry_the_stored_numbers(package, tmp_
 
 def test_content_that_was_not_checked_is_refused(package):
     with pytest.raises(ConfigurationError, match=r"made\.tgz holds"):
-        read_package(package[0])
+        read_imagenet(package[0])
 
 
 def test_something_else_than_the_package_is_named(tmp_path):
     path = tmp_path / "other.tgz"
     path.write_bytes(b"no archive")
     with pytest.raises(ConfigurationError, match=r"other\.tgz is not nsfwjs"):
-        read_package(path)
+        read_imagenet(path)
 
 
 def test_missing_weights_say_how_to_get_them(tmp_path):
     with pytest.raises(ConfigurationError, match=r"python -m ml\.models\.pretrained"):
-        start_from(build_mobilenet_v2(), NPM, tmp_path)
+        start_from(build_mobilenet_v2(), IMAGENET_NPM, tmp_path)
 
 
 def test_unknown_weights_are_named(tmp_path):
-    with pytest.raises(ConfigurationError, match="'vgg-faces' is neither"):
+    with pytest.raises(ConfigurationError, match="'vgg-faces' is none of"):
         start_from(build_mobilenet_v2(), "vgg-faces", tmp_path)

@@ -60,11 +60,11 @@ def test_the_committed_recipes_are_valid(path):
         ({"stopping": {"patience": 0}}, r"stopping\.patience"),
         ({"stopping": {"metric": "loss"}}, r"stopping\.metric"),
         ({"precision": "fp16"}, "precision"),
-        ({"self_training": {"share": 0.5}}, r"self_training\.teacher"),
-        ({"self_training": {"teacher": "t", "set": "web"}}, r"self_training\.set"),
+        ({"distillation": {"features": 0.5}}, r"distillation\.teacher"),
+        ({"distillation": {"teacher": "t", "set": "web"}}, r"distillation\.set"),
         (
-            {"data": {"task": "age"}, "self_training": {"teacher": "t"}},
-            r"self_training: .*data\.task",
+            {"data": {"task": "age"}, "distillation": {"teacher": "t"}},
+            r"distillation: .*data\.task",
         ),
     ],
 )
@@ -86,11 +86,11 @@ def test_strength_is_the_options_default_or_what_is_given():
 
 
 def test_flat_names_every_value_by_its_key(tmp_path):
-    recipe = read_recipe(_write(tmp_path, self_training={"teacher": "dist/model.tar.gz"}))
+    recipe = read_recipe(_write(tmp_path, distillation={"teacher": "var/teacher"}))
     flat = recipe.flat()
     assert flat["optimiser.learning_rate"] == recipe.optimiser.learning_rate
     assert flat["stages.1.epochs"] == recipe.stages[1].epochs
-    assert flat["self_training.teacher"] == "dist/model.tar.gz"
+    assert flat["distillation.teacher"] == "var/teacher"
     assert flat["data.classes"] is None
     assert flat["loss.balancing"] == "none"
 

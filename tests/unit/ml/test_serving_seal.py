@@ -62,11 +62,13 @@ def test_a_run_is_sealed_alike_each_time_and_says_what_it_fitted(run, tmp_path):
 
 
 def test_the_licence_names_what_the_weights_came_from():
-    plain = licence_of({"started_from": None, "self_training": False})
+    plain = licence_of({"started_from": None, "teacher": None})
     assert "pretrained" not in plain
     assert "FairFace" not in plain
-    taught = licence_of({"started_from": "imagenet-npm", "self_training": True})
+    teacher = {"recipe": "teacher", "started_from": "vggface2-npm", "unlabelled": True}
+    taught = licence_of({"started_from": "imagenet-npm", "teacher": teacher})
     assert "(imagenet-npm)" in taught
+    assert "vggface2-npm" in taught
     assert "CC BY 4.0" in taught
 
 

