@@ -28,7 +28,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "--unlabelled",
         type=Path,
         default=shared_data_dir() / UNLABELLED_ZIP,
-        help=f"FairFace, for self-training and the age task (default: {UNLABELLED_ZIP})",
+        help=f"FairFace, for distillation and the age task (default: {UNLABELLED_ZIP})",
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
