@@ -14,13 +14,14 @@ from pathlib import Path
 import torch
 
 from include.contracts.errors import ConfigurationError
+from ml.command import run_command
 from ml.comparison.plan import TASKS, Budget
 from ml.comparison.rows import load_rows
 from ml.comparison.run import PAGE, Compared
 from ml.data.location import add_data_argument
 from ml.data.splits import DEFAULT_MANIFEST
 from ml.models.zoo import ARCHITECTURES
-from ml.training.command import choose_device, only_one, run_command, say
+from ml.training.command import choose_device, only_one, say
 
 
 def main() -> None:

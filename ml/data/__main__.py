@@ -16,6 +16,7 @@ import numpy as np
 
 from include.contracts.errors import ConfigurationError
 from include.contracts.labels import EXPRESSIONS
+from ml.command import run_command
 from ml.data.datasets import load_sets
 from ml.data.location import add_data_argument, add_set_argument, named_sets
 from ml.data.records import FaceTable
@@ -64,4 +65,4 @@ def _described(rows: FaceTable) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -25,6 +25,7 @@ import numpy.typing as npt
 import torch
 
 from include.contracts.face_template import FACE_CROP_SIDE_PX, FACE_TEMPLATE_UNIT
+from ml.command import run_command
 from ml.data.location import add_data_argument
 from ml.evaluation.packed import packed_logits
 from ml.evaluation.split import labelled_split
@@ -276,4 +277,4 @@ def format_rows(rows: Sequence[Row], pasted_faces: int) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from ml.command import run_command
 from ml.data.location import add_data_argument
 from ml.evaluation.golden import check_golden
 from ml.packaging.seal import SealOptions, reseal, seal_run
@@ -63,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import torch
 
+from ml.command import run_command
 from ml.data.location import named_sets
-from ml.training.command import add_run_arguments, choose_device, only_one, run_command, say
+from ml.training.command import add_run_arguments, choose_device, only_one, say
 from ml.training.confusion import write_confusion
 from ml.training.data import load_run_data
 from ml.training.distillation import Lesson, prepare_lesson

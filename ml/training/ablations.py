@@ -25,10 +25,11 @@ from safetensors.numpy import save_file
 from sklearn.model_selection import train_test_split
 
 from include.contracts.errors import ConfigurationError
+from ml.command import run_command
 from ml.data.location import named_sets
 from ml.packaging.unpack import package_sha256
 from ml.training.ablation_table import Outcome, as_csv, as_markdown, compare
-from ml.training.command import add_run_arguments, choose_device, only_one, run_command, say
+from ml.training.command import add_run_arguments, choose_device, only_one, say
 from ml.training.data import RunData, load_run_data
 from ml.training.distillation import Lesson, prepare_lesson
 from ml.training.examples import Examples

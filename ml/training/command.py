@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,15 +59,6 @@ def only_one(out: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise ConfigurationError("--out", f"a training is running in {out}") from error
         yield
-
-
-def run_command(main: Callable[[], None]) -> None:
-    """Run a command; what its user got wrong is one line on stderr and exit status 2."""
-    try:
-        main()
-    except ConfigurationError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
 
 
 def say(line: str) -> None:

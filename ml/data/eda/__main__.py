@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ml.command import run_command
 from ml.data.eda.findings import findings
 from ml.data.eda.page import render
 from ml.data.eda.report import measure
@@ -42,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

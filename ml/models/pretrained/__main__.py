@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 
 from include.contracts.errors import ConfigurationError
+from ml.command import run_command
 from ml.data.fairface import load_fairface
 from ml.data.location import shared_data_dir
 from ml.data.records import grey_square
@@ -24,7 +25,7 @@ from ml.models.pretrained.imagenet import PACKAGE as IMAGENET_PACKAGE
 from ml.models.pretrained.imagenet import read_imagenet
 from ml.models.pretrained.vggface2 import FACES, read_vggface2, unmerge
 from ml.models.pretrained.vggface2 import PACKAGE as VGGFACE2_PACKAGE
-from ml.training.command import UNLABELLED_ZIP, run_command
+from ml.training.command import UNLABELLED_ZIP
 
 _PACKAGES = {IMAGENET_NPM: IMAGENET_PACKAGE, VGGFACE2_NPM: VGGFACE2_PACKAGE}
 

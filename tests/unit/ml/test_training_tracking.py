@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ml.training.command import choose_device, run_command
+from ml.command import run_command
+from ml.training.command import choose_device
 from ml.training.confusion import write_confusion
 from ml.training.history import Pace, append_epoch, duration, read_history, trim_history
 from ml.training.loop import HISTORY
