@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,49 @@ class SealOptions:
     look_at_test: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The pictures behind a run.
+
+    Attributes:
+        validation: Scored pictures that selected the epoch.
+        labels: Their labels, shape (N,).
+        train: Pictures that trained; read only to set the ranges of an int8 graph.
+        facts: What the signature's `training` says of the data.
+        test: Held-out pictures with labels; read only when they may be looked at.
+    """
+
+    validation: FaceTable
+    labels: npt.NDArray[np.int64]
+    train: Callable[[], FaceTable]
+    facts: Mapping[str, Any]
+    test: Callable[[], tuple[FaceTable, npt.NDArray[np.int64]]] | None = None
+
+
 def seal_run(run: Path, data: Path, out: Path, options: SealOptions) -> str:
+    """Package a run that was trained on FER+ and return the package's sha256.
+
+    Args:
+        run: A folder that `ml.training` wrote.
+        data: FER+ folder or zip.
+        out: Where `model.tar.gz` goes.
+        options: What to decide.
+
+    Raises:
+        ConfigurationError: As `seal`.
+    """
+    validation, labels = labelled_split(data, "validation")
+    material = Material(
+        validation,
+        labels,
+        train=lambda: labelled_split(data, "train")[0],
+        facts=_ferplus_facts(),
+        test=lambda: labelled_split(data, "test"),
+    )
+    return seal(run, material, out, options)
+
+
+def seal(run: Path, material: Material, out: Path, options: SealOptions) -> str:
     """Package a training run's best weights and return the package's sha256.
 
     Temperature, offsets and abstention are fitted on validation, in this order and
@@ -76,7 +118,7 @@ def seal_run(run: Path, data: Path, out: Path, options: SealOptions) -> str:
 
     Args:
         run: A folder that `ml.training` wrote.
-        data: FER+ folder or zip.
+        material: What it was trained on.
         out: Where `model.tar.gz` goes.
         options: What to decide.
 
@@ -90,9 +132,9 @@ def seal_run(run: Path, data: Path, out: Path, options: SealOptions) -> str:
     recipe = _shipping_recipe(run)
     weights = weights_path.read_bytes()
     signature = _draft(recipe, options)
-    graph = _graph(weights, signature, data)
-    table, labels = labelled_split(data, "validation")
-    logits = _logits(weights, graph, signature, table)
+    graph = _graph(weights, signature, material.train)
+    labels = material.labels
+    logits = _logits(weights, graph, signature, material.validation)
     temperature = fit_temperature(logits, labels)
     calibration: dict[str, Any] = {"fitted_on": "validation", "n": len(labels)}
     if options.class_offsets:
@@ -101,7 +143,7 @@ def seal_run(run: Path, data: Path, out: Path, options: SealOptions) -> str:
         signature["logit_offset"] = list(fitted.offsets)
         calibration["class_offsets"] = fitted.to_json()
     probabilities = softmax(logits, temperature)
-    training = _training(run, recipe)
+    training = {**_training(run, recipe), **material.facts}
     signature |= {
         "temperature": temperature,
         "abstain_threshold": fit_abstention(
@@ -112,8 +154,8 @@ def seal_run(run: Path, data: Path, out: Path, options: SealOptions) -> str:
         "licence": licence_of(training),
         "metrics": {"validation": evaluate(probabilities, labels).to_json()},
     }
-    if options.look_at_test:
-        test_table, test_labels = labelled_split(data, "test")
+    if options.look_at_test and material.test is not None:
+        test_table, test_labels = material.test()
         test_logits = _logits(weights, graph, signature, test_table)
         signature["metrics"]["test"] = evaluate(
             softmax(test_logits, temperature), test_labels
@@ -144,7 +186,7 @@ def reseal(package: Path, out: Path, serving: Serving | None = None, *, data: Pa
     wanted = serving or sealed
     signature["serving"] = asdict(wanted)
     if graph is None or (wanted.precision, sealed.precision) != ("int8", "int8"):
-        graph = _graph(weights, signature, data)
+        graph = _graph(weights, signature, lambda: labelled_split(data, "train")[0])
     return build_package(weights, signature, out, graph=graph)
 
 
@@ -181,20 +223,19 @@ def _network(weights: bytes, signature: Signature) -> nn.Module:
     return network
 
 
-def _graph(weights: bytes, signature: Signature, data: Path) -> bytes:
+def _graph(weights: bytes, signature: Signature, train: Callable[[], FaceTable]) -> bytes:
     side_px = int(signature["input"]["side_px"])
     graph = build_graph(_network(weights, signature), weights, side_px=side_px)
     if signature["serving"]["precision"] == "fp32":
         return graph
-    return quantise(graph, weights, calibration_input(signature, data))
+    return quantise(graph, weights, calibration_input(signature, train()))
 
 
-def calibration_input(signature: Mapping[str, Any], data: Path) -> npt.NDArray[np.float32]:
-    """Return network inputs of training pictures, float32 (512, 3, side, side).
+def calibration_input(signature: Mapping[str, Any], table: FaceTable) -> npt.NDArray[np.float32]:
+    """Return network inputs of training pictures, float32 (at most 512, 3, side, side).
 
     The same pictures each time: the first by content hash.
     """
-    table, _ = labelled_split(data, "train")
     first = np.argsort(table.keys)[:CALIBRATION_PICTURES]
     batch = network_input(
         torch.from_numpy(np.stack([table.images[row] for row in first])),
@@ -212,6 +253,15 @@ def _logits(weights: bytes, graph: bytes, draft: Signature, table: FaceTable) ->
         return split_logits(PackedModel.open(unpack_package(package, Path(scratch))), table)
 
 
+def _started_from(recipe: Recipe) -> str | None:
+    """Name the weights a run started from: a run's folder says where it started itself."""
+    file = recipe.model.weights_file
+    if file is None or not (file.parent / RECIPE_COPY).is_file():
+        return recipe.model.weights
+    before = read_recipe(file.parent / RECIPE_COPY)
+    return f"recipe {before.name}, from {_started_from(before) or 'random weights'}"
+
+
 def _teacher(recipe: Recipe) -> dict[str, Any] | None:
     part = recipe.distillation
     if part is None:
@@ -220,24 +270,29 @@ def _teacher(recipe: Recipe) -> dict[str, Any] | None:
     return {
         "recipe": taught_by.name,
         "architecture": taught_by.model.architecture,
-        "started_from": taught_by.model.weights,
+        "started_from": _started_from(taught_by),
         "sha256": run_sha256(part.teacher),
         "unlabelled": part.unlabelled_share > 0,
     }
 
 
-def _training(run: Path, recipe: Recipe) -> dict[str, Any]:
+def _ferplus_facts() -> dict[str, Any]:
     manifest = read_manifest(DEFAULT_MANIFEST)
-    history = run / HISTORY
-    epochs: Sequence[str] = history.read_text().splitlines() if history.is_file() else ()
     return {
         "data": "FER+ (FER2013Train, FER2013Valid)",
         "split": DEFAULT_MANIFEST.name,
         "split_sha256": manifest.sha256,
         "data_sha256": {split: manifest.side_sha256(split) for split in SPLITS},
+    }
+
+
+def _training(run: Path, recipe: Recipe) -> dict[str, Any]:
+    history = run / HISTORY
+    epochs: Sequence[str] = history.read_text().splitlines() if history.is_file() else ()
+    return {
         "recipe": recipe.name,
         "recipe_sha256": hashlib.sha256((run / RECIPE_COPY).read_bytes()).hexdigest(),
-        "started_from": recipe.model.weights,
+        "started_from": _started_from(recipe),
         "teacher": _teacher(recipe),
         "epochs": len(epochs),
     }

@@ -2,7 +2,8 @@
 
 A promotion checks the stored bytes, approves by name, remembers the champion before it
 under `previous`, and moves `champion`. A rollback exchanges the two. Both can be killed
-at any point: `champion` always points at one version, and the move can be repeated.
+at any point: `champion` always points at one approved version, and the move can be
+repeated (`repeated=True`, `plan_rollback` and `move_back`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import datetime
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,7 @@ def register_package(
     package: Path,
     *,
     documents: Mapping[Document, Mapping[str, Any]] | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> ModelVersion:
     """Register a package that passes the golden-image gate, with what its signature says.
 
@@ -68,7 +71,7 @@ def register_package(
         name,
         package,
         metrics=flat_metrics(signature["metrics"]),
-        metadata=describe(signature),
+        metadata={**describe(signature), **(metadata or {})},
         documents={**kept, **(documents or {})},
     )
 
@@ -119,6 +122,7 @@ def promote(
     approved_by: str,
     comment: str = "",
     now: Now = utc_now,
+    repeated: bool = False,
 ) -> ModelVersion:
     """Approve a version and make it the champion; the champion before it is remembered.
 
@@ -129,10 +133,12 @@ def promote(
         approved_by: Who answers for it; kept with the version.
         comment: Why; kept as well.
         now: The clock.
+        repeated: The same promotion may have begun, and ended, before: what is missing of
+            it is done.
 
     Raises:
-        RegistryError: The version is not there, was rejected, is the champion already,
-            or its stored bytes are not the registered ones.
+        RegistryError: The version is not there, was rejected, is the champion already
+            (unless `repeated`), or its stored bytes are not the registered ones.
         ConfigurationError: `approved_by` is empty, or holds what cannot be kept.
     """
     _require(approved_by)
@@ -140,7 +146,9 @@ def promote(
     if candidate.status is VersionStatus.REJECTED:
         raise RegistryError(f"version {version} of {name!r} was rejected: {candidate.comment}")
     if CHAMPION in candidate.aliases:
-        raise RegistryError(f"version {version} of {name!r} is the champion already")
+        if not repeated:
+            raise RegistryError(f"version {version} of {name!r} is the champion already")
+        return _finish(registry, name, version)
     verify(registry, candidate)
     with registry.exclusive():
         registry.set_status(
@@ -153,11 +161,83 @@ def promote(
         champion = registry.get_by_alias(name, CHAMPION)
         if champion is not None:
             registry.set_alias(name, PREVIOUS, champion.version)
-        promoted = registry.set_alias(name, CHAMPION, version)
-        if CHALLENGER not in promoted.aliases:
-            return promoted
-        registry.drop_alias(name, CHALLENGER)
+        return _finish(registry, name, version)
+
+
+def _finish(registry: ModelRegistry, name: str, version: str) -> ModelVersion:
+    """Point `champion` at an approved version, and leave no challenger on it."""
+    promoted = registry.set_alias(name, CHAMPION, version)
+    if CHALLENGER not in promoted.aliases:
+        return promoted
+    registry.drop_alias(name, CHALLENGER)
+    return registry.get(name, version)
+
+
+def withdraw(registry: ModelRegistry, name: str, version: str, *, comment: str) -> ModelVersion:
+    """Reject a version that waits, and take the challenger's alias off it; safe to repeat.
+
+    Raises:
+        RegistryError: The version is not there, or was approved.
+    """
+    with registry.exclusive():
+        candidate = registry.get(name, version)
+        if candidate.status is VersionStatus.APPROVED:
+            raise RegistryError(f"version {version} of {name!r} was approved: roll back instead")
+        if candidate.status is not VersionStatus.REJECTED:
+            registry.set_status(name, version, VersionStatus.REJECTED, comment=comment)
+        held = registry.get_by_alias(name, CHALLENGER)
+        if held is None or held.version == version:
+            registry.drop_alias(name, CHALLENGER)
         return registry.get(name, version)
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """From which version to which."""
+
+    source: str
+    target: str
+
+
+def plan_rollback(registry: ModelRegistry, name: str) -> Rollback:
+    """Return what a rollback would do now.
+
+    Raises:
+        RegistryError: There is no other version to go back to, or its stored bytes are
+            not the registered ones.
+    """
+    champion = registry.get_by_alias(name, CHAMPION)
+    previous = registry.get_by_alias(name, PREVIOUS)
+    if champion is None or previous is None or previous.version == champion.version:
+        raise RegistryError(f"model {name!r} has no champion before this one")
+    verify(registry, previous)
+    return Rollback(champion.version, previous.version)
+
+
+def move_back(
+    registry: ModelRegistry, name: str, plan: Rollback, *, approved_by: str, now: Now = utc_now
+) -> ModelVersion:
+    """Carry out a planned rollback; safe to repeat after a kill at any point.
+
+    Raises:
+        RegistryError: A third version is the champion by now.
+        ConfigurationError: `approved_by` is empty, or holds what cannot be kept.
+    """
+    _require(approved_by)
+    with registry.exclusive():
+        champion = registry.get_by_alias(name, CHAMPION)
+        if champion is None or champion.version not in (plan.source, plan.target):
+            raise RegistryError(f"model {name!r} has another champion since the rollback began")
+        source = registry.get(name, plan.source)
+        registry.set_status(
+            name,
+            plan.source,
+            source.status,
+            metadata={ROLLED_BACK_BY: approved_by, ROLLED_BACK_AT: _time(now)},
+        )
+        restored = registry.set_alias(name, CHAMPION, plan.target)
+        registry.set_alias(name, PREVIOUS, plan.source)
+        return registry.get(name, restored.version)
 
 
 def rollback(
@@ -174,21 +254,8 @@ def rollback(
         ConfigurationError: `approved_by` is empty, or holds what cannot be kept.
     """
     _require(approved_by)
-    champion = registry.get_by_alias(name, CHAMPION)
-    previous = registry.get_by_alias(name, PREVIOUS)
-    if champion is None or previous is None or previous.version == champion.version:
-        raise RegistryError(f"model {name!r} has no champion before this one")
-    verify(registry, previous)
-    with registry.exclusive():
-        registry.set_status(
-            name,
-            champion.version,
-            champion.status,
-            metadata={ROLLED_BACK_BY: approved_by, ROLLED_BACK_AT: _time(now)},
-        )
-        restored = registry.set_alias(name, CHAMPION, previous.version)
-        registry.set_alias(name, PREVIOUS, champion.version)
-        return registry.get(name, restored.version)
+    plan = plan_rollback(registry, name)
+    return move_back(registry, name, plan, approved_by=approved_by, now=now)
 
 
 def _require(approved_by: str) -> None:

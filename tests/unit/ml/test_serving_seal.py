@@ -61,6 +61,31 @@ def test_a_run_is_sealed_alike_each_time_and_says_what_it_fitted(run, tmp_path):
     assert signature["licence"] == licence_of(signature["training"])
 
 
+def test_the_record_names_the_runs_a_package_came_from(run, tmp_path):
+    for name, weights in (("first", "imagenet-npm"), ("teacher", "vggface2-npm")):
+        folder = tmp_path / name
+        folder.mkdir()
+        kind = "mobilenet_v1" if name == "teacher" else "mobilenet_v2"
+        model = {"architecture": kind, "weights": weights}
+        (folder / "recipe.yaml").write_text(
+            yaml.safe_dump({**RECIPE, "name": name, "model": model})
+        )
+        (folder / "best.safetensors").write_bytes(b"read by its hash alone")
+    recipe = {
+        **RECIPE,
+        "model": {**RECIPE["model"], "weights": str(tmp_path / "first" / "best.safetensors")},
+        "distillation": {"teacher": str(tmp_path / "teacher")},
+    }
+    (run / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    seal_run(run, Path("unread"), tmp_path / "model.tar.gz", SealOptions(version="9.0.0"))
+    training = read_signature(tmp_path / "model.tar.gz")["training"]
+    assert training["started_from"] == "recipe first, from imagenet-npm"
+    assert training["teacher"]["architecture"] == "mobilenet_v1"
+    assert training["teacher"]["started_from"] == "vggface2-npm"
+    assert training["teacher"]["unlabelled"] is True
+    assert str(tmp_path) not in json.dumps(training)
+
+
 def test_the_licence_names_what_the_weights_came_from():
     plain = licence_of({"started_from": None, "teacher": None})
     assert "pretrained" not in plain
