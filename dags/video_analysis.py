@@ -14,6 +14,9 @@ open_batch -> probe -> extract [groups] -> validate -> transform -> collect -> p
 * `settle` runs whatever happened before and accounts for every recording. It
   is red when a recording did not finish; the recording returns to the queue
   until its attempts are used up.
+* `settle` also emits the figures of the batch: throughput, failures by reason,
+  CPU time, cost per minute of video. A run that is late is told to people once
+  (`FEX_WATCH__ANALYSIS_DEADLINE_S`).
 
 Results are a *displayed expression*, never an inner state.
 """
@@ -23,6 +26,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import Param, TriggerRule, dag, task
+from deadlines import due_within
 from expression_transform.operator import ExpressionTransformOperator
 from retry_rules import RETRIES
 
@@ -36,6 +40,10 @@ BATCH = "{{ params.batch_id }}"
     catchup=False,
     max_active_runs=load_settings().discovery.max_active_batches,
     dagrun_timeout=timedelta(hours=24),
+    deadline=due_within(
+        load_settings().watch.analysis_deadline_s,
+        advice="Its mapped extract tasks and the log of its inference job show what it waits for.",
+    ),
     default_args=RETRIES,
     params={"batch_id": Param(type="string", description="A batch claimed in the ledger")},
     doc_md=__doc__,

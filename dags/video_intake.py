@@ -13,6 +13,9 @@ large drop if a minute is too long to wait.
 | `FEX_DISCOVERY__SCHEDULE` | how often to look (cron) |
 | `FEX_DISCOVERY__STABLE_FOR_S` | a file must not change for this long |
 | `FEX_DISCOVERY__MAX_VIDEOS_PER_BATCH` | size of a batch |
+| `FEX_WATCH__INTAKE_DEADLINE_S` | a run later than this is told to people |
+
+Each run also emits what waits, for how long, and what is in work.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from datetime import timedelta
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import dag, task
+from deadlines import due_within
 from retry_rules import RETRIES
 
 from include.settings import load_settings
@@ -31,6 +35,10 @@ from include.settings import load_settings
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(minutes=30),
+    deadline=due_within(
+        load_settings().watch.intake_deadline_s,
+        advice="Nothing new is taken up meanwhile: the log of discover says what it waits for.",
+    ),
     default_args=RETRIES,
     doc_md=__doc__,
     tags=["analysis"],

@@ -237,6 +237,10 @@ class WatchSettings(_Group):
     """First part of our figures' names there; Airflow's begin with `airflow`."""
     price_table: Path = Path(__file__).parent / "watch" / "prices.yaml"
     """What an hour of a machine costs: edit a copy and name it here."""
+    analysis_deadline_s: PositiveFloat = 6 * 3600
+    """An analysis run that is not done this long after it was queued is told to people."""
+    intake_deadline_s: PositiveFloat = 15 * 60
+    """The same for a run of the intake."""
 
 
 class BiasAuditSettings(_Group):
@@ -277,7 +281,7 @@ class LabelSettings(_Group):
     pictures_root: str | None = None
     """Where annotators' Label Studio finds the folder `labels/queues`: `s3://bucket/...` with its
     cloud storage, or `/data/local-files/?d=...` with its local file serving. Default: the lake."""
-    pseudonym_key: SecretStr | None = None
+    pseudonym_key: Annotated[SecretStr | None, Field(min_length=16)] = None
     """Secret of 16 characters or more that keys the pseudonyms of respondents and annotators.
     The embedded platform generates it. Changing it makes everybody somebody else."""
     retrain_after: PositiveInt = 500

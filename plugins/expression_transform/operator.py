@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from expression_transform.backend import build_backend
+from expression_transform.logs import JobLogLink, job_log
 from expression_transform.trigger import ExpressionTransformTrigger, progress_line
 from include.contracts.errors import TransientError
 from include.inference.backend import InferenceBackend, JobDescription, JobNotFoundError, JobStatus
@@ -36,12 +37,13 @@ class ExpressionTransformOperator(BaseOperator):
         deferrable: Wait in the triggerer; None asks `FEX_TRANSFORM__DEFERRABLE`.
 
     Returns (XCom):
-        `job` (name of the last job, or None when none was needed), `shards`
-        (number), `missing` (basenames). The answers themselves are found in the
+        `job` (name of the last job, or None when none was needed), `log` (URL of its
+        log), `shards` (number), `missing` (basenames). The answers themselves are found in the
         lake by what they answer: `include.inference.answers`.
     """
 
     template_fields: Sequence[str] = ("batch_id",)
+    operator_extra_links = (JobLogLink(),)
     ui_color = "#e3ecf7"
 
     def __init__(self, *, batch_id: str, deferrable: bool | None = None, **kwargs: Any) -> None:
@@ -51,11 +53,15 @@ class ExpressionTransformOperator(BaseOperator):
         self._services: Services | None = None
         self._backend: InferenceBackend | None = None
         self._job: str | None = None
+        self._task_instance: Any = None
+        self.job_log = ""
+        """URL of the log of the job; empty before there is one."""
         self._shown = ""
         self._killed = False
 
-    def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> dict[str, object]:
         """Start or adopt the batch's job and wait for it, here or in the triggerer."""
+        self._task_instance = context.get("ti")
         services, coordinator = self._open()
         if self._defers(services):
             return self._start_and_defer(services, coordinator)
@@ -68,7 +74,7 @@ class ExpressionTransformOperator(BaseOperator):
 
     def execute_complete(
         self,
-        context: Context,  # noqa: ARG002 - Airflow's signature
+        context: Context,
         event: dict[str, str],
         *,
         was_ending: bool = False,
@@ -84,6 +90,7 @@ class ExpressionTransformOperator(BaseOperator):
             TransientError: The job took too long and was stopped, or cannot be watched.
             JobStoppedError: A person stopped the job.
         """
+        self._task_instance = context.get("ti")
         services, coordinator = self._open()
         job = event["job"]
         if event["outcome"] == "timeout":
@@ -168,6 +175,14 @@ class ExpressionTransformOperator(BaseOperator):
             spec.generation,
             len(spec.shard_keys),
         )
+        self.job_log = job_log(self._services.settings, spec.name)
+        self.log.info("log of the job: %s", self.job_log)
+        self._show_log_link()
+
+    def _show_log_link(self) -> None:
+        """Show the button while the job runs: by itself Airflow does so when the task is over."""
+        if self._task_instance is not None and self.job_log.startswith("https://"):
+            self._task_instance.xcom_push(key=JobLogLink().xcom_key, value=self.job_log)
 
     def _on_poll(self, found: JobDescription) -> None:
         if self._killed and not found.status.is_terminal:
@@ -193,8 +208,11 @@ class ExpressionTransformOperator(BaseOperator):
             self.log.error(
                 "%d shard(s) have no answer: %s", len(outcome.missing), ", ".join(outcome.missing)
             )
+        if jobs:
+            self.job_log = job_log(services.settings, jobs[-1].name)
         return {
             "job": jobs[-1].name if jobs else None,
+            "log": self.job_log,
             "shards": len(outcome.answers) + len(outcome.missing),
             "missing": list(outcome.missing),
         }
