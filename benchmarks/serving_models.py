@@ -22,6 +22,7 @@ from safetensors.torch import load
 from include.contracts.package import SIGNATURE_MEMBER
 from ml.evaluation.golden_pictures import GOLDEN_DIR
 from ml.evaluation.packed import shard
+from ml.evaluation.split import labelled_split
 from ml.models.mobilenet import build_mobilenet_v2
 from ml.packaging.build import WEIGHTS_MEMBER, build_package
 from ml.packaging.graph import build_graph
@@ -88,7 +89,7 @@ def make_variants(
         ONNX: Variant(ONNX, folder, "onnxruntime"),
     }
     if data is not None:
-        pictures = calibration_input(signature, data)
+        pictures = calibration_input(signature, labelled_split(data, "train")[0])
         for name, how in QUANTISATIONS.items():
             small = quantise(graph, weights, pictures, how)
             quantised = {**signature, "serving": {"engine": "onnxruntime", "precision": "int8"}}

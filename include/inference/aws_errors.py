@@ -119,8 +119,11 @@ def is_not_found(error: BaseException) -> bool:
     cause = error.__cause__
     return isinstance(cause, ClientError) and (
         _code(cause) == "ResourceNotFound"
-        # DescribeModel and DescribeTransformJob answer ValidationException.
-        or (_code(cause) in _INVALID and "could not find" in str(cause).lower())
+        # DescribeModel, DescribeTransformJob and DescribeTrainingJob answer ValidationException.
+        or (
+            _code(cause) in _INVALID
+            and any(words in str(cause).lower() for words in ("could not find", "not found"))
+        )
     )
 
 

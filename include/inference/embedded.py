@@ -108,7 +108,7 @@ class EmbeddedBackend:
         folder = JobFolder.open(self._jobs_dir, name)
         progress = folder.progress()
         if progress is None or not progress.status.is_terminal:
-            _stop(folder)
+            end_job(folder)
         if child := self._children.pop(name, None):
             child.wait()
 
@@ -118,12 +118,12 @@ class EmbeddedBackend:
 
 
 def stop_all(jobs_dir: Path) -> list[str]:
-    """Stop every running job under `jobs_dir`; return their names."""
+    """Stop every running job under `jobs_dir`, of whichever kind; return their names."""
     stopped = []
     for spec_file in sorted(jobs_dir.glob("[!.]*/spec.json")):
         folder = JobFolder(spec_file.parent)
         if folder.is_running():
-            _stop(folder)
+            end_job(folder)
             stopped.append(folder.name)
     return stopped
 
@@ -140,7 +140,7 @@ def _state(
     return JobStatus.FAILED, f"the worker process ended unexpectedly, see {folder.log}"
 
 
-def _stop(folder: JobFolder) -> None:
+def end_job(folder: JobFolder) -> None:
     """Mark the job, then end its process group: politely first, by force after a grace period."""
     folder.request_stop()
     kill_at = time.monotonic() + _STOP_GRACE_S

@@ -25,7 +25,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -80,27 +80,35 @@ class JobFolder:
         Raises:
             JobExistsError: The name was used before.
         """
+        lock_fd = cls.make(jobs_dir, spec.name, spec.to_json(), asdict(runtime))
+        return cls(jobs_dir / spec.name), lock_fd
+
+    @staticmethod
+    def make(jobs_dir: Path, name: str, spec: Mapping[str, Any], runtime: Mapping[str, Any]) -> int:
+        """Make the folder of any kind of job; return the descriptor that holds its lock.
+
+        Raises:
+            JobExistsError: The name was used before.
+        """
         jobs_dir.mkdir(parents=True, exist_ok=True)
-        folder = cls(jobs_dir / spec.name)
-        if folder.path.exists():
-            raise JobExistsError(spec.name)
+        target = jobs_dir / name
+        if target.exists():
+            raise JobExistsError(name)
         aside = Path(tempfile.mkdtemp(prefix=".new-", dir=jobs_dir))
         lock_fd = os.open(aside / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock_fd, fcntl.LOCK_EX)
-            _write_json(aside / "spec.json", spec.to_json())
-            _write_json(
-                aside / "runtime.json", {name: getattr(runtime, name) for name in Runtime.__slots__}
-            )
+            write_json(aside / "spec.json", spec)
+            write_json(aside / "runtime.json", runtime)
             # A rename onto a folder that is not empty fails: two creators cannot both win.
-            aside.rename(folder.path)
+            aside.rename(target)
         except BaseException as error:
             os.close(lock_fd)
             shutil.rmtree(aside, ignore_errors=True)
-            if isinstance(error, OSError) and folder.path.exists():
-                raise JobExistsError(spec.name) from error
+            if isinstance(error, OSError) and target.exists():
+                raise JobExistsError(name) from error
             raise
-        return folder, lock_fd
+        return lock_fd
 
     @classmethod
     def open(cls, jobs_dir: Path, name: str) -> JobFolder:
@@ -138,16 +146,16 @@ class JobFolder:
 
     def write_process_id(self) -> None:
         """Called by the runner for itself."""
-        _write_json(self.path / "process.json", {"pid": os.getpid()})
+        write_json(self.path / "process.json", {"pid": os.getpid()})
 
     def process_id(self) -> int | None:
         """Process id of the runner; to be trusted only while `is_running`."""
-        data = _read_json(self.path / "process.json")
+        data = read_json(self.path / "process.json")
         return None if data is None else int(data["pid"])
 
     def write_progress(self, progress: Progress) -> None:
         """Replace the status."""
-        _write_json(
+        write_json(
             self.path / "status.json",
             {
                 "status": str(progress.status),
@@ -159,7 +167,7 @@ class JobFolder:
 
     def progress(self) -> Progress | None:
         """The status as the runner last wrote it."""
-        data = _read_json(self.path / "status.json")
+        data = read_json(self.path / "status.json")
         if data is None:
             return None
         return Progress(**{**data, "status": JobStatus(data["status"])})
@@ -173,14 +181,15 @@ class JobFolder:
         return (self.path / "stop").exists()
 
 
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Replace a file in one step: a reader sees the old content or the new."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_text(json.dumps(data, indent=1, sort_keys=True))
     aside.replace(path)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return a file's content, None where there is none."""
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:

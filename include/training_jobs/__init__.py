@@ -1,0 +1,1 @@
+"""Training jobs: a process of this machine, or a job of SageMaker, under one contract."""
