@@ -43,7 +43,7 @@ class Reading:
     Attributes:
         votes: The latest answer of each annotator to each face that was asked about.
         unknown_rows: Row ids that were never queued, sorted; their answers are left out.
-        ignored: Annotations that were cancelled (skipped) or empty.
+        ignored: Annotations that were cancelled (skipped), lines without a label.
         superseded: Answers that the same person gave again later.
     """
 
@@ -121,9 +121,13 @@ def _csv_answers(name: str, text: str, named: Callable[[str], str]) -> Iterator[
         if len(cells) != len(header):
             place.refuse(f"has {len(cells)} cells, the header {len(header)}")
         row = {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
-        for column in ("row_id", "annotator"):
-            if not row[column]:
-                place.refuse(f"has no {column}")
+        if not row["row_id"]:
+            place.refuse("has no row_id")
+        if not row["label"]:
+            yield None  # a line of the template that nobody filled in
+            continue
+        if not row["annotator"]:
+            place.refuse("has no annotator")
         answered_at = _time(row.get(ANSWERED_AT) or None, place)
         yield Vote(row["row_id"], named(row["annotator"]), _label(row["label"], place), answered_at)
 

@@ -23,6 +23,8 @@ from ml.evaluation.bootstrap import Figure
 
 RULE_VERSION = 1
 
+_NAMES = {"macro_f1": "Macro F1"}
+
 
 class Health(StrEnum):
     """The decision."""
@@ -183,9 +185,9 @@ def _too_little(today: Estimates, drops: Sequence[Drop], rule: Rule) -> tuple[st
 
 
 def _sentence(drop: Drop, how: str) -> str:
-    figure = drop.figure.replace("_", " ")
+    figure = _NAMES.get(drop.figure, drop.figure.replace("_", " ").capitalize())
     return (
-        f"{figure.capitalize()} is {how} lower than {drop.reference} by more than "
+        f"{figure} is {how} lower than {drop.reference} by more than "
         f"{100 * drop.tolerated:.0f} points: by {100 * drop.value:.1f} "
         f"(95 % interval {100 * drop.low:.1f} to {100 * drop.high:.1f})."
     )

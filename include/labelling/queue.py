@@ -1,37 +1,102 @@
-"""The platform's own record of what was asked, and its join with the answers.
+"""The platform's own record of one draw, and its join with the answers.
 
-The record keeps what annotators must not see: the design and the model's answers. Without
-it no label can be weighted, so it is written before the tasks are.
+The record keeps what annotators must not see: the design and the model's published
+answers. Without it no label can be weighted, so it is written before the tasks are.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from include.labelling.estimate import LabelledSample
 from include.labelling.selection import Instant, Plan, Selected, Stratum
+from include.labelling.votes import extraction_of
 
 VERSION = 1
 
 
-def queue_bytes(queue_id: str, plan: Plan, selected: Sequence[Selected]) -> bytes:
-    """Return the record of one draw as JSON; same input, same bytes."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The analysis whose published answers the faces of one extraction have.
+
+    Attributes:
+        analysis_id: Identity of the analysis.
+        model_name: Who answered.
+        model_version: Its version.
+        model_sha256: Hex digest of its package.
+        published_at: When the answers were published; aware, ISO 8601.
+    """
+
+    analysis_id: str
+    model_name: str
+    model_version: str
+    model_sha256: str
+    published_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One draw from what was published in a window.
+
+    Attributes:
+        queue_id: Its identity.
+        since: First moment of the window, aware.
+        until: First moment after it, aware.
+        plan: Sizes, cap and seed.
+        frame_n: Faces that could have been drawn.
+        sources: Every extraction of the frame, by its id.
+        selected: What was drawn, in random order.
+        abstained: Row ids among them that were published as "not readable".
+    """
+
+    queue_id: str
+    since: datetime
+    until: datetime
+    plan: Plan
+    frame_n: int
+    sources: Mapping[str, Source]
+    selected: tuple[Selected, ...]
+    abstained: frozenset[str]
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Row ids that people are asked about."""
+        return frozenset(item.instant.row_id for item in self.selected)
+
+    def answered_by(self, model_sha256: str) -> tuple[Selected, ...]:
+        """Return what of the draw a model package answered."""
+        return tuple(
+            item
+            for item in self.selected
+            if self.sources[extraction_of(item.instant.row_id)].model_sha256 == model_sha256
+        )
+
+
+def draw_bytes(draw: Draw) -> bytes:
+    """Return the record of a draw as JSON; same input, same bytes."""
     document = {
         "version": VERSION,
-        "queue_id": queue_id,
-        "plan": asdict(plan),
-        "items": [asdict(item) for item in selected],
+        "queue_id": draw.queue_id,
+        "since": draw.since.isoformat(),
+        "until": draw.until.isoformat(),
+        "plan": asdict(draw.plan),
+        "frame_n": draw.frame_n,
+        "sources": {name: asdict(source) for name, source in draw.sources.items()},
+        "items": [asdict(item) for item in draw.selected],
+        "abstained": sorted(draw.abstained),
     }
     return (json.dumps(document, sort_keys=True) + "\n").encode()
 
 
-def read_queue(content: bytes) -> list[Selected]:
-    """Return what one draw selected.
+def read_draw(content: bytes) -> Draw:
+    """Return the draw that `draw_bytes` recorded.
 
     Raises:
         ValueError: It is no record of this version.
@@ -39,55 +104,60 @@ def read_queue(content: bytes) -> list[Selected]:
     document = json.loads(content)
     if document.get("version") != VERSION:
         raise ValueError(f"queue record of version {document.get('version')}, not {VERSION}")
-    return [
+    selected = (
         Selected(_instant(item["instant"]), Stratum(item["stratum"]), item["inclusion_probability"])
         for item in document["items"]
-    ]
+    )
+    return Draw(
+        queue_id=document["queue_id"],
+        since=datetime.fromisoformat(document["since"]),
+        until=datetime.fromisoformat(document["until"]),
+        plan=Plan(**document["plan"]),
+        frame_n=document["frame_n"],
+        sources={name: Source(**source) for name, source in document["sources"].items()},
+        selected=tuple(selected),
+        abstained=frozenset(document["abstained"]),
+    )
 
 
 def labelled_sample(
-    selected: Sequence[Selected],
+    draws: Iterable[Draw],
     votes: Mapping[str, npt.NDArray[np.int64]],
     *,
-    abstained: Collection[str],
+    model_sha256: str,
 ) -> LabelledSample | None:
-    """Join answers with what was asked and published.
+    """Join answers with what was asked and what one model published.
 
     Args:
-        selected: Items of one draw, or of several whose frames do not overlap.
+        draws: Draws whose frames do not overlap.
         votes: Answers per row id, from `votes.counts`; rows not selected are left out.
-        abstained: Row ids published as "not readable" (`low_confidence`).
+        model_sha256: The model package whose answers count.
 
     Returns:
-        The labelled items, or None where none has a label yet.
+        The labelled faces, or None where none has a label yet.
     """
-    answered = [item for item in selected if item.instant.row_id in votes]
-    if not answered:
+    chosen = [(draw, item) for draw in draws for item in draw.answered_by(model_sha256)]
+    chosen = [(draw, item) for draw, item in chosen if item.instant.row_id in votes]
+    if not chosen:
         return None
-    unreadable = frozenset(abstained)
+    answered: Sequence[Selected] = [item for _, item in chosen]
     return LabelledSample(
         tuple(item.instant.respondent for item in answered),
         np.array([item.inclusion_probability for item in answered]),
         np.stack([votes[item.instant.row_id] for item in answered]),
         np.array([item.instant.champion for item in answered]),
-        np.array([item.instant.row_id in unreadable for item in answered]),
+        np.array([item.instant.row_id in draw.abstained for draw, item in chosen]),
     )
 
 
-def _instant(value: Mapping[str, object]) -> Instant:
-    champion, challenger = value["champion"], value["challenger"]
+def _instant(value: Mapping[str, Any]) -> Instant:
+    challenger = value["challenger"]
     return Instant(
-        row_id=str(value["row_id"]),
-        study=str(value["study"]),
-        recording=str(value["recording"]),
-        respondent=str(value["respondent"]),
-        face_id=str(value["face_id"]),
-        champion=_probabilities(champion),
-        challenger=None if challenger is None else _probabilities(challenger),
+        row_id=value["row_id"],
+        study=value["study"],
+        recording=value["recording"],
+        respondent=value["respondent"],
+        face_id=value["face_id"],
+        champion=tuple(map(float, value["champion"])),
+        challenger=None if challenger is None else tuple(map(float, challenger)),
     )
-
-
-def _probabilities(value: object) -> tuple[float, ...]:
-    if not isinstance(value, list):
-        raise ValueError(f"{value!r} is no list of probabilities")  # noqa: TRY004 (a bad file)
-    return tuple(float(number) for number in value)

@@ -12,6 +12,8 @@ So there is no `predictions` key, and the design stays in the platform's own tab
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -20,11 +22,14 @@ from xml.etree import ElementTree as ET  # we only write; nothing is parsed
 from include.labelling.selection import Selected
 from include.labelling.votes import ANSWERS
 
+TEMPLATE_COLUMNS: tuple[str, ...] = ("row_id", "picture", "annotator", "label", "answered_at")
+"""Header of the plain CSV; `picture` is for people, the other columns are read back."""
+
 IMAGE = "image"
 QUESTION = "displayed_expression"
 ROW_ID = "row_id"
 
-_TEXTS: dict[str, str] = {
+TEXTS: dict[str, str] = {
     "anger": "Anger",
     "disgust": "Disgust",
     "fear": "Fear",
@@ -36,9 +41,9 @@ _TEXTS: dict[str, str] = {
     "unknown": "Cannot tell",
     "not_a_face": "Not a face",
 }
-_HOTKEYS = "1234567890"
-_HEADER = "Which expression does this face display?"
-_HELP = (
+HOTKEYS = "1234567890"
+QUESTION_TEXT = "Which expression does this face display?"
+HELP = (
     "Judge what the face displays, not what the person may feel. One answer. "
     "Choose 'Cannot tell' rather than guess."
 )
@@ -52,7 +57,7 @@ def picture_name(row_id: str) -> str:
 def labelling_configuration() -> str:
     """Return the project's labelling interface, XML: one picture, one answer, hotkeys."""
     view = ET.Element("View")
-    ET.SubElement(view, "Header", value=_HEADER)
+    ET.SubElement(view, "Header", value=QUESTION_TEXT)
     ET.SubElement(view, "Image", name=IMAGE, value=f"${IMAGE}")
     choices = ET.SubElement(
         view,
@@ -64,9 +69,9 @@ def labelling_configuration() -> str:
         requiredMessage="Choose one answer, or skip the task.",
         showInline="false",
     )
-    for answer, hotkey in zip(ANSWERS, _HOTKEYS, strict=True):
-        ET.SubElement(choices, "Choice", value=_TEXTS[answer], alias=answer, hotkey=hotkey)
-    ET.SubElement(view, "Header", value=_HELP, size="5")
+    for answer, hotkey in zip(ANSWERS, HOTKEYS, strict=True):
+        ET.SubElement(choices, "Choice", value=TEXTS[answer], alias=answer, hotkey=hotkey)
+    ET.SubElement(view, "Header", value=HELP, size="5")
     ET.indent(view)
     return ET.tostring(view, encoding="unicode") + "\n"
 
@@ -97,3 +102,19 @@ def tasks_bytes(selected: Sequence[Selected], *, pictures: str, queue_id: str) -
     """Return `tasks` as the JSON file to import; same input, same bytes."""
     found = tasks(selected, pictures=pictures, queue_id=queue_id)
     return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def template_bytes(selected: Sequence[Selected], *, folder: str) -> bytes:
+    """Return the CSV to fill in, one line per face: `annotator` and `label` are empty.
+
+    Args:
+        selected: What `selection.select` chose, already in random order.
+        folder: Where the pictures lie, relative to the file.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(TEMPLATE_COLUMNS)
+    for item in selected:
+        row_id = item.instant.row_id
+        writer.writerow((row_id, f"{folder}/{picture_name(row_id)}", "", "", ""))
+    return text.getvalue().encode()

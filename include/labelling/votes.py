@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,14 +45,35 @@ def lake_row_id(extraction_id: str, row_id: str) -> str:
     return f"{extraction_id}-{row_id}"
 
 
-def pseudonym(identity: str, *, key: bytes = b"") -> str:
-    """Return a stable pseudonym of an annotator's id or e-mail address.
+def extraction_of(lake_row_id: str) -> str:
+    """Return the extraction of a row: what `lake_row_id` was made of.
+
+    Raises:
+        ValueError: It is no row id of the lake.
+    """
+    parts = lake_row_id.rsplit("-", 2)  # the row of a video is "{instant}-{face}"
+    if len(parts) != 3 or not parts[0]:
+        raise ValueError(f"{lake_row_id!r} is no row of an extraction")
+    return parts[0]
+
+
+def row_in_extraction(lake_row_id: str) -> str:
+    """Return the row's id within its extraction.
+
+    Raises:
+        ValueError: It is no row id of the lake.
+    """
+    return lake_row_id[len(extraction_of(lake_row_id)) + 1 :]
+
+
+def pseudonym(identity: str, *, key: bytes = b"", kind: str = "annotator") -> str:
+    """Return a stable pseudonym of a person's id or e-mail address.
 
     A keyed hash (HMAC-SHA256, RFC 2104): without the key nobody can try addresses. Letter
     case and surrounding blanks do not matter.
     """
     digest = hmac.new(key, identity.strip().casefold().encode(), hashlib.sha256).hexdigest()
-    return f"annotator-{digest[:_PSEUDONYM_LENGTH]}"
+    return f"{kind}-{digest[:_PSEUDONYM_LENGTH]}"
 
 
 def latest(votes: Iterable[Vote]) -> list[Vote]:
@@ -82,3 +104,32 @@ def counts(votes: Iterable[Vote]) -> Mapping[str, npt.NDArray[np.int64]]:
 
 def _age(vote: Vote) -> float:
     return vote.answered_at.timestamp() if vote.answered_at else float("-inf")
+
+
+def votes_bytes(votes: Iterable[Vote]) -> bytes:
+    """Return votes as JSON Lines; same input, same bytes."""
+    lines = (
+        json.dumps(
+            {
+                "row_id": vote.row_id,
+                "annotator": vote.annotator,
+                "label": vote.label,
+                "answered_at": vote.answered_at.isoformat() if vote.answered_at else None,
+            }
+        )
+        for vote in votes
+    )
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def read_votes(content: bytes) -> list[Vote]:
+    """Return what `votes_bytes` wrote."""
+    return [
+        Vote(
+            line["row_id"],
+            line["annotator"],
+            line["label"],
+            datetime.fromisoformat(line["answered_at"]) if line["answered_at"] else None,
+        )
+        for line in map(json.loads, content.splitlines())
+    ]

@@ -11,8 +11,20 @@ import pytest
 from include.contracts.errors import PermanentInputError
 from include.labelling.exports import read_answers
 from include.labelling.selection import Instant, Selected, Stratum
-from include.labelling.tasks import labelling_configuration, tasks, tasks_bytes
-from include.labelling.votes import ANSWERS, counts, lake_row_id, pseudonym
+from include.labelling.tasks import (
+    labelling_configuration,
+    tasks,
+    tasks_bytes,
+    template_bytes,
+)
+from include.labelling.votes import (
+    ANSWERS,
+    counts,
+    extraction_of,
+    lake_row_id,
+    pseudonym,
+    row_in_extraction,
+)
 from ml.data.records import VOTE_NAMES
 
 ROW = lake_row_id("e1", "0000003-00")
@@ -177,3 +189,24 @@ def test_a_bad_file_is_named(name: str, content: bytes, said: str) -> None:
     sentence = refusal(name, content)
     assert said in sentence
     assert sentence.startswith(f"{name}, ")
+
+
+def test_the_template_comes_back_half_filled_in() -> None:
+    chosen = [
+        Selected(Instant(row, "s", "r", "p", "f1", (1 / 7,) * 7), Stratum.RANDOM, 0.5)
+        for row in sorted(ASKED)
+    ]
+    lines = template_bytes(chosen, folder="pictures").decode().splitlines()
+    assert lines[1] == f"{ROW},pictures/{ROW}.jpg,,,"
+    lines[1] = f"{ROW},pictures/{ROW}.jpg,anna@x.org,fear,2026-11-02T10:00:00Z"
+    reading = read_answers("answers.csv", "\n".join(lines).encode(), asked=ASKED)
+    assert [(vote.row_id, vote.label) for vote in reading.votes] == [(ROW, "fear")]
+    assert reading.ignored == 1
+
+
+def test_a_row_id_says_whose_it_is() -> None:
+    assert extraction_of(ROW) == "e1"
+    assert row_in_extraction(ROW) == "0000003-00"
+    for wrong in ("", "e1", "0000003-00", "-0000003-00"):
+        with pytest.raises(ValueError, match="no row"):
+            extraction_of(wrong)

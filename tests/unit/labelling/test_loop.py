@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from include.contracts.labels import EXPRESSIONS
 from include.labelling.estimate import estimate
 from include.labelling.exports import read_answers
 from include.labelling.health import Health, Reference, decide
-from include.labelling.queue import labelled_sample, queue_bytes, read_queue
+from include.labelling.queue import Draw, Source, draw_bytes, labelled_sample, read_draw
 from include.labelling.selection import Instant, Plan, Selected, select
 from include.labelling.tasks import tasks_bytes
 from include.labelling.votes import counts
@@ -22,9 +23,22 @@ def published(n: int) -> list[Instant]:
     answers = np.random.default_rng(1).dirichlet(np.full(7, 0.3), n)
     people = [f"p{row % 30}" for row in range(n)]
     return [
-        Instant(f"e{row:04d}", "ad", who, who, "f1", tuple(answer))
+        Instant(f"e{row:04d}-0000000-00", "ad", who, who, "f1", tuple(answer))
         for row, (who, answer) in enumerate(zip(people, answers.tolist(), strict=True))
     ]
+
+
+def draw_of(selected: list[Selected], plan: Plan, *, other_model: int = 0) -> Draw:
+    """The first `other_model` extractions were answered by another package."""
+    sources = {
+        item.instant.row_id.partition("-")[0]: Source(
+            "a", "m", "1", "old" if number < other_model else "new", "2026-11-02T00:00:00+00:00"
+        )
+        for number, item in enumerate(selected)
+    }
+    week = datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 9, tzinfo=UTC)
+    abstained = frozenset({selected[-1].instant.row_id})
+    return Draw("q1", *week, plan, 900, sources, tuple(selected), abstained)
 
 
 def answer(tasks: bytes, selected: list[Selected], wrong_every: int) -> bytes:
@@ -60,21 +74,33 @@ def answer(tasks: bytes, selected: list[Selected], wrong_every: int) -> bytes:
 def test_a_queue_becomes_a_decision(wrong_every: int, health: Health) -> None:
     plan = Plan(random=120, uncertainty=60, disagreement=0)
     selected = select(published(900), plan)
-    assert read_queue(queue_bytes("q1", plan, selected)) == selected
+    draw = draw_of(selected, plan)
+    assert read_draw(draw_bytes(draw)) == draw
     tasks = tasks_bytes(selected, pictures="s3://bucket/crops", queue_id="q1")
-    asked = {item.instant.row_id for item in selected}
-    reading = read_answers("q1.json", answer(tasks, selected, wrong_every), asked=asked)
-    sample = labelled_sample(selected, counts(reading.votes), abstained=())
+    export = answer(tasks, selected, wrong_every)
+    reading = read_answers("q1.json", export, asked=draw.asked)
+    sample = labelled_sample([draw], counts(reading.votes), model_sha256="new")
     assert sample is not None
+    assert sample.abstained.tolist() == [False] * (len(selected) - 1) + [True]
     assert (sample.votes.sum(axis=1) == 2).all()
     sealed = Reference("the sealed figures", {"accuracy": Figure(0.9, 0.89, 0.91, 3000)})
     assert decide(estimate(sample, resamples=100), [sealed]).health is health
 
 
 def test_nothing_labelled_yet() -> None:
-    assert labelled_sample(select(published(20), Plan()), {}, abstained=()) is None
+    draw = draw_of(select(published(20), Plan()), Plan())
+    assert labelled_sample([draw], {}, model_sha256="new") is None
+
+
+def test_only_what_the_model_published_counts() -> None:
+    draw = draw_of(select(published(20), Plan()), Plan(), other_model=5)
+    votes = {row_id: np.eye(10, dtype=np.int64)[0] for row_id in draw.asked}
+    sample = labelled_sample([draw], votes, model_sha256="new")
+    assert sample is not None
+    assert len(sample.respondents) == 15
+    assert labelled_sample([draw], votes, model_sha256="another") is None
 
 
 def test_a_record_of_another_version_is_refused() -> None:
     with pytest.raises(ValueError, match="version 7"):
-        read_queue(b'{"version": 7}')
+        read_draw(b'{"version": 7}')

@@ -1,0 +1,196 @@
+"""An evaluation as a page for people: the decision first, then what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.contracts.labels import EXPRESSIONS
+from include.labelling.evaluation import LAST_WINDOW
+from include.labelling.health import Health
+from include.labelling.html import share_text, template, time_text, value_text
+
+_MARK = {Health.HEALTHY: "good", Health.WATCH: "care", Health.DEGRADED: "bad"}
+_WORDS = {
+    Health.HEALTHY: "No figure fell by more than is tolerated.",
+    Health.WATCH: "Something may be wrong, or too little is known to say that nothing is.",
+    Health.DEGRADED: "The model surely does worse than is tolerated: a retraining is asked for.",
+}
+_NAMES = {"accuracy": "Accuracy", "macro_f1": "Macro F1"}
+
+_WIDTH, _LEFT, _RIGHT = 1000.0, 300.0, 24.0
+_ROW, _TOP = 44.0, 16.0
+_HISTORY_HEIGHT, _HISTORY_FOOT = 200.0, 34.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Interval:
+    """One row of the chart of drops; places in the units of the chart."""
+
+    label: str
+    text: str
+    state: str
+    y: float
+    low: float
+    high: float
+    value: float
+    tolerated: float
+
+
+def render_evaluation(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bytes:
+    """Render an evaluation as one self-contained HTML file.
+
+    Args:
+        document: The content of `evaluation.json`.
+        history: Earlier evaluations, the oldest first.
+    """
+    health = Health(document["decision"]["health"])
+    figures = document["estimates"]["figures"]
+    sealed = _sealed(document)
+    html = template("evaluation.html.j2").render(
+        document=document,
+        health=health,
+        mark=_MARK[health],
+        words=_WORDS[health],
+        figures=figures,
+        sealed=sealed,
+        drops=_drops(document),
+        expressions=[_expression(name, figures, sealed) for name in EXPRESSIONS],
+        confusion=_confusion(document["estimates"]["confusion"]),
+        past=_history([*history, document]),
+        agreement=document["agreement"],
+        share=share_text,
+        value=value_text,
+        time=time_text,
+    )
+    return html.encode("utf-8", "replace")
+
+
+def _sealed(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The figures the package was sealed with; empty where it has none."""
+    for reference in document["references"]:
+        if reference["name"] != LAST_WINDOW:
+            found: Mapping[str, Any] = reference["figures"]
+            return found
+    return {}
+
+
+def _drops(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The chart of drops: each interval beside what is tolerated. None without comparisons."""
+    drops = [drop for drop in document["decision"]["drops"] if drop["low"] is not None]
+    if not drops:
+        return None
+    ends = [drop[part] for drop in drops for part in ("low", "high", "tolerated")]
+    low: float = min(-0.02, *ends) - 0.02
+    high: float = max(0.02, *ends) + 0.02
+
+    def place(value: float) -> float:
+        return _LEFT + (value - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
+
+    rows = [
+        _Interval(
+            label=f"{_NAMES.get(drop['figure'], drop['figure'])} against {drop['reference']}",
+            text=(
+                f"{100 * drop['value']:+.1f} points "
+                f"({100 * drop['low']:+.1f} to {100 * drop['high']:+.1f})"
+            ),
+            state=_state(drop),
+            y=_TOP + index * _ROW + _ROW / 2,
+            low=place(drop["low"]),
+            high=place(drop["high"]),
+            value=place(drop["value"]),
+            tolerated=place(drop["tolerated"]),
+        )
+        for index, drop in enumerate(drops)
+    ]
+    bottom = _TOP + len(rows) * _ROW
+    step = next(step for step in (0.02, 0.05, 0.1, 0.2, 0.5) if (high - low) / step <= 9)
+    ticks = [
+        (place(number * step), f"{100 * number * step:+.0f}" if number else "0")
+        for number in range(-(-int(low * 1000) // int(step * 1000)), int(high / step) + 1)
+        if low <= number * step <= high
+    ]
+    return {
+        "rows": rows,
+        "ticks": ticks,
+        "zero": place(0.0),
+        "bottom": bottom,
+        "height": bottom + 44,
+        "width": _WIDTH,
+        "left": _LEFT,
+        "right": _WIDTH - _RIGHT,
+    }
+
+
+def _state(drop: Mapping[str, Any]) -> str:
+    if drop["low"] > drop["tolerated"]:
+        return "bad"
+    return "care" if drop["value"] > drop["tolerated"] else "good"
+
+
+def _expression(
+    name: str, figures: Mapping[str, Any], sealed: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    return {
+        "name": name,
+        "n": (figures.get(f"recall_{name}") or {}).get("n", 0),
+        **{part: figures.get(f"{part}_{name}") for part in ("recall", "precision", "f1")},
+        "sealed_f1": sealed.get(f"f1_{name}"),
+    }
+
+
+def _confusion(
+    shares: Sequence[Sequence[float]],
+) -> list[tuple[str, list[tuple[str, float]] | None]]:
+    """Rows of the true expression: (share as text, shade 0 to 1); None where none was labelled."""
+    rows: list[tuple[str, list[tuple[str, float]] | None]] = []
+    for name, row in zip(EXPRESSIONS, shares, strict=True):
+        total = sum(row)
+        cells = [(f"{100 * cell / total:.0f}", cell / total) for cell in row] if total else None
+        rows.append((name, cells))
+    return rows
+
+
+def _history(documents: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Accuracy of the evaluations over time, evenly spaced; None before there are two."""
+    points = [
+        (document, figure)
+        for document in documents
+        if (figure := document["estimates"]["figures"].get("accuracy")) and figure["value"]
+    ]
+    if len(points) < 2:
+        return None
+    span = _WIDTH - 60 - _RIGHT
+    plot = _HISTORY_HEIGHT - _HISTORY_FOOT - _TOP
+
+    def height(value: float) -> float:
+        return _TOP + (1 - value) * plot
+
+    marks = []
+    for index, (document, figure) in enumerate(points):
+        low, high = figure["low"], figure["high"]
+        marks.append(
+            {
+                "x": 60 + span * (index + 0.5) / len(points),
+                "y": height(figure["value"]),
+                "low": height(figure["value"] if low is None else low),
+                "high": height(figure["value"] if high is None else high),
+                "state": _MARK[Health(document["decision"]["health"])],
+                "health": document["decision"]["health"],
+                "version": document["model"]["version"],
+                "day": time_text(document["evaluated_at"])[5:10],
+                "when": time_text(document["evaluated_at"]),
+                "figure": figure,
+                "labels": document["estimates"]["n"],
+            }
+        )
+    return {
+        "marks": marks,
+        "grid": [(height(level), f"{100 * level:.0f} %") for level in (0, 0.25, 0.5, 0.75, 1)],
+        "every": -(-len(marks) // 12),
+        "width": _WIDTH,
+        "right": _WIDTH - _RIGHT,
+        "height": _HISTORY_HEIGHT,
+        "foot": _HISTORY_HEIGHT - 10,
+    }

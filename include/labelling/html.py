@@ -1,0 +1,56 @@
+"""What the pages about labels share: the house's style sheet, and how figures are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from include.contracts.labels import EXPRESSIONS
+
+_HERE = Path(__file__).parent
+_HOUSE = _HERE.parent / "insights" / "templates"
+"""The style sheet of the reports: every page of the house looks alike."""
+
+
+@cache
+def template(name: str) -> Template:
+    """Return a template of this room; it knows `labels`, the seven expressions in order."""
+    environment = Environment(
+        loader=FileSystemLoader([_HERE / "templates", _HOUSE]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["labels"] = EXPRESSIONS
+    return environment.get_template(name)
+
+
+def value_text(figure: Mapping[str, Any] | None, digits: int = 2) -> str:
+    """Return `0.61 (0.52 to 0.70)`: a figure with its 95 % interval; a dash for none."""
+    if figure is None or figure["value"] is None:
+        return "–"
+    text = f"{figure['value']:.{digits}f}"
+    if figure["low"] is None or figure["high"] is None:
+        return text
+    return f"{text} ({figure['low']:.{digits}f} to {figure['high']:.{digits}f})"
+
+
+def share_text(figure: Mapping[str, Any] | None) -> str:
+    """Return `61.3 % (52.0 to 70.1)`; a dash for none."""
+    if figure is None or figure["value"] is None:
+        return "–"
+    text = f"{100 * figure['value']:.1f} %"
+    if figure["low"] is None or figure["high"] is None:
+        return text
+    return f"{text} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"
+
+
+def time_text(iso: str) -> str:
+    """Return `2026-11-02 10:00 UTC` of an aware ISO 8601 time."""
+    return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
