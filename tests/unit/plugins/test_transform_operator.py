@@ -90,7 +90,8 @@ def test_waits_here_and_returns_a_small_summary(platform: Platform) -> None:
     batch_id = platform.batch(platform.extraction(ONE, TWO))
     result = operator(batch_id).execute({})
     [job] = platform.ledger.jobs(batch_id)
-    assert result == {"job": job.name, "shards": 2, "missing": []}
+    assert result["log"].find(job.name) > 0
+    assert result == {"job": job.name, "log": result["log"], "shards": 2, "missing": []}
     assert len(platform.coordinator().answers(batch_id).answers) == 2
 
 
@@ -112,7 +113,7 @@ def test_the_setting_decides_whether_to_defer(
 
 def test_a_batch_without_work_never_defers(aws: Platform) -> None:
     result = operator(aws.batch(aws.extraction()), deferrable=True).execute({})
-    assert result == {"job": None, "shards": 0, "missing": []}
+    assert result == {"job": None, "log": "", "shards": 0, "missing": []}
 
 
 def test_a_retry_adopts_the_job_of_the_try_before(aws: Platform) -> None:
