@@ -19,6 +19,7 @@ from include.ledger.models import JobStatus, LedgerConflictError
 from include.ledger.retraining_tables import (
     ENDED,
     OPEN,
+    STARTED,
     RequestState,
     RetrainingRequest,
     TrainingJob,
@@ -31,7 +32,6 @@ _JOB = training_jobs.c
 _DAY = timedelta(days=1)
 START_WITHIN = timedelta(hours=1)
 """An accepted request whose run did not start within this holds nobody back any longer."""
-_STARTED = tuple(state for state in RequestState if state is not RequestState.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ def _accepted_before(connection: Connection, ask: Ask) -> RetrainingRequest | No
             connection,
             _REQUEST.reason == ask.reason,
             _REQUEST.evidence == ask.evidence,
-            _REQUEST.state.in_(_STARTED),
+            _REQUEST.state.in_(STARTED),
         )
     else:
         return None
@@ -217,7 +217,7 @@ def _refusal(
     connection: Connection, ask: Ask, now: datetime, cooldown_s: float, daily_cap: int
 ) -> str:
     """Return why nothing may start now; empty when it may."""
-    started = _select(connection, _REQUEST.state.in_(_STARTED))
+    started = _select(connection, _REQUEST.state.in_(STARTED))
     under_way = next(
         (item for item in started if item.lease_until is not None and item.lease_until > now), None
     )

@@ -28,6 +28,8 @@ class RequestState(StrEnum):
 
 OPEN = (RequestState.ACCEPTED, RequestState.RUNNING)
 ENDED = (RequestState.PROMOTED, RequestState.REJECTED, RequestState.FAILED)
+STARTED = (*OPEN, *ENDED)
+"""States of requests that were accepted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from include.contracts.errors import PlatformError, TransientError
@@ -90,7 +91,7 @@ class TrainingCoordinator:
             if not self._submit_or_adopt(spec):
                 continue
             was_ending = self._backend.describe(spec.name).status is not JobStatus.IN_PROGRESS
-            with stopping_on_signal(lambda spec=spec: self._backend.stop(spec.name)):  # type: ignore[misc]
+            with stopping_on_signal(partial(self._backend.stop, spec.name)):
                 ended = self._wait(spec.name, report)
             self._settle(spec, ended, was_ending=was_ending)
 

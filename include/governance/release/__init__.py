@@ -1,0 +1,1 @@
+"""Releasing a model: what it must show, what would change, who decided."""

@@ -1,0 +1,109 @@
+"""What the person who decides reads: Markdown for the approval form, from what was measured.
+
+The same text is kept in the lake; it names no respondent and shows no face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_MOST_RECORDINGS = 10
+
+
+def approval_text(
+    *,
+    opened: Mapping[str, Any],
+    assembled: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    gates: Sequence[Mapping[str, Any]],
+    registered: Mapping[str, Any],
+    side_by_side: Mapping[str, Any],
+) -> str:
+    """Return the Markdown of one retraining, from the documents its stages wrote."""
+    champion = opened["champion"]
+    parts = [
+        (
+            f"**Version {registered['version']}** of `{registered['name']}` may replace the "
+            f"champion, version {champion['version']}. Both classify *displayed expressions*."
+        ),
+        f"Asked for because: **{opened['reason']}**"
+        + (f" (evidence: `{opened['evidence']}`)" if opened["evidence"] else "")
+        + f". Learnt from {assembled['train']} faces, "
+        f"{assembled['new_labels_train']} of them newly labelled; measured on faces that neither "
+        "trained nor selected it.",
+        "### On the same frozen faces\n" + _sets_table(evaluation),
+        "### Gates\n" + _gates_list(gates),
+        "### On recent recordings, side by side\n" + _recordings_table(side_by_side["recordings"]),
+        (
+            f"Details: `{registered['documents']}` in the lake (evaluation.html, model-card.md). "
+            "**Approve** makes it the champion; the one before stays a rollback away. "
+            "**Reject**, or no answer in time, changes nothing."
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _sets_table(evaluation: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            "| faces | n | accuracy before | after | difference (95 % interval) | "
+            "macro F1 difference | McNemar p |"
+        ),
+        "|---|---:|---:|---:|---|---|---:|",
+    ]
+    for item in [evaluation["pool"], *evaluation["sets"]]:
+        before, after = item["champion"], item["challenger"]
+        rows.append(
+            f"| {item['name']} | {item['n']} | {_share(before['accuracy'])} | "
+            f"{_share(after['accuracy'])} | {_points(after['accuracy_less_first'])} | "
+            f"{_points(after['macro_f1_less_first'])} | {after['p_value']:.2g} |"
+        )
+    return "\n".join(rows)
+
+
+def _gates_list(gates: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join(
+        f"- {'passed' if gate['passed'] else '**failed**'}: {gate['name'].replace('_', ' ')}. "
+        f"{gate['sentence']}"
+        for gate in gates
+    )
+
+
+def _recordings_table(recordings: Sequence[Mapping[str, Any]]) -> str:
+    if not recordings:
+        return "Nothing was published recently: nothing to compare."
+    rows = [
+        (
+            "| study / recording | faces | answers that change | most frequent before | after | "
+            "set aside before | after |"
+        ),
+        "|---|---:|---:|---|---|---:|---:|",
+    ]
+    for item in recordings[:_MOST_RECORDINGS]:
+        change = item["change"]
+        rows.append(
+            f"| {_cell(item['study'])} / {_cell(item['recording'])} | {change['faces']} | "
+            f"{100 * change['changed']:.1f} % | {change['dominant'][0]} | "
+            f"{change['dominant'][1]} | {100 * change['abstained'][0]:.1f} % | "
+            f"{100 * change['abstained'][1]:.1f} % |"
+        )
+    return "\n".join(rows)
+
+
+def _share(figure: Mapping[str, Any]) -> str:
+    return f"{100 * figure['value']:.1f} %"
+
+
+def _points(figure: Mapping[str, Any] | None) -> str:
+    if figure is None or figure["value"] is None:
+        return ""
+    return (
+        f"{100 * figure['value']:+.1f} ({100 * figure['low']:+.1f} to {100 * figure['high']:+.1f})"
+    )
+
+
+def _cell(text: str) -> str:
+    """Text that people chose, harmless in a table."""
+    plain = "".join(char if char.isalnum() or char in " ._-" else "_" for char in text)
+    return plain[:60]

@@ -1,0 +1,89 @@
+"""Decide: carry out what a named person answered, or what the time-out answered for them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from include.composition import Services, build_registry
+from include.governance.bias.gate import blocking_audit
+from include.governance.release.decision import (
+    Decision,
+    carry_out,
+    champion_changed,
+    person,
+    record,
+)
+from include.lake import keys
+from include.ledger.retraining_tables import RequestState
+from include.pipeline.model_retraining import documents
+
+log = logging.getLogger(__name__)
+
+TIME_OUT = "time-out"
+APPROVE = "Approve"
+
+
+def run(services: Services, request_id: str, response: Mapping[str, Any]) -> dict[str, Any]:
+    """Promote or reject the challenger; return the decision that stands.
+
+    An approval is turned down, with its reason, when another version was promoted since
+    the comparison, or when an audit has blocked the package meanwhile.
+
+    Args:
+        services: Collaborators.
+        request_id: The request.
+        response: What the approval task returned: `chosen_options` and
+            `responded_by_user` (None after a time-out).
+
+    Raises:
+        RegistryError: The challenger's bytes are not the ones that were compared.
+        TransientError: The registry or the lake failed for now.
+    """
+    opened = documents.read(services, request_id, documents.OPENED)
+    registered = documents.read(services, request_id, documents.REGISTERED)
+    registry = build_registry(services.settings)
+    user = response.get("responded_by_user") or {}
+    by = person(str(user.get("name") or user.get("id") or ""))
+    approved = list(response.get("chosen_options") or ()) == [APPROVE] and bool(by)
+    wanted = Decision(
+        approved=approved,
+        by=by or TIME_OUT,
+        why=_why(response, approved=approved, by=by),
+        name=registered["name"],
+        version=registered["version"],
+        champion=opened["champion"]["version"],
+        at=services.ledger.clock().isoformat(),
+    )
+    if approved and champion_changed(registry, wanted):
+        wanted = _turned_down(wanted, "another version was promoted since the comparison")
+    elif approved and (blocked := blocking_audit(services, registered["sha256"])):
+        wanted = _turned_down(wanted, blocked)
+    stands = record(services.lake, keys.retraining_document(request_id, documents.DECISION), wanted)
+    carried = carry_out(registry, stands, now=services.ledger.clock())
+    state = RequestState.PROMOTED if stands.approved else RequestState.REJECTED
+    services.ledger.retraining.finish(opened["run_id"], state, why=f"{stands.by}: {stands.why}")
+    log.info("version %s is %s, %s", carried.version, carried.status, ", ".join(carried.aliases))
+    return {"approved": stands.approved, "by": stands.by, "version": stands.version}
+
+
+def _why(response: Mapping[str, Any], *, approved: bool, by: str) -> str:
+    comment = str((response.get("params_input") or {}).get("comment") or "").strip()
+    if comment:
+        return comment
+    if approved:
+        return "approved in Airflow after the comparison"
+    return "rejected in Airflow" if by else "nobody answered in time"
+
+
+def _turned_down(decision: Decision, why: str) -> Decision:
+    return Decision(
+        approved=False,
+        by=decision.by,
+        why=f"approved, but not promoted: {why}",
+        name=decision.name,
+        version=decision.version,
+        champion=decision.champion,
+        at=decision.at,
+    )

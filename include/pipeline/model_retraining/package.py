@@ -1,0 +1,76 @@
+"""Package: the trained weights sealed as the champion is, calibrated on the rows that select."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from include.composition import Services
+from include.lake import keys
+from include.pipeline.model_retraining import documents
+from include.training_jobs.build import build_backend
+from include.training_jobs.data import fetch_data
+from include.training_jobs.spec import TrainingSpec
+from ml.data.bundle import Bundle, read_bundle
+from ml.data.votes import majority
+from ml.packaging.seal import Material, SealOptions, seal
+from ml.packaging.unpack import read_signature
+
+_SHORT = 8
+
+
+def run(services: Services, request_id: str) -> dict[str, Any]:
+    """Write the challenger's package; return its version and sha256.
+
+    Raises:
+        TransientError: The training's results cannot be read at present.
+        ConfigurationError: They cannot be packaged.
+    """
+    done = documents.find(services, request_id, documents.PACKAGED)
+    if done is not None:
+        return done
+    opened = documents.read(services, request_id, documents.OPENED)
+    assembled = documents.read(services, request_id, documents.ASSEMBLED)
+    spec = TrainingSpec.from_json(documents.read(services, request_id, documents.TRAINED)["spec"])
+    with documents.scratch(services) as folder:
+        trained = build_backend(services).fetch(spec, folder / "trained")
+        data = fetch_data(services.lake, spec.data_prefix, spec.data_sha256, folder / "data")
+        _, champion, package = documents.champion_package(services, opened, folder)
+        facts = {
+            "data": f"{assembled['train']} faces, {assembled['new_labels_train']} newly labelled "
+            f"(retraining {request_id})",
+            "split": keys.retraining_data(request_id),
+            "split_sha256": spec.data_sha256,
+            "started_from": f"version {champion.version} ({champion.sha256[:12]})"
+            if services.settings.retraining.start_from == "champion"
+            else None,
+        }
+        challenger = folder / "model.tar.gz"
+        options = _options(read_signature(package), request_id, opened["asked_at"])
+        sha256 = seal(trained, _material(read_bundle(data), facts), challenger, options)
+        services.lake.put_file(keys.retraining_package(request_id), challenger)
+    return documents.write(
+        services, request_id, documents.PACKAGED, {"sha256": sha256, "version": options.version}
+    )
+
+
+def _options(champion: dict[str, Any], request_id: str, asked_at: str) -> SealOptions:
+    """Seal the challenger as the champion is: what differs is what was learnt."""
+    day = asked_at[:10].replace("-", "")
+    return SealOptions(
+        version=f"retrained-{day}-{request_id[:_SHORT]}",
+        detail_side_px=champion["preprocessing"]["detail_side_px"],
+        flip_average=champion["preprocessing"]["flip_average"],
+        engine=champion["serving"]["engine"],
+        precision=champion["serving"]["precision"],
+        class_offsets=any(champion["logit_offset"]),
+    )
+
+
+def _material(bundle: Bundle, facts: dict[str, Any]) -> Material:
+    labels = majority(bundle.validation.votes)
+    scored = np.flatnonzero(labels >= 0)
+    return Material(
+        bundle.validation.select(scored), labels[scored], train=lambda: bundle.train, facts=facts
+    )

@@ -1,0 +1,56 @@
+"""Register: the challenger, waiting for approval, with its figures, card and documents."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from include.composition import Services, build_registry
+from include.lake import keys
+from include.pipeline.model_retraining import documents
+from include.pipeline.model_retraining.evaluate import MODEL_CARD_JSON
+from ml.registry.promotion import challenge, register_package
+from ml.registry.protocol import Document
+
+REQUEST = "retraining"
+"""Metadata of a version: the request it came from."""
+
+
+def run(services: Services, request_id: str) -> dict[str, Any]:
+    """Register the package and make it the challenger; safe to repeat.
+
+    Raises:
+        GoldenImageError: The package fails the golden-image gate.
+        TransientError: The package cannot be read at present.
+    """
+    done = documents.find(services, request_id, documents.REGISTERED)
+    if done is not None:
+        return done
+    opened = documents.read(services, request_id, documents.OPENED)
+    card = services.lake.get_bytes(keys.retraining_document(request_id, MODEL_CARD_JSON))
+    registry = build_registry(services.settings)
+    with documents.scratch(services) as folder:
+        package = documents.challenger_package(services, request_id, folder)
+        version = register_package(
+            registry,
+            services.settings.model.name,
+            package,
+            documents={Document.MODEL_CARD: json.loads(card)},
+            metadata={
+                REQUEST: request_id,
+                "reason": opened["reason"],
+                "compared_with": opened["champion"]["version"],
+            },
+        )
+    challenger = challenge(registry, version)
+    return documents.write(
+        services,
+        request_id,
+        documents.REGISTERED,
+        {
+            "name": challenger.name,
+            "version": challenger.version,
+            "sha256": challenger.sha256,
+            "documents": keys.retraining(request_id),
+        },
+    )
