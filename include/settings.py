@@ -219,6 +219,19 @@ class ReportSettings(_Group):
     """Also publish annotated.mp4 with faces blurred."""
 
 
+class DriftSettings(_Group):
+    """The drift monitor. What is measured rests on docs/decisions/0014-drift.md."""
+
+    schedule: str = "30 2 * * *"
+    """Cron expression, UTC; the day before is judged."""
+    unit: Literal["study", "recording"] = "study"
+    """What is independent: `recording` where there is only one study, see the decision."""
+    min_recordings: PositiveInt = 20
+    """Fewest recordings with a figure in each sample; with fewer nothing is said."""
+    min_units: PositiveInt = 3
+    """Fewest studies (or recordings) in each sample."""
+
+
 class WatchSettings(_Group):
     """Where figures and notices of the platform go, and what things cost."""
 
@@ -253,10 +266,22 @@ class BiasAuditSettings(_Group):
     The audit needs it."""
     window_days: PositiveInt = 28
     """Production traffic that an audit reads, days back from its time."""
+    declared_attributes: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "age_group",
+        "gender",
+        "ethnicity",
+    )
+    """Columns of respondents.csv by which production traffic is grouped."""
     signers: Annotated[tuple[str, ...], Field(min_length=1)] = ("auditor",)
     """Ids of the Airflow users who may sign an audit."""
-    sign_off_timeout_h: PositiveFloat = 7 * 24
+    sign_off_timeout_h: PositiveFloat = 6 * 24
     """How long an audit waits for its signature."""
+    minimum_people: PositiveInt = 120
+    """Figures that rest on fewer people are printed as insufficient and not judged."""
+    tolerated_gap: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Largest gap to everybody else, of figures that have no better direction."""
+    resamples: Annotated[int, Field(ge=200)] = 1000
+    """Of the bootstrap behind every interval."""
     required_for_promotion: bool = False
     """Whether a package that was never audited may not be promoted. Set it in production."""
 
@@ -320,6 +345,7 @@ class Settings(BaseSettings):
     model: ModelSettings = ModelSettings()
     report: ReportSettings = ReportSettings()
     audit: BiasAuditSettings = BiasAuditSettings()
+    drift: DriftSettings = DriftSettings()
     watch: WatchSettings = WatchSettings()
     retraining: RetrainingSettings = RetrainingSettings()
     training: TrainingSettings = TrainingSettings()

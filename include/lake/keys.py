@@ -8,6 +8,8 @@ transforms/{job_name}/                            input.manifest, output/**.out
 transforms/answers/{model_sha256}/                {extraction_id}.json: where its answers are
 analyses/{analysis_id}/predictions.parquet
 published/{study}/{recording}/{analysis_id}/      results; manifest.json (last)
+published/{study}/{recording}/current/            which result readers take: the last number counts
+reprocess/{batch_id}/                             request.json, report.html; report.json (last)
 quarantine/{study}/{recording}/{object_id}/       reason.json
 retraining/{request_id}/                          data/, frozen/, training/, package/, documents
 training-source/{sha256}/sourcedir.tar.gz         code of SageMaker training jobs
@@ -21,6 +23,13 @@ labels/answers/{object_id}/                       copy and votes of a file; rece
 labels/annotations/                               labels.csv, images/: what training reads
 labels/summary.json, labels/index.html            queues, answers, agreement
 evaluations/{evaluation_id}/                      index.html; evaluation.json (last)
+audits/{audit_sha256}/                            record.json, report.html, sign-off.json
+audits/by-model/{model_sha256}/                   {time}-{audit_sha256}.json, the newest last
+audits/fixed-set/{set_id}/                        a lake of its own: the audit set's recordings,
+                                                  and what came out per package
+monitoring/figures/{day}.parquet                  figures of the recordings published on a day
+monitoring/references/{stamp}.json                frozen references, the newest counts
+monitoring/drift/{reference}/{day}/               index.html, Model Monitor's files; report.json (last)
 watch/metrics/{day}/                              figures of the platform, JSON Lines
 watch/notices/{key}/                              notice.json, delivered.json (last)
 watch/cpu/{batch_id}/                             CPU time of each try of its tasks
@@ -51,9 +60,16 @@ LABEL_ANSWERS = "labels/answers"
 LABEL_RECEIPT = "receipt.json"
 LABEL_ANNOTATIONS = "labels/annotations"
 """The folder that `ml.data.annotations` reads."""
+LABEL_MILESTONES = "labels/milestones"
 LABEL_SUMMARY = "labels/summary.json"
 LABEL_PAGE = "labels/index.html"
 EVALUATIONS = "evaluations"
+DRIFT_REFERENCES = "monitoring/references"
+DRIFT_REPORT = "report.json"
+DRIFT_PAGE = "monitoring/index.html"
+"""The page of the day judged last."""
+AUDITS_BY_MODEL = "audits/by-model"
+"""Pointers to all bias audits."""
 STUDY_FILES = ("study.yaml", "study.yml", "respondents.csv")
 """Names under a study that describe it and are no recordings."""
 
@@ -118,9 +134,29 @@ def analysis_predictions(analysis_id: str) -> str:
     return f"analyses/{analysis_id}/predictions.parquet"
 
 
+def published_recording(study: str, recording: str) -> str:
+    """Prefix of all results of one recording."""
+    return f"{PUBLISHED}/{slug(study)}/{slug(recording)}"
+
+
 def published(study: str, recording: str, analysis_id: str) -> str:
     """Prefix of one recording's results; `manifest.json` there is written last."""
-    return f"{PUBLISHED}/{slug(study)}/{slug(recording)}/{analysis_id}"
+    return f"{published_recording(study, recording)}/{analysis_id}"
+
+
+def current_choices(study: str, recording: str) -> str:
+    """Prefix of the choices of which result readers take."""
+    return f"{published_recording(study, recording)}/current"
+
+
+def current_choice(study: str, recording: str, number: int) -> str:
+    """One choice, from 1; the last one counts."""
+    return f"{current_choices(study, recording)}/{number:06d}.json"
+
+
+def reprocess(batch_id: str, name: str) -> str:
+    """A document about a batch of re-analyses: `request.json`, `report.html`, `report.json`."""
+    return f"reprocess/{batch_id}/{name}"
 
 
 def quarantine_reason(study: str, recording: str, object_id: str) -> str:
@@ -178,6 +214,26 @@ def comparison(run_id: str) -> str:
     return f"comparisons/{slug(run_id)}"
 
 
+def drift_figures(day: date) -> str:
+    """Figures of the recordings first published on a day, written when it is over."""
+    return f"monitoring/figures/{day.isoformat()}.parquet"
+
+
+def drift_reference(stamp: str) -> str:
+    """One frozen reference; `stamp` orders them by time."""
+    return f"{DRIFT_REFERENCES}/{stamp}.json"
+
+
+def drift_days(reference_id: str) -> str:
+    """Prefix of the days judged against a reference; `none` where there was none yet."""
+    return f"monitoring/drift/{reference_id}"
+
+
+def drift_day(reference_id: str, day: date) -> str:
+    """Prefix of one judged day; `report.json` there is written last."""
+    return f"{drift_days(reference_id)}/{day.isoformat()}"
+
+
 def metrics_day(day: date) -> str:
     """Prefix of a day's figures (UTC) in the embedded sink."""
     return f"watch/metrics/{day.isoformat()}"
@@ -230,7 +286,7 @@ def audit_sign_off(audit_sha256: str) -> str:
 
 def audits_of_model(model_sha256: str) -> str:
     """Prefix of the pointers to a package's audits."""
-    return f"audits/by-model/{model_sha256}"
+    return f"{AUDITS_BY_MODEL}/{model_sha256}"
 
 
 def audit_pointer(model_sha256: str, stamp: str, audit_sha256: str) -> str:
@@ -260,7 +316,7 @@ def label_answer(object_id: str) -> str:
 
 def label_milestone(faces_n: int) -> str:
     """Written when a retraining was started because so many faces were labelled."""
-    return f"labels/milestones/{faces_n:09d}.json"
+    return f"{LABEL_MILESTONES}/{faces_n:09d}.json"
 
 
 def evaluation(evaluation_id: str) -> str:

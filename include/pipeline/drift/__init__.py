@@ -1,0 +1,1 @@
+"""The drift monitor: what was published, day by day, against a reference and the weeks before."""
