@@ -78,6 +78,7 @@ class Material:
         train: Pictures that trained; read only to set the ranges of an int8 graph.
         facts: What the signature's `training` says of the data.
         test: Held-out pictures with labels; read only when they may be looked at.
+        licence: Whose work is in the weights; None: what `facts` and the recipe say.
     """
 
     validation: FaceTable
@@ -85,6 +86,7 @@ class Material:
     train: Callable[[], FaceTable]
     facts: Mapping[str, Any]
     test: Callable[[], tuple[FaceTable, npt.NDArray[np.int64]]] | None = None
+    licence: str | None = None
 
 
 def seal_run(run: Path, data: Path, out: Path, options: SealOptions) -> str:
@@ -151,7 +153,7 @@ def seal(run: Path, material: Material, out: Path, options: SealOptions) -> str:
         ),
         "calibration": calibration,
         "training": training,
-        "licence": licence_of(training),
+        "licence": material.licence or licence_of(training),
         "metrics": {"validation": evaluate(probabilities, labels).to_json()},
     }
     if options.look_at_test and material.test is not None:

@@ -22,6 +22,7 @@ from ml.data.datasets import load_set, parse_set
 from ml.data.frozen import write_frozen
 from ml.data.records import FaceRecord
 from ml.data.splits import DEFAULT_MANIFEST, SplitManifest, read_manifest
+from ml.models.mobilenet import ARCHITECTURE
 from ml.packaging.build import WEIGHTS_MEMBER
 from ml.packaging.unpack import read_package, read_signature
 from ml.training.job import START_WEIGHTS
@@ -30,6 +31,7 @@ from ml.training.recipe import Recipe, make_recipe, read_recipe
 
 log = logging.getLogger(__name__)
 
+_PACKED = {ARCHITECTURE: "mobilenet_v2"}
 RECIPES = Path(__file__).parents[3] / "ml" / "training" / "recipes"
 
 
@@ -177,8 +179,10 @@ def _recipe(services: Services, name: str, champion: Path) -> Recipe:
     if services.settings.retraining.start_from == "recipe":
         return recipe
     signature = read_signature(champion)
+    packed = signature["architecture"]["name"]
     wanted = {
-        "model.architecture": signature["architecture"]["name"],
+        # A package names the network by whose code it is, the zoo by its own name.
+        "model.architecture": _PACKED.get(packed, packed),
         "model.width": signature["architecture"]["width"],
         "input.normalisation": signature["preprocessing"]["normalisation"],
     }

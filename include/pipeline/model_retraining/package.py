@@ -18,6 +18,7 @@ from ml.packaging.seal import Material, SealOptions, seal
 from ml.packaging.unpack import read_signature
 
 _SHORT = 8
+_OWN_LABELS = "Trained further with labels made on this platform."
 
 
 def run(services: Services, request_id: str) -> dict[str, Any]:
@@ -37,18 +38,27 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
         trained = build_backend(services).fetch(spec, folder / "trained")
         data = fetch_data(services.lake, spec.data_prefix, spec.data_sha256, folder / "data")
         _, champion, package = documents.champion_package(services, opened, folder)
-        facts = {
+        sealed = read_signature(package)
+        facts: dict[str, Any] = {
             "data": f"{assembled['train']} faces, {assembled['new_labels_train']} newly labelled "
             f"(retraining {request_id})",
             "split": keys.retraining_data(request_id),
             "split_sha256": spec.data_sha256,
-            "started_from": f"version {champion.version} ({champion.sha256[:12]})"
-            if services.settings.retraining.start_from == "champion"
-            else None,
         }
+        licence = None
+        if services.settings.retraining.start_from == "champion":
+            before = sealed["training"]
+            facts["started_from"] = (
+                f"version {champion.version} ({champion.sha256[:12]}), "
+                f"from {before.get('started_from') or 'random weights'}"
+            )
+            facts["teacher"] = before.get("teacher")
+            # What went into the champion is in its successor too.
+            licence = f"{sealed['licence']} {_OWN_LABELS}"
         challenger = folder / "model.tar.gz"
-        options = _options(read_signature(package), request_id, opened["asked_at"])
-        sha256 = seal(trained, _material(read_bundle(data), facts), challenger, options)
+        options = _options(sealed, request_id, opened["asked_at"])
+        material = _material(read_bundle(data), facts, licence)
+        sha256 = seal(trained, material, challenger, options)
         services.lake.put_file(keys.retraining_package(request_id), challenger)
     return documents.write(
         services, request_id, documents.PACKAGED, {"sha256": sha256, "version": options.version}
@@ -68,9 +78,13 @@ def _options(champion: dict[str, Any], request_id: str, asked_at: str) -> SealOp
     )
 
 
-def _material(bundle: Bundle, facts: dict[str, Any]) -> Material:
+def _material(bundle: Bundle, facts: dict[str, Any], licence: str | None) -> Material:
     labels = majority(bundle.validation.votes)
     scored = np.flatnonzero(labels >= 0)
     return Material(
-        bundle.validation.select(scored), labels[scored], train=lambda: bundle.train, facts=facts
+        bundle.validation.select(scored),
+        labels[scored],
+        train=lambda: bundle.train,
+        facts=facts,
+        licence=licence,
     )
