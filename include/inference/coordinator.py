@@ -22,7 +22,6 @@ from include.inference.backend import InferenceBackend, JobDescription, JobExist
 from include.inference.spec import TransformSpec, basename, build_spec
 from include.lake import keys
 from include.ledger.models import JobStatus as LedgerJobStatus
-from include.ledger.models import State
 
 if TYPE_CHECKING:
     from include.lake.store import Lake
@@ -192,8 +191,7 @@ class TransformCoordinator:
             PlatformError: No model is pinned to the batch.
         """
         _, model_sha256 = _pinned(self._ledger.batch(batch_id))
-        recordings = self._ledger.recordings(batch_id, states=(State.EXTRACTED, State.TRANSFORMED))
-        extractions = sorted({item.extraction_id for item in recordings if item.extraction_id})
+        extractions = self._ledger.extractions(batch_id)
         index = AnswerIndex(self._lake, model_sha256)
         with ThreadPoolExecutor(max_workers=_LOOKUPS_AT_ONCE) as pool:
             shards = list(pool.map(self._shards, extractions))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, and_, func, select, update
 
-from include.ledger import intake, jobs, queue, transitions
+from include.ledger import intake, jobs, queue, standing, transitions
 from include.ledger.engine import intake_lock, open_engine, writing
 from include.ledger.intake import ObserveSummary
 from include.ledger.models import (
@@ -33,6 +33,7 @@ from include.ledger.models import (
     recordings,
 )
 from include.ledger.queue import Queue
+from include.ledger.reanalysis import ReanalysisBook
 from include.ledger.retraining import RetrainingBook
 from include.ledger.transitions import Transition
 
@@ -90,6 +91,11 @@ class Ledger:
     def retraining(self) -> RetrainingBook:
         """Requests for retraining and their training jobs."""
         return RetrainingBook(self._engine, self.clock)
+
+    @property
+    def reanalyses(self) -> ReanalysisBook:
+        """Published recordings that another model answers once more."""
+        return ReanalysisBook(self._engine, self.clock)
 
     # --- intake ---
 
@@ -204,6 +210,11 @@ class Ledger:
         if states is not None:
             conditions.append(_COLUMNS.state.in_(list(states)))
         return self._select(*conditions)
+
+    def extractions(self, batch_id: str) -> list[str]:
+        """Extractions that the batch has answered: of what it holds, and of its re-analyses."""
+        with self._engine.connect() as connection:
+            return standing.extractions(connection, batch_id)
 
     def recording(self, recording_id: int) -> Recording:
         """One recording.
