@@ -93,6 +93,7 @@ def child_environment(
         **fex_defaults(layout),
         "FEX_LABELS__PSEUDONYM_KEY": secrets.pseudonym_key,
         **_tuning(settings),
+        **_statsd(inherited),
         **_quiet(),
         **inherited,
         **_identity(layout, inherited),
@@ -165,6 +166,19 @@ def _tuning(settings: PlatformSettings) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
         "AIRFLOW__LOGGING__UVICORN_LOGGING_LEVEL": "WARNING",
+    }
+
+
+def _statsd(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return what sends Airflow's own figures where ours go (`FEX_WATCH__STATSD_HOST`)."""
+    host = inherited.get("FEX_WATCH__STATSD_HOST")
+    if not host:
+        return {}
+    return {
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_HOST": host,
+        "AIRFLOW__METRICS__STATSD_PORT": inherited.get("FEX_WATCH__STATSD_PORT", "8125"),
+        "AIRFLOW__METRICS__STATSD_PREFIX": "airflow",
     }
 
 

@@ -140,3 +140,15 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
 
 def test_a_server_on_every_address_is_reached_on_this_machine() -> None:
     assert PlatformSettings(api_host="0.0.0.0", api_port=9).base_url == "http://127.0.0.1:9"
+
+
+def test_airflow_sends_its_figures_where_ours_go(layout: Layout) -> None:
+    assert not [name for name in environment(layout) if name.startswith("AIRFLOW__METRICS__")]
+    told = environment(layout, FEX_WATCH__STATSD_HOST="10.0.0.9", FEX_WATCH__STATSD_PORT="9125")
+    assert told["AIRFLOW__METRICS__STATSD_ON"] == "True"
+    assert told["AIRFLOW__METRICS__STATSD_HOST"] == "10.0.0.9"
+    assert told["AIRFLOW__METRICS__STATSD_PORT"] == "9125"
+    muted = environment(
+        layout, FEX_WATCH__STATSD_HOST="10.0.0.9", AIRFLOW__METRICS__STATSD_ON="False"
+    )
+    assert muted["AIRFLOW__METRICS__STATSD_ON"] == "False", "the user's own switch wins"
