@@ -82,6 +82,11 @@ end-to-end: setup ## Measure held-out faces pasted into frames, detected, cut ou
 compare-fer: setup ## Compare the packed model with `fer` on held-out faces (MODEL=, DATA=)
 	@$(RUN) -m benchmarks.fer_baseline $(if $(MODEL),--model "$(MODEL)") $(if $(DATA),--data "$(DATA)") $(ARGS)
 
+.PHONY: audit
+audit: setup ## Audit the packed model for bias on SET=zip into OUT=dir (ARGS='--people 400')
+	@[ -n "$(SET)" ] && [ -n "$(OUT)" ] || { echo 'usage: make audit SET=zip OUT=dir' >&2; exit 2; }
+	@$(RUN) -m include.pipeline.bias_audit "$(OUT)" --set "$(SET)" $(if $(MODEL),--package "$(MODEL)") $(ARGS)
+
 .PHONY: compare
 compare: setup ## Train and measure every architecture alike (ARGS= goes to ml.comparison)
 	@$(RUN) -m ml.comparison $(ARGS)

@@ -41,7 +41,7 @@ def run_batch(
     announce("probe")
     groups = probe.run(services, batch_id)
     announce("extract")
-    _extract(services, batch_id, groups)
+    extract_groups(services, batch_id, groups)
     announce("validate")
     validate.run(services, batch_id)
     announce("transform")
@@ -54,7 +54,7 @@ def run_batch(
     return settle.run(services, batch_id)
 
 
-def _extract(services: Services, batch_id: str, groups: Sequence[Sequence[int]]) -> None:
+def extract_groups(services: Services, batch_id: str, groups: Sequence[Sequence[int]]) -> None:
     """Extract group beside group, as the DAG's mapped tasks do; one child process each.
 
     Raises:

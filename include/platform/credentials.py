@@ -12,8 +12,12 @@ from pathlib import Path
 
 from include.platform.layout import Layout
 
-USERS = {"admin": "admin", "operator": "op", "marketer": "viewer", "auditor": "viewer"}
-"""Airflow users and their roles: data operations, people who read results, auditors."""
+USERS = {"admin": "admin", "operator": "op", "marketer": "viewer", "auditor": "user"}
+"""Airflow users and their roles: data operations, people who read results, auditors.
+
+An auditor signs in Airflow, which asks for a role that may write; what they may sign is a
+setting of each task.
+"""
 
 ADMIN = "admin"
 

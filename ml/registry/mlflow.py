@@ -144,7 +144,7 @@ class MlflowRegistry(ModelRegistry):
         return target
 
     def document(self, version: ModelVersion, kind: Document) -> dict[str, Any] | None:
-        """Return a document that was registered with a version, None where there is none."""
+        """Return a document that lies beside a version, None where there is none."""
         found = self._client.get_model_version(version.name, version.version)
         names = {item.path for item in self._client.list_artifacts(found.run_id)}
         if f"{kind}.json" not in names:
@@ -153,6 +153,11 @@ class MlflowRegistry(ModelRegistry):
             path = self._client.download_artifacts(found.run_id, f"{kind}.json", scratch)
             content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         return content
+
+    def attach(self, version: ModelVersion, kind: Document, content: Mapping[str, Any]) -> None:
+        """Write the document as an artefact of the version's run."""
+        found = self._client.get_model_version(version.name, version.version)
+        self._client.log_dict(found.run_id, dict(content), f"{kind}.json")
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -142,7 +142,14 @@ class ModelRegistry(Protocol):
         ...
 
     def document(self, version: ModelVersion, kind: Document) -> dict[str, Any] | None:
-        """Return a document that was registered with a version, None where there is none."""
+        """Return a document that lies beside a version, None where there is none."""
+        ...
+
+    def attach(self, version: ModelVersion, kind: Document, content: Mapping[str, Any]) -> None:
+        """Put a document beside a registered version; it replaces one of the same kind.
+
+        For what is found out later, such as a bias audit. Status and aliases stay untouched.
+        """
         ...
 
     def exclusive(self) -> AbstractContextManager[None]:

@@ -97,10 +97,11 @@ class SageMakerRegistry(ModelRegistry):
         folder = f"{self._package_root}/{name}/{sha256}"
         self._upload(f"{folder}/{_NAME}", package.read_bytes())
         figures = {"classification_metrics": dict(metrics or {})}
-        kept = {Document.MODEL_QUALITY: figures, **(documents or {})}
+        # ModelMetrics cannot change after creation and a bias audit comes later: its object is
+        # named from the start, and empty until `attach`.
+        kept = {Document.MODEL_QUALITY: figures, Document.BIAS: {}, **(documents or {})}
         for kind, content in kept.items():
-            body = json.dumps(content, sort_keys=True, indent=2).encode()
-            self._upload(f"{folder}/{kind}.json", body)
+            self._upload(f"{folder}/{kind}.json", _json_bytes(content))
         created = self._client.create_model_package(
             ModelPackageGroupName=name,
             ModelPackageDescription=f"sha256 {sha256}",
@@ -115,7 +116,7 @@ class SageMakerRegistry(ModelRegistry):
                 "SupportedTransformInstanceTypes": self._instance_types,
                 "SupportedRealtimeInferenceInstanceTypes": self._instance_types,
             },
-            **_model_metrics(folder, kept),
+            **_model_metrics(folder),
             **_model_card(kept.get(Document.MODEL_CARD)),
             ModelApprovalStatus=VersionStatus.PENDING.value,
             CustomerMetadataProperties={
@@ -188,7 +189,7 @@ class SageMakerRegistry(ModelRegistry):
         return target
 
     def document(self, version: ModelVersion, kind: Document) -> dict[str, Any] | None:
-        """Return a document that was registered with a version, None where there is none."""
+        """Return a document that lies beside a version, None where there is none."""
         if self._s3 is None:
             raise ConfigurationError("FEX_MODEL__REGISTRY", "'sagemaker' needs an S3 client here")
         bucket, key = _bucket_and_key(version.package_uri)
@@ -198,7 +199,14 @@ class SageMakerRegistry(ModelRegistry):
         except self._s3.exceptions.NoSuchKey:
             return None
         content: dict[str, Any] = json.loads(body)
-        return content
+        return content or None
+
+    def attach(self, version: ModelVersion, kind: Document, content: Mapping[str, Any]) -> None:
+        """Write the object that the version's `ModelMetrics` have named since it was created."""
+        if self._s3 is None:
+            raise ConfigurationError("FEX_MODEL__REGISTRY", "'sagemaker' needs an S3 client here")
+        folder = version.package_uri.removesuffix(f"/{_NAME}")
+        self._upload(f"{folder}/{kind}.json", _json_bytes(content))
 
     def exclusive(self) -> AbstractContextManager[None]:
         """Nothing to hold: the client token makes registering idempotent."""
@@ -307,14 +315,20 @@ def _status(package: Mapping[str, Any]) -> VersionStatus:
     return VersionStatus(package.get("ModelApprovalStatus") or VersionStatus.PENDING)
 
 
-def _model_metrics(folder: str, documents: Mapping[Document, Mapping[str, Any]]) -> dict[str, Any]:
+def _model_metrics(folder: str) -> dict[str, Any]:
     def source(kind: Document) -> dict[str, str]:
         return {"ContentType": _JSON, "S3Uri": f"{folder}/{kind}.json"}
 
-    metrics: dict[str, Any] = {"ModelQuality": {"Statistics": source(Document.MODEL_QUALITY)}}
-    if Document.BIAS in documents:
-        metrics["Bias"] = {"Report": source(Document.BIAS)}
-    return {"ModelMetrics": metrics}
+    return {
+        "ModelMetrics": {
+            "ModelQuality": {"Statistics": source(Document.MODEL_QUALITY)},
+            "Bias": {"Report": source(Document.BIAS)},
+        }
+    }
+
+
+def _json_bytes(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True, indent=2).encode()
 
 
 def _model_card(card: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from fairlearn.metrics import MetricFrame
 
 from include.governance.bias.disparity import (
@@ -15,7 +16,8 @@ from include.governance.bias.disparity import (
     Estimate,
     Status,
     compare,
-    estimate,
+    estimates,
+    excess,
     settle,
     worst,
 )
@@ -82,11 +84,16 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """Rows of one audit (this one or the last), summed per person."""
+    """Rows of one audit (this one or the last), summed per person.
+
+    `touched` is 1 where a person has anything in a statistic, `present` whether there is a row.
+    """
 
     rows: AuditRows
     statistics: Statistics
     per_person: FloatArray
+    touched: FloatArray
+    row_counts: npt.NDArray[np.int64]
     present: npt.NDArray[np.bool_]
 
     def members(
@@ -98,21 +105,28 @@ class _Side:
         for name, value in zip(attributes, group, strict=True):
             belongs &= (frame[name] == value).to_numpy()
         members = np.zeros(len(drawn.ids), dtype=bool)
-        members[drawn.ids.get_indexer(frame.loc[belongs, PERSON])] = True
+        members[drawn.ids.get_indexer(pd.Index(frame.loc[belongs, PERSON]))] = True
         return members
 
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """One group, with the sums of its resamples."""
+    """One group, with the sums of its resamples and its people by statistic."""
 
     attributes: tuple[str, ...]
     group: tuple[str, ...]
     members: npt.NDArray[np.bool_]
     sums: FloatArray
+    counts: FloatArray
 
 
-def audit(rows: AuditRows, settings: AuditSettings, *, previous: AuditRows | None = None) -> Audit:
+def audit(
+    rows: AuditRows,
+    settings: AuditSettings,
+    *,
+    previous: AuditRows | None = None,
+    panels: Collection[Panel] = tuple(Panel),
+) -> Audit:
     """Audit how the system treats groups of people.
 
     Args:
@@ -120,6 +134,7 @@ def audit(rows: AuditRows, settings: AuditSettings, *, previous: AuditRows | Non
         settings: Thresholds and numbers.
         previous: Rows of the last audit. People who are in both are resampled together, so
             that the interval of a change knows that it compares the same people.
+        panels: What to look at. Rows that were chosen for labelling say nothing about parity.
 
     Raises:
         ConfigurationError: `previous` lacks an attribute of `rows`.
@@ -131,7 +146,7 @@ def audit(rows: AuditRows, settings: AuditSettings, *, previous: AuditRows | Non
     now, then = _side(rows, drawn), None if previous is None else _side(previous, drawn)
     figures: list[GroupFigure] = []
     comparisons: list[Comparison] = []
-    metrics = _measurable(rows)
+    metrics = _measurable(rows, panels)
     for attributes in _attribute_sets(rows.attributes, settings.intersections):
         points = _points(rows, now.statistics, attributes, metrics)
         cells = [_cell(now, drawn, attributes, group) for group in sorted(points)]
@@ -140,37 +155,71 @@ def audit(rows: AuditRows, settings: AuditSettings, *, previous: AuditRows | Non
             for cell in cells
             if then is not None
         }
-        for metric in metrics:
-            figures += [
-                _group_figure(
-                    metric,
-                    cell,
-                    now,
-                    points[cell.group][metric.name],
-                    (then, before.get(cell.group)),
-                    settings,
-                )
-                for cell in cells
-            ]
-            if attributes:
-                comparisons += _compare_cells(metric, cells, now, settings)
+        for cell in cells:
+            figures += _group_figures(
+                metrics, cell, now, points[cell.group], (then, before.get(cell.group)), settings
+            )
+        if attributes:
+            total = np.sum([cell.sums for cell in cells], axis=0)
+            for metric in metrics:
+                comparisons += _compare_cells(metric, cells, total, now, settings)
     settled = [
         item
         for panel in Panel
         for item in settle([one for one in comparisons if one.panel == panel], settings)
     ]
-    panels = {
+    found = {
         str(panel): worst([item.status for item in settled if item.panel == panel])
         for panel in Panel
         if any(metric.panel is panel for metric in metrics)
     }
-    return Audit(tuple(figures), tuple(settled), panels, worst(list(panels.values())))
+    return Audit(tuple(figures), tuple(settled), found, worst(list(found.values())))
 
 
-def _measurable(rows: AuditRows) -> tuple[Metric, ...]:
+def estimated_verdict(
+    rows: AuditRows, settings: AuditSettings, *, panels: Collection[Panel] = tuple(Panel)
+) -> Status:
+    """Return green exactly when `audit` is green, else amber: what estimates say without chance.
+
+    A comparison leaves green by its estimate alone; resamples only tell amber from red.
+    """
+    now = _side(rows, people(list(rows.frame[PERSON]), resamples=1, seed=settings.seed))
+    index, total, everybody = (
+        now.statistics.index,
+        now.per_person.sum(axis=0),
+        now.touched.sum(axis=0),
+    )
+    numbers = rows.frame.drop_duplicates(PERSON).set_index(PERSON)
+    for attributes in _attribute_sets(rows.attributes, settings.intersections):
+        if not attributes:
+            continue
+        # Rows are sorted by person, and so are the sums.
+        of_group = numbers.groupby(list(attributes)).indices.values()
+        sums = np.stack([now.per_person[members].sum(axis=0) for members in of_group])
+        counts = np.stack([now.touched[members].sum(axis=0) for members in of_group])
+        for metric in _measurable(rows, panels):
+            fewest = np.minimum(
+                people_counted(metric, counts, index),
+                people_counted(metric, everybody - counts, index),
+            )
+            own, others = figure(metric, sums, index), figure(metric, total - sums, index)
+            beyond = excess(metric.rule, own[:, None], others[:, None], settings)
+            if (
+                beyond is not None
+                and ((beyond[:, 0] > 0) & (fewest >= settings.minimum_people)).any()
+            ):
+                return Status.AMBER
+    return Status.GREEN
+
+
+def _measurable(rows: AuditRows, panels: Collection[Panel]) -> tuple[Metric, ...]:
     """Without a true label anywhere there is no labelled panel."""
     labelled = bool(rows.frame[TRUTH].notna().any())
-    return tuple(metric for metric in METRICS if labelled or metric.panel is Panel.PARITY)
+    return tuple(
+        metric
+        for metric in METRICS
+        if metric.panel in panels and (labelled or metric.panel is Panel.PARITY)
+    )
 
 
 def _attribute_sets(attributes: tuple[str, ...], largest: int) -> Iterator[tuple[str, ...]]:
@@ -181,8 +230,11 @@ def _attribute_sets(attributes: tuple[str, ...], largest: int) -> Iterator[tuple
 
 def _side(rows: AuditRows, drawn: People) -> _Side:
     table = statistics(rows)
-    per_person = drawn.sums(rows.frame[PERSON], table.values)
-    return _Side(rows, table, per_person, per_person[:, table.index["shown"]] > 0)
+    people_of_rows = pd.Index(rows.frame[PERSON])
+    row_counts = np.bincount(drawn.ids.get_indexer(people_of_rows), minlength=len(drawn.ids))
+    per_person = drawn.sums(people_of_rows, table.values)
+    touched = (per_person > 0).astype(np.float64)
+    return _Side(rows, table, per_person, touched, row_counts, row_counts > 0)
 
 
 def _points(
@@ -192,7 +244,8 @@ def _points(
     frame = rows.frame
 
     def sums(_: object, __: object, *, line: npt.NDArray[np.int64]) -> FloatArray:
-        return table.values[np.asarray(line)].sum(axis=0)
+        summed: FloatArray = table.values[np.asarray(line)].sum(axis=0)
+        return summed
 
     features = frame[list(attributes)] if attributes else np.full(len(frame), EVERYONE[0])
     by_group = MetricFrame(
@@ -203,82 +256,97 @@ def _points(
         sample_params={"sums": {"line": np.arange(len(frame))}},
     ).by_group["sums"]
     present = set(frame[list(attributes)].itertuples(index=False, name=None)) or {()}
-    points = {}
+    sums_of: dict[tuple[str, ...], FloatArray] = {}
     for key, of_group in by_group.items():
         group = key if isinstance(key, tuple) else (key,)
         group = tuple(str(part) for part in group) if attributes else ()
         if group in present:
-            points[group] = {
-                metric.name: float(figure(metric, of_group, table.index)) for metric in metrics
-            }
-    return points
+            sums_of[group] = of_group
+    stacked = np.stack(list(sums_of.values()))
+    values = {metric.name: figure(metric, stacked, table.index) for metric in metrics}
+    return {
+        group: {name: float(column[number]) for name, column in values.items()}
+        for number, group in enumerate(sums_of)
+    }
 
 
 def _cell(side: _Side, drawn: People, attributes: tuple[str, ...], group: tuple[str, ...]) -> _Cell:
     members = side.members(drawn, attributes, group)
-    return _Cell(attributes, group, members, drawn.weighted(side.per_person, members))
+    counts = members.astype(np.float64) @ side.touched
+    return _Cell(attributes, group, members, drawn.weighted(side.per_person, members), counts)
 
 
-def _counted(metric: Metric, side: _Side, members: npt.NDArray[np.bool_]) -> float:
-    return people_counted(metric, side.per_person[members], side.statistics.index)
-
-
-def _group_figure(
-    metric: Metric,
+def _group_figures(
+    metrics: tuple[Metric, ...],
     cell: _Cell,
     now: _Side,
-    point: float,
+    points: dict[str, float],
     last: tuple[_Side | None, _Cell | None],
     settings: AuditSettings,
-) -> GroupFigure:
-    counted = _counted(metric, now, cell.members)
-    result = change = None
-    if counted >= settings.minimum_people:
-        samples = figure(metric, cell.sums, now.statistics.index)
-        samples[0] = point
-        result = estimate(samples, settings.confidence)
-        then, before = last
-        if (
-            then is not None
-            and before is not None
-            and _counted(metric, then, before.members) >= settings.minimum_people
-        ):
-            earlier = figure(metric, before.sums, then.statistics.index)
-            change = estimate(samples - earlier, settings.confidence)
+) -> list[GroupFigure]:
+    """All figures of one group; the intervals of those with enough people are read at once."""
+    index, (then, before) = now.statistics.index, last
+    counted = {metric.name: float(people_counted(metric, cell.counts, index)) for metric in metrics}
+    enough = [metric for metric in metrics if counted[metric.name] >= settings.minimum_people]
+    samples = {metric.name: figure(metric, cell.sums, index) for metric in enough}
+    for name, values in samples.items():
+        values[0] = points[name]
+    changes = {
+        metric.name: samples[metric.name] - figure(metric, before.sums, then.statistics.index)
+        for metric in enough
+        if then is not None
+        and before is not None
+        and people_counted(metric, before.counts, then.statistics.index) >= settings.minimum_people
+    }
+    results, moved = _read(samples, settings), _read(changes, settings)
     own = cell.members & now.present
-    return GroupFigure(
-        metric=metric.name,
-        panel=metric.panel,
-        attributes=cell.attributes,
-        group=cell.group or EVERYONE,
-        people=int(own.sum()),
-        rows=int(now.per_person[own, now.statistics.index["shown"]].sum()),
-        counted=counted,
-        result=result,
-        change=change,
-    )
+    people_n, rows_n = int(own.sum()), int(now.row_counts[own].sum())
+    return [
+        GroupFigure(
+            metric=metric.name,
+            panel=metric.panel,
+            attributes=cell.attributes,
+            group=cell.group or EVERYONE,
+            people=people_n,
+            rows=rows_n,
+            counted=counted[metric.name],
+            result=results.get(metric.name),
+            change=moved.get(metric.name),
+        )
+        for metric in metrics
+    ]
+
+
+def _read(samples: dict[str, FloatArray], settings: AuditSettings) -> dict[str, Estimate]:
+    if not samples:
+        return {}
+    stacked = np.stack(list(samples.values()))
+    return dict(zip(samples, estimates(stacked, settings.confidence), strict=True))
 
 
 def _compare_cells(
-    metric: Metric, cells: list[_Cell], now: _Side, settings: AuditSettings
+    metric: Metric, cells: list[_Cell], total: FloatArray, now: _Side, settings: AuditSettings
 ) -> list[Comparison]:
     """Compare each sufficient group with everybody else, where these are sufficient too."""
+    index = now.statistics.index
+    everybody = now.touched.sum(axis=0)
     enough = [
-        cell for cell in cells if _counted(metric, now, cell.members) >= settings.minimum_people
+        cell
+        for cell in cells
+        if people_counted(metric, cell.counts, index) >= settings.minimum_people
     ]
     if not enough:
         return []
-    index = now.statistics.index
-    own = [figure(metric, cell.sums, index) for cell in enough]
+    own = np.stack([figure(metric, cell.sums, index) for cell in enough])
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.exp(np.mean(np.log(own), axis=0))
-    total = np.sum([cell.sums for cell in cells], axis=0)
-    compared = []
-    for cell, samples in zip(enough, own, strict=True):
-        others = now.present & ~cell.members
-        if _counted(metric, now, others) >= settings.minimum_people:
-            rest = figure(metric, total - cell.sums, index)
-            compared.append(
-                compare(metric, cell.attributes, cell.group, (samples, rest, mean), settings)
-            )
-    return compared
+        mean = np.exp(np.log(own).mean(axis=0))
+    kept = [
+        number
+        for number, cell in enumerate(enough)
+        if people_counted(metric, everybody - cell.counts, index) >= settings.minimum_people
+    ]
+    if not kept:
+        return []
+    others = np.stack([figure(metric, total - enough[number].sums, index) for number in kept])
+    groups = [(enough[number].attributes, enough[number].group) for number in kept]
+    return compare(metric, groups, (own[kept], others, mean), settings)

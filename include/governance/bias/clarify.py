@@ -7,7 +7,8 @@ SageMaker developer guide. Names without a counterpart there are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from include.governance.bias.disparity import Comparison
 
@@ -44,3 +45,43 @@ def clarify_table(comparisons: Iterable[Comparison]) -> list[dict[str, object]]:
         for item in comparisons
         for name, value in clarify_metrics(item).items()
     ]
+
+
+def clarify_report(record: Mapping[str, Any], *, sha256: str, report_uri: str) -> dict[str, Any]:
+    """Return an audit record as the bias report of a model version.
+
+    The form is that of Clarify's `analysis.json` ("Get the results of the analysis",
+    SageMaker developer guide); what an audit knows beyond it stands under `audit`. A facet
+    says which set it was measured on: sets are never mixed.
+
+    Args:
+        record: What `audit_record` returned.
+        sha256: Its hash.
+        report_uri: Where its page lies.
+    """
+    facets: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for section in record["sections"]:
+        for line in section["clarify"]:
+            facet = facets.setdefault(f"{line['facet']} ({section['name']})", {})
+            facet.setdefault(line["value_or_threshold"], []).append(
+                {key: line[key] for key in ("name", "label_value", "value")}
+            )
+    return {
+        "version": "1.0",
+        "post_training_bias_metrics": {
+            "label": "displayed expression",
+            "facets": {
+                facet: [
+                    {"value_or_threshold": value, "metrics": metrics}
+                    for value, metrics in groups.items()
+                ]
+                for facet, groups in facets.items()
+            },
+        },
+        "audit": {
+            "sha256": sha256,
+            "verdict": record["verdict"],
+            "audited_at": record["audited_at"],
+            "report": report_uri,
+        },
+    }

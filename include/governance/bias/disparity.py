@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import false_discovery_control, norm
 
 from include.governance.bias.metrics import FloatArray, Metric, Rule
-from include.governance.bias.resampling import interval
+from include.governance.bias.resampling import intervals
 from include.governance.bias.settings import AuditSettings
 
 
@@ -73,15 +73,19 @@ class Comparison:
     status: Status
 
 
-def estimate(samples: FloatArray, confidence: float) -> Estimate:
-    """Read a value (first) and its percentile interval (the resamples behind it)."""
-    return Estimate(float(samples[0]), *interval(samples[1:], confidence))
+def estimates(samples: FloatArray, confidence: float) -> list[Estimate]:
+    """Read values (n, 1 + resamples) with the estimate first, and their percentile intervals."""
+    bounds = intervals(samples[:, 1:], confidence)
+    return [
+        Estimate(float(value), float(low), float(high))
+        for value, (low, high) in zip(samples[:, 0], bounds, strict=True)
+    ]
 
 
 def excess(
     rule: Rule, group: FloatArray, others: FloatArray, settings: AuditSettings
 ) -> FloatArray | None:
-    """How far a group is beyond the threshold: positive is a disparity; None: not judged.
+    """How far groups are beyond the threshold: positive is a disparity; None: not judged.
 
     The four-fifths rule is judged on `0.8 * others - group`, which stays defined where a
     rate is zero (Fieller's form of a ratio).
@@ -91,53 +95,71 @@ def excess(
     if rule is Rule.GAP_ABOVE:
         return group - others - settings.tolerated_gap
     if rule is Rule.GAP_EITHER_WAY:
-        sign = np.sign(group[0] - others[0]) or 1.0
-        return sign * (group - others) - settings.tolerated_gap
+        sign = np.where(group[..., :1] < others[..., :1], -1.0, 1.0)
+        return np.asarray(sign * (group - others) - settings.tolerated_gap)
     return None
 
 
 def compare(
     metric: Metric,
-    attributes: tuple[str, ...],
-    group: tuple[str, ...],
+    groups: Sequence[tuple[tuple[str, ...], tuple[str, ...]]],
     samples: tuple[FloatArray, FloatArray, FloatArray],
     settings: AuditSettings,
-) -> Comparison:
-    """Compare a group with everybody else, before multiplicity is accounted for.
+) -> list[Comparison]:
+    """Compare groups with everybody else, before multiplicity is accounted for.
 
     Args:
         metric: The figure.
-        attributes: What groups people.
-        group: The group.
-        samples: Figures of the group, of the others, and the groups' geometric mean, each
-            (1 + resamples,) with the estimate first.
+        groups: n pairs of attributes and group.
+        samples: Figures of the groups (n, 1 + resamples), of the others (the same), and the
+            groups' geometric mean (1 + resamples,), each with the estimate first.
         settings: Thresholds.
     """
     own, others, mean = samples
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio, to_mean = own / others, own / mean
-    beyond = excess(metric.rule, own, others, settings)
-    excluded, p_value = False, float("nan")
-    if beyond is not None and np.isfinite(beyond[0]):
-        excluded = interval(beyond[1:], settings.confidence)[0] > 0
-        spread = float(np.nanstd(beyond[1:], ddof=1)) if len(beyond) > 2 else 0.0
-        p_value = float(norm.sf(beyond[0] / spread)) if spread > 0 else float(beyond[0] <= 0)
-    return Comparison(
-        metric=metric.name,
-        panel=metric.panel,
-        rule=metric.rule,
-        attributes=attributes,
-        group=group,
-        value=float(own[0]),
-        others=float(others[0]),
-        gap=estimate(own - others, settings.confidence),
-        ratio=estimate(ratio, settings.confidence),
-        to_geometric_mean=estimate(to_mean, settings.confidence),
-        excluded=excluded,
-        p_value=p_value,
-        p_adjusted=float("nan"),
-        status=Status.AMBER if beyond is not None and beyond[0] > 0 else Status.GREEN,
+        read = estimates(
+            np.concatenate([own - others, own / others, own / mean]), settings.confidence
+        )
+    gaps, ratios, to_means = (
+        read[part * len(groups) : (part + 1) * len(groups)] for part in range(3)
     )
+    beyond = excess(metric.rule, own, others, settings)
+    excluded, p_values = _tests(beyond, len(groups), settings)
+    return [
+        Comparison(
+            metric=metric.name,
+            panel=metric.panel,
+            rule=metric.rule,
+            attributes=attributes,
+            group=group,
+            value=float(own[number, 0]),
+            others=float(others[number, 0]),
+            gap=gaps[number],
+            ratio=ratios[number],
+            to_geometric_mean=to_means[number],
+            excluded=bool(excluded[number]),
+            p_value=float(p_values[number]),
+            p_adjusted=float("nan"),
+            status=(Status.AMBER if beyond is not None and beyond[number, 0] > 0 else Status.GREEN),
+        )
+        for number, (attributes, group) in enumerate(groups)
+    ]
+
+
+def _tests(
+    beyond: FloatArray | None, count: int, settings: AuditSettings
+) -> tuple[FloatArray, FloatArray]:
+    """Return (n,) whether each interval excludes the threshold, and one-sided p-values."""
+    excluded, p_values = np.zeros(count), np.full(count, np.nan)
+    if beyond is None:
+        return excluded, p_values
+    excluded = (intervals(beyond[:, 1:], settings.confidence)[:, 0] > 0).astype(np.float64)
+    for number in np.flatnonzero(np.isfinite(beyond[:, 0])):
+        resampled = beyond[number, 1:][np.isfinite(beyond[number, 1:])]
+        spread = float(resampled.std(ddof=1)) if resampled.size > 1 else 0.0
+        estimate = float(beyond[number, 0])
+        p_values[number] = norm.sf(estimate / spread) if spread > 0 else float(estimate <= 0)
+    return excluded, p_values
 
 
 def settle(comparisons: Sequence[Comparison], settings: AuditSettings) -> list[Comparison]:

@@ -163,7 +163,7 @@ METRICS: tuple[Metric, ...] = (
 
 
 def statistics(rows: AuditRows) -> Statistics:
-    """Return what the figures are sums of, one line per row of the audit."""
+    """Return what the figures are sums of, one line per row of the audit, times its weight."""
     frame = rows.frame
     answer, truth = (frame[name].to_numpy(dtype=object) for name in (columns.ANSWER, columns.TRUTH))
     found, usable, abstained = (
@@ -201,6 +201,7 @@ def statistics(rows: AuditRows) -> Statistics:
     for number in range(ECE_BINS):
         table[f"bin:{number}"] = np.where(bins == number, excess, 0.0)
     values = np.column_stack([column.astype(np.float64) for column in table.values()])
+    values *= frame[columns.WEIGHT].to_numpy()[:, None]
     return Statistics(values, {name: position for position, name in enumerate(table)})
 
 
@@ -227,19 +228,19 @@ def figure(metric: Metric, sums: FloatArray, index: Mapping[str, int]) -> FloatA
     return result
 
 
-def people_counted(metric: Metric, per_person: FloatArray, index: Mapping[str, int]) -> float:
+def people_counted(metric: Metric, counts: FloatArray, index: Mapping[str, int]) -> FloatArray:
     """Number of people that a figure rests on, to be held against the minimum n.
 
     Args:
         metric: The figure.
-        per_person: (people, k) sums of each person.
+        counts: (..., k) people with anything in each statistic.
         index: Column of each statistic.
 
     Returns:
-        People with anything below the line. For a mean of c ratios, c² / Σ 1/n_i: the n of a
-        plain rate with the same variance, 0 when one of the ratios rests on nobody.
+        (...) people with anything below the line. For a mean of c ratios, c² / Σ 1/n_i: the n
+        of a plain rate with the same variance, 0 when one of the ratios rests on nobody.
     """
-    counts = (per_person[:, [index[name] for name in metric.denominators]] > 0).sum(axis=0)
-    if (counts == 0).any():
-        return 0.0
-    return float(len(counts) ** 2 / (1.0 / counts).sum())
+    below = counts[..., [index[name] for name in metric.denominators]]
+    with np.errstate(divide="ignore"):
+        counted: FloatArray = below.shape[-1] ** 2 / (1.0 / below).sum(axis=-1)
+    return counted

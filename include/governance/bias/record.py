@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,10 +18,32 @@ from typing import Any
 from include.contracts.errors import ConfigurationError
 from include.governance.bias.audit import Audit
 from include.governance.bias.clarify import clarify_table
+from include.governance.bias.disparity import Status, worst
 from include.governance.bias.rows import PERSON, AuditRows
 from include.governance.bias.settings import AuditSettings
 
-VERSION = 1
+VERSION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One set of rows and what was found on it; sets are never mixed.
+
+    Attributes:
+        name: `fixed_set`, `production` or `labelled`.
+        rows: What was audited; None where there was nothing to audit.
+        audit: What was found on it.
+        data_from: Begin of the data cut, ISO 8601; empty for a fixed set.
+        data_until: End of the data cut, exclusive.
+        notes: What a reader must know of these rows, or why there are none.
+    """
+
+    name: str
+    rows: AuditRows | None
+    audit: Audit | None
+    data_from: str = ""
+    data_until: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Decision(StrEnum):
@@ -50,48 +73,63 @@ class SignOff:
 
 
 def audit_record(
-    audit: Audit,
-    rows: AuditRows,
+    sections: Sequence[Section],
     settings: AuditSettings,
     *,
+    model_name: str,
     model_version: str,
     model_sha256: str,
-    data_from: str,
-    data_until: str,
+    audited_at: str,
+    extraction: Mapping[str, Any] | None = None,
     previous_sha256: str | None = None,
 ) -> dict[str, Any]:
     """Put together everything that somebody needs to judge, repeat or dispute an audit.
 
     Args:
-        audit: What was found.
-        rows: What it was found on.
+        sections: What was found, set by set, and what could not be looked at.
         settings: Thresholds and numbers.
+        model_name: Name in the registry.
         model_version: Version in the registry.
         model_sha256: Hash of the model package.
-        data_from: Begin of the data cut, ISO 8601.
-        data_until: End of the data cut, exclusive.
+        audited_at: When, ISO 8601 with its offset from UTC.
+        extraction: Settings of the extraction in front of the model.
         previous_sha256: Hash of the record that changes refer to.
     """
+    audits = [section.audit for section in sections if section.audit is not None]
     record = {
         "kind": "bias-audit",
         "version": VERSION,
-        "audit_set": {
+        "model": {"name": model_name, "version": model_version, "sha256": model_sha256},
+        "audited_at": audited_at,
+        "extraction": dict(extraction or {}),
+        "settings": asdict(settings),
+        "previous_sha256": previous_sha256,
+        "sections": [_section(section) for section in sections],
+        "verdict": worst([audit.verdict for audit in audits]),
+    }
+    plain: dict[str, Any] = json.loads(canonical_json(record))
+    return plain
+
+
+def _section(section: Section) -> dict[str, Any]:
+    rows, audit = section.rows, section.audit
+    return {
+        "name": section.name,
+        "notes": section.notes,
+        "data_cut": {"from": section.data_from, "until": section.data_until},
+        "audit_set": None
+        if rows is None
+        else {
             "sha256": rows.sha256,
             "source": rows.source,
             "attributes": rows.attributes,
             "people": int(rows.frame[PERSON].nunique()),
             "rows": len(rows.frame),
         },
-        "model": {"version": model_version, "sha256": model_sha256},
-        "data_cut": {"from": data_from, "until": data_until},
-        "settings": asdict(settings),
-        "previous_sha256": previous_sha256,
-        "results": asdict(audit),
-        "clarify": clarify_table(audit.comparisons),
-        "verdict": audit.verdict,
+        "results": None if audit is None else asdict(audit),
+        "clarify": [] if audit is None else clarify_table(audit.comparisons),
+        "verdict": None if audit is None else audit.verdict,
     }
-    plain: dict[str, Any] = json.loads(canonical_json(record))
-    return plain
 
 
 def canonical_json(record: object) -> bytes:
@@ -131,8 +169,8 @@ def sign_off(
     """Sign a record.
 
     Raises:
-        ConfigurationError: Nobody is named, the time has no offset, the decision is unknown, or
-            the hash is not that of the record.
+        ConfigurationError: Nobody is named, the time has no offset, the decision is unknown,
+            the hash is not that of the record, or a red audit is accepted without a reason.
     """
     if not who.strip():
         raise ConfigurationError("who", "a sign-off names a person")
@@ -145,22 +183,16 @@ def sign_off(
             "audit_sha256",
             f"{audit_sha256} was read but the record is {actual}: read it and sign again",
         )
-    return SignOff(who.strip(), when.isoformat(), Decision(decision).value, actual, comment)
-
-
-def model_metrics_bias(uri: str, sha256: str) -> dict[str, Any]:
-    """Return `ModelMetrics` of SageMaker's `CreateModelPackage` that points at a record."""
-    report = {
-        "ContentType": "application/json",
-        "ContentDigest": f"sha256:{sha256}",
-        "S3Uri": uri,
-    }
-    return {"Bias": {"Report": report}}
+    red = isinstance(record, Mapping) and record.get("verdict") == Status.RED
+    if red and decision == Decision.ACCEPTED and not comment.strip():
+        raise ConfigurationError("comment", "who accepts a red audit says why")
+    return SignOff(who.strip(), when.isoformat(), Decision(decision).value, actual, comment.strip())
 
 
 def _finite(value: Any) -> Any:
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        # Six digits are more than any interval here is worth, and half the bytes.
+        return float(f"{value:.6g}") if math.isfinite(value) else None
     if isinstance(value, dict):
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from include.governance.bias.metrics import FloatArray
@@ -28,7 +29,7 @@ class People:
     ids: pd.Index
     weights: FloatArray
 
-    def sums(self, person_ids: Sequence[str], values: FloatArray) -> FloatArray:
+    def sums(self, person_ids: Sequence[str] | pd.Index, values: FloatArray) -> FloatArray:
         """Sum statistics per person, in the order of `ids`.
 
         Args:
@@ -42,7 +43,7 @@ class People:
         np.add.at(result, self.ids.get_indexer(pd.Index(person_ids)), values)
         return result
 
-    def weighted(self, per_person: FloatArray, members: FloatArray) -> FloatArray:
+    def weighted(self, per_person: FloatArray, members: npt.NDArray[np.bool_]) -> FloatArray:
         """Return (1 + resamples, k) sums over the people in `members` (bool, (people,))."""
         chosen = np.flatnonzero(members)
         product: FloatArray = self.weights[:, chosen] @ per_person[chosen]
@@ -63,11 +64,23 @@ def people(person_ids: Sequence[str], *, resamples: int, seed: int) -> People:
     return People(ids, np.vstack([np.ones(count), drawn]))
 
 
-def interval(samples: FloatArray, confidence: float) -> tuple[float, float]:
-    """Percentile interval of resampled values, NaN left out; (nan, nan) when nothing is left."""
-    finite = samples[np.isfinite(samples)]
-    if not finite.size:
-        return (float("nan"), float("nan"))
+def intervals(samples: FloatArray, confidence: float) -> FloatArray:
+    """Percentile intervals of resampled values.
+
+    Args:
+        samples: (n, resamples); NaN is left out.
+        confidence: 0..1.
+
+    Returns:
+        (n, 2) low and high; NaN where nothing is left.
+    """
     tail = (1 - confidence) / 2
-    low, high = np.quantile(finite, [tail, 1 - tail])
-    return (float(low), float(high))
+    result = np.full((len(samples), 2), np.nan)
+    whole = np.isfinite(samples).all(axis=1)
+    if whole.any():
+        result[whole] = np.quantile(samples[whole], [tail, 1 - tail], axis=1).T
+    for number in np.flatnonzero(~whole):
+        finite = samples[number][np.isfinite(samples[number])]
+        if finite.size:
+            result[number] = np.quantile(finite, [tail, 1 - tail])
+    return result

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from include.contracts.errors import ConfigurationError
@@ -25,6 +26,7 @@ ABSTAINED = "abstained"
 ANSWER = "answer"
 TRUTH = "truth"
 CONFIDENCE = "confidence"
+WEIGHT = "weight"
 
 OUTCOMES = (FACE_FOUND, QUALITY_OK, ABSTAINED, ANSWER, TRUTH, CONFIDENCE)
 _FLAGS = (FACE_FOUND, QUALITY_OK, ABSTAINED)
@@ -46,8 +48,8 @@ class AuditRows:
     Attributes:
         frame: One row per face shown: `person_id`, the attributes (categorical text),
             `face_found`, `quality_ok`, `abstained` (bool), `answer` and `truth` (an
-            expression or null), `confidence` (0..1 or NaN). Sorted, so that the same
-            rows in another order are the same audit.
+            expression or null), `confidence` (0..1 or NaN), `weight` (above 0). Sorted, so
+            that the same rows in another order are the same audit.
         attributes: Names of the group columns.
         source: Where the groups come from.
     """
@@ -70,6 +72,8 @@ def audit_rows(frame: pd.DataFrame, *, attributes: Sequence[str], source: str) -
     Args:
         frame: At least `person_id`, the attributes and the columns of `OUTCOMES`;
             `answer` is null where the system gave none, `truth` where nobody labelled.
+            `weight`, where there is one, says how many rows each stands for: the inverse of
+            its chance to be labelled.
         attributes: Group columns, declared by respondents or annotated by people.
         source: A `Source` value.
 
@@ -84,11 +88,12 @@ def audit_rows(frame: pd.DataFrame, *, attributes: Sequence[str], source: str) -
     missing = [name for name in (PERSON, *attributes, *OUTCOMES) if name not in frame]
     if missing or not attributes:
         raise ConfigurationError("audit rows", f"columns missing: {missing or 'attributes'}")
-    if reserved := set(attributes) & {PERSON, *OUTCOMES}:
+    if reserved := set(attributes) & {PERSON, WEIGHT, *OUTCOMES}:
         raise ConfigurationError("attributes", f"{sorted(reserved)} are outcomes, not groups")
     if frame.empty:
         raise ConfigurationError("audit rows", "the table is empty; give at least one row")
     table = frame[[PERSON, *attributes, *OUTCOMES]].reset_index(drop=True)
+    table[WEIGHT] = _weights(frame)
     _refuse(table[PERSON].isna(), PERSON, "has no person; intervals are clustered by person")
     for name in _FLAGS:
         _refuse(~table[name].isin([True, False]), name, "is neither true nor false")
@@ -101,8 +106,16 @@ def audit_rows(frame: pd.DataFrame, *, attributes: Sequence[str], source: str) -
         changing = table.groupby(PERSON)[name].transform("nunique") > 1
         _refuse(changing, name, "belongs to a person with two groups; give one group per person")
     table[PERSON] = table[PERSON].astype(str)
-    ordered = table.sort_values([PERSON, TRUTH, ANSWER, CONFIDENCE], kind="stable")
+    ordered = table.sort_values([PERSON, TRUTH, ANSWER, CONFIDENCE, WEIGHT], kind="stable")
     return AuditRows(ordered.reset_index(drop=True), tuple(attributes), Source(source))
+
+
+def _weights(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+    if WEIGHT not in frame:
+        return np.ones(len(frame))
+    weights = pd.to_numeric(frame[WEIGHT], errors="coerce").to_numpy(np.float64)
+    _refuse(pd.Series(~(np.isfinite(weights) & (weights > 0))), WEIGHT, "is not above 0")
+    return weights
 
 
 def _check_labels(table: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""What an audit holds against a group. Provisional: the simulation is open (decision 0015)."""
+"""What an audit holds against a group. The defaults were chosen by simulation (decision 0015)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class AuditSettings:
         intersections: Largest number of attributes crossed.
     """
 
-    minimum_people: int = 100
+    minimum_people: int = 120
     confidence: float = 0.95
     resamples: int = 1000
     seed: int = 20261
     four_fifths: float = 0.8
-    tolerated_gap: float = 0.10
+    tolerated_gap: float = 0.15
     level: float = 0.05
     multiplicity: Literal["holm", "bh"] = "holm"
     intersections: int = 2

@@ -8,6 +8,7 @@ pointer per audit of a package, named so that the newest sorts last.
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -42,8 +43,7 @@ def save(lake: Lake, record: Mapping[str, Any], page: bytes, *, at: datetime) ->
     sha256 = record_sha256(record)
     lake.put_if_absent(keys.audit_record(sha256), canonical_json(record))
     lake.put_if_absent(keys.audit_page(sha256), page)
-    stamp = at.astimezone(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-    pointer = keys.audit_pointer(str(record["model"]["sha256"]), stamp, sha256)
+    pointer = keys.audit_pointer(str(record["model"]["sha256"]), _stamp(at), sha256)
     lake.put_if_absent(pointer, canonical_json({"audit_sha256": sha256}))
     return sha256
 
@@ -60,17 +60,27 @@ def load(lake: Lake, sha256: str) -> dict[str, Any]:
     return read_record(f"bias-audit-{sha256}.json", content)
 
 
-def latest(lake: Lake, model_sha256: str) -> tuple[str, dict[str, Any]] | None:
+def latest(
+    lake: Lake, model_sha256: str | None = None, *, before: datetime | None = None
+) -> tuple[str, dict[str, Any]] | None:
     """Return hash and record of the newest audit of a package, None when there is none.
+
+    Args:
+        lake: The lake.
+        model_sha256: The package; None looks at the audits of all.
+        before: Aware; only audits made earlier count.
 
     Raises:
         ConfigurationError: The record's bytes were altered.
         TransientError: The lake failed for now.
     """
-    pointers = list(lake.list(keys.audits_of_model(model_sha256)))
-    if not pointers:
+    prefix = keys.AUDITS_BY_MODEL if model_sha256 is None else keys.audits_of_model(model_sha256)
+    bound = None if before is None else _stamp(before)
+    names = {posixpath.basename(key): key for key in lake.list(prefix)}
+    newest = max((name for name in names if bound is None or name < bound), default=None)
+    if newest is None:
         return None
-    sha256 = str(json.loads(lake.get_bytes(pointers[-1]))["audit_sha256"])
+    sha256 = str(json.loads(lake.get_bytes(names[newest]))["audit_sha256"])
     return sha256, load(lake, sha256)
 
 
@@ -98,3 +108,7 @@ def read_sign_off(lake: Lake, sha256: str) -> SignOff | None:
     except FileNotFoundError:
         return None
     return SignOff(**json.loads(content))
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y%m%dT%H%M%S%fZ")

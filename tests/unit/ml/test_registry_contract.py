@@ -180,6 +180,15 @@ def test_missing_bytes_may_come_back(registry, packages, tmp_path):
         registry.fetch(gone, tmp_path)
 
 
+def test_a_document_is_attached_later_and_replaced(registry, packages):
+    version = registry.register(NAME, packages[0])
+    assert registry.document(version, Document.BIAS) is None
+    registry.attach(version, Document.BIAS, {"verdict": "red"})
+    registry.attach(version, Document.BIAS, {"verdict": "green"})
+    assert registry.document(version, Document.BIAS) == {"verdict": "green"}
+    assert registry.get(NAME, version.version) == version
+
+
 def test_documents_are_kept_with_a_version(registry, packages):
     documents = {Document.MODEL_CARD: CARD, Document.BIAS: {"groups": [1, 2]}}
     version = registry.register(NAME, packages[0], documents=documents)

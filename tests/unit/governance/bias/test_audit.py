@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 
 from include.contracts.errors import ConfigurationError
-from include.governance.bias.audit import audit
-from include.governance.bias.clarify import clarify_metrics
+from include.governance.bias.audit import audit, estimated_verdict
+from include.governance.bias.clarify import clarify_metrics, clarify_report
 from include.governance.bias.disparity import Status, adjust
+from include.governance.bias.metrics import Panel
 from include.governance.bias.record import (
+    Section,
     audit_record,
     canonical_json,
     read_record,
@@ -107,6 +109,31 @@ def test_without_labels_there_is_no_labelled_panel():
     assert {figure.panel for figure in found.figures} == {"parity"}
 
 
+def test_weights_stand_for_rows():
+    """One row of weight three counts as three, and as one person all the same."""
+    frame = table({"f": 0.0, "m": 0.0})
+    wrong = {"person_id": "f-wrong", "answer": "neutral"}
+    extra = pd.DataFrame([{**frame.iloc[0].to_dict(), **wrong}])
+    weighted = rows_of(pd.concat([frame.assign(weight=1.0), extra.assign(weight=3.0)]))
+    found = audit(weighted, FAST)
+    assert value(found, "accuracy", "f").value == pytest.approx(60 / 63)
+    figure = next(f for f in found.figures if f.metric == "accuracy" and f.group == ("f",))
+    assert (figure.people, figure.rows) == (61, 61)
+
+
+def test_a_panel_that_is_not_asked_for_is_not_judged():
+    found = audit(rows_of(table({"f": 0.5, "m": 0.0})), FAST, panels=(Panel.LABELLED,))
+    assert list(found.panels) == ["labelled"]
+
+
+@pytest.mark.parametrize("shares", [{"f": 0.2, "m": 0.2}, {"f": 0.5, "m": 0.0}])
+def test_the_estimated_verdict_is_green_exactly_when_the_audit_is(shares):
+    rows = rows_of(table(shares))
+    assert (estimated_verdict(rows, FAST) is Status.GREEN) == (
+        audit(rows, FAST).verdict is Status.GREEN
+    )
+
+
 def test_intervals_are_clustered_by_person():
     """Ten copies of each person's row carry no more information than one."""
     once = table({"f": 0.3, "m": 0.3})
@@ -165,22 +192,53 @@ def test_inferred_groups_are_refused():
         audit_rows(table({"f": 0.0}), attributes=["gender"], source="inferred")
 
 
-def test_record_is_repeatable_and_signed_by_hash():
-    rows = rows_of(table({"f": 0.5, "m": 0.0}))
-    shuffled = rows_of(table({"m": 0.0, "f": 0.5}))
-    cut = {"model_version": "7", "model_sha256": "m", "data_from": "a", "data_until": "b"}
-    record = audit_record(audit(rows, FAST), rows, FAST, **cut)
-    assert record_sha256(audit_record(audit(shuffled, FAST), shuffled, FAST, **cut)) == (
-        record_sha256(record)
+def record_of(rows):
+    return audit_record(
+        [Section("fixed_set", rows, audit(rows, FAST)), Section("labelled", None, None)],
+        FAST,
+        model_name="m",
+        model_version="7",
+        model_sha256="m" * 64,
+        audited_at="2026-11-16T05:00:00+00:00",
     )
+
+
+def signed(record, **changes):
+    words = {
+        "who": "A. Auditor",
+        "when": datetime(2026, 11, 21, tzinfo=UTC),
+        "decision": "accepted",
+        "audit_sha256": record_sha256(record),
+        "comment": "known and being worked on",
+    }
+    return sign_off(record, **{**words, **changes})
+
+
+def test_record_is_repeatable_and_signed_by_hash():
+    record = record_of(rows_of(table({"f": 0.5, "m": 0.0})))
+    assert record == record_of(rows_of(table({"m": 0.0, "f": 0.5})))
+    assert record["verdict"] == "red"
     content = canonical_json(record)
     assert read_record(record_name(record), content) == record
     with pytest.raises(ConfigurationError, match="altered"):
         read_record(record_name(record), content.replace(b'"red"', b'"green"'))
-    when = datetime(2026, 11, 21, tzinfo=UTC)
-    signed = sign_off(
-        record, who="A. Auditor", when=when, decision="accepted", audit_sha256=record_sha256(record)
-    )
-    assert signed.audit_sha256 == record_sha256(record)
+    assert signed(record).audit_sha256 == record_sha256(record)
     with pytest.raises(ConfigurationError, match="sign again"):
-        sign_off(record, who="A", when=when, decision="accepted", audit_sha256="0" * 64)
+        signed(record, audit_sha256="0" * 64)
+
+
+def test_accepting_red_needs_a_reason():
+    red = record_of(rows_of(table({"f": 0.5, "m": 0.0})))
+    with pytest.raises(ConfigurationError, match="says why"):
+        signed(red, comment=" ")
+    green = record_of(rows_of(table({"f": 0.2, "m": 0.2})))
+    assert signed(green, comment="").comment == ""
+
+
+def test_the_registry_gets_clarifys_names_by_facet():
+    record = record_of(rows_of(table({"f": 0.5, "m": 0.0})))
+    report = clarify_report(record, sha256="s", report_uri="file:///r")
+    facets = report["post_training_bias_metrics"]["facets"]
+    (women,) = [g for g in facets["gender (fixed_set)"] if g["value_or_threshold"] == "f"]
+    assert {"name": "AD", "label_value": None, "value": 0.5} in women["metrics"]
+    assert report["audit"]["verdict"] == "red"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from include.governance.bias.audit import audit
-from include.governance.bias.page import render_page
-from include.governance.bias.record import audit_record, record_sha256
+from include.governance.bias.page import plain_findings, render_page
+from include.governance.bias.record import Section, audit_record, record_sha256
 from include.governance.bias.rows import audit_rows
 from include.governance.bias.settings import AuditSettings
 
@@ -28,17 +28,22 @@ def test_page_says_what_was_found_and_escapes_groups():
     settings = AuditSettings(minimum_people=20, resamples=100)
     rows = audit_rows(frame, attributes=["group"], source="declared")
     record = audit_record(
-        audit(rows, settings),
-        rows,
+        [
+            Section("production", rows, audit(rows, settings), "2026-11-09", "2026-11-16"),
+            Section("labelled", None, None, notes=("nobody declared a group",)),
+        ],
         settings,
+        model_name="expression",
         model_version="7",
         model_sha256="m",
-        data_from="2026-11-09",
-        data_until="2026-11-16",
+        audited_at="2026-11-16T05:00:00+00:00",
     )
     page = render_page(record).decode()
     assert "must not be promoted" in page
-    assert "There were no true labels" in page
+    assert "not audited (nobody declared a group)" in page
     assert record_sha256(record) in page
     assert "<script>" not in page
     assert "&lt;script&gt;x" in page
+    finding = next(line for line in plain_findings(record) if "face found" in line)
+    assert "0.250" in finding
+    assert "1.000" in finding

@@ -1,0 +1,1 @@
+"""The bias audit as stages: panels, audit, sign-off, what follows."""
