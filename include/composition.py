@@ -119,6 +119,17 @@ def build_notifier(services: Services) -> Notifier:
     return OnceNotifier(services.lake, channel, services.ledger.clock)
 
 
+def build_alarm_client(settings: Settings) -> Any:
+    """The CloudWatch client that alarms are made with.
+
+    Raises:
+        ConfigurationError: The platform does not watch itself on AWS.
+    """
+    if settings.watch.backend != "aws":
+        raise ConfigurationError("FEX_WATCH__BACKEND", "alarms are CloudWatch's: it must be 'aws'")
+    return _aws_client(settings, "cloudwatch")
+
+
 def _aws_client(settings: Settings, service: str) -> Any:
     """A client in the lake's region; AWS_ENDPOINT_URL_* names another address."""
     import boto3

@@ -131,6 +131,29 @@ DRIFT_RECORDINGS = Figure(
     "Recordings in the judged week.",
 )
 
+# --- the loop: emitted by the rooms that evaluate, audit and collect labels ---
+
+EVALUATION_HEALTH = Figure(
+    "EvaluationHealth", Unit.NONE, "The rule's verdict: 0 healthy, 1 watch, 2 degraded.", ("Model",)
+)
+EVALUATION_ACCURACY = Figure(
+    "EvaluationAccuracy", Unit.NONE, "Weighted accuracy on fresh labels.", ("Model",)
+)
+EVALUATION_MACRO_F1 = Figure(
+    "EvaluationMacroF1", Unit.NONE, "Weighted macro-F1 on fresh labels.", ("Model",)
+)
+EVALUATION_LABELS = Figure(
+    "EvaluationLabels", Unit.COUNT, "Labelled faces the evaluation rests on.", ("Model",)
+)
+LABELLED_FACES = Figure("LabelledFaces", Unit.COUNT, "Faces with labels so far.")
+LABEL_VOTES = Figure("LabelVotes", Unit.COUNT, "Answers of annotators taken in.", adds_up=True)
+LABEL_AGREEMENT = Figure(
+    "LabelAgreementAlpha", Unit.NONE, "Agreement of annotators, Krippendorff's alpha."
+)
+BIAS_RED = Figure(
+    "BiasAuditRedComparisons", Unit.COUNT, "Red comparisons of the last bias audit.", ("Panel",)
+)
+
 PLATFORM = (
     QUEUE_DEPTH,
     OLDEST_WAITING,
@@ -148,5 +171,15 @@ PLATFORM = (
     COST_PER_VIDEO_MINUTE,
 )
 DRIFT = (DRIFT_EPISODE, DRIFT_EFFECT, DRIFT_RECORDINGS)
-FIGURES: dict[str, Figure] = {figure.name: figure for figure in (*PLATFORM, *DRIFT)}
+LOOP = (
+    EVALUATION_HEALTH,
+    EVALUATION_ACCURACY,
+    EVALUATION_MACRO_F1,
+    EVALUATION_LABELS,
+    LABELLED_FACES,
+    LABEL_VOTES,
+    LABEL_AGREEMENT,
+    BIAS_RED,
+)
+FIGURES: dict[str, Figure] = {figure.name: figure for figure in (*PLATFORM, *DRIFT, *LOOP)}
 """All of them by name."""
