@@ -50,6 +50,7 @@ from moto.sagemaker.responses import SageMakerResponse
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from ml.serving.handler import InvocationError, PackedModel
+from tests.fakes.sagemaker_training import TrainingJobs
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _MIB = 1 << 20
@@ -76,6 +77,8 @@ class Controls:
     """Objects that the model answers with an error."""
     crash: tuple[str, ...] = ()
     """Objects at which the instance is lost, and with it the rest of the job."""
+    interrupt_training: int = 0
+    """So many times a training job loses its spot capacity, after its first checkpoint."""
 
 
 class FakeSageMaker:
@@ -91,6 +94,7 @@ class FakeSageMaker:
         self._calls: Counter[str] = Counter()
         self._stops: dict[str, threading.Event] = {}
         self.controls = Controls()
+        self.training = TrainingJobs(self)
 
     @property
     def url(self) -> str:
@@ -99,7 +103,7 @@ class FakeSageMaker:
 
     @property
     def calls(self) -> dict[str, int]:
-        """How often each operation of transform jobs was asked for, throttled ones included."""
+        """How often each operation of jobs was asked for, throttled ones included."""
         with self._lock:
             return dict(self._calls)
 
@@ -122,6 +126,7 @@ class FakeSageMaker:
         self._patches.enter_context(
             patch.object(SageMakerResponse, "stop_transform_job", stop_transform_job, create=True)
         )
+        self.training.install(self._patches)
         self._server = make_server(
             "127.0.0.1",
             self._port,
@@ -147,7 +152,7 @@ class FakeSageMaker:
 
     # --- operations ---
 
-    def _count(self, operation: str) -> None:
+    def count(self, operation: str) -> None:
         with self._lock:
             self._calls[operation] += 1
             every = self.controls.throttle_every
@@ -166,7 +171,7 @@ class FakeSageMaker:
     def _create_transform_job(
         self, backend: SageMakerModelBackend, original: Callable[..., Any], **arguments: Any
     ) -> FakeTransformJob:
-        self._count("CreateTransformJob")
+        self.count("CreateTransformJob")
         name = arguments["transform_job_name"]
         _validate(arguments)
         backend.describe_model(arguments["model_name"])  # raises when there is none
@@ -188,12 +193,12 @@ class FakeSageMaker:
     def _describe_transform_job(
         self, backend: SageMakerModelBackend, original: Callable[..., Any], **arguments: Any
     ) -> dict[str, Any]:
-        self._count("DescribeTransformJob")
+        self.count("DescribeTransformJob")
         found: dict[str, Any] = original(backend, **arguments)
         return found
 
     def _stop_transform_job(self, backend: SageMakerModelBackend, name: str) -> None:
-        self._count("StopTransformJob")
+        self.count("StopTransformJob")
         job = backend.transform_jobs.get(name)
         if job is None:
             raise ValidationError(f"Could not find requested job with name: {name}")

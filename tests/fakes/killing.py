@@ -1,0 +1,102 @@
+"""Processes that are killed at a chosen step of what they write: SIGKILL, for real.
+
+A step is a write to the lake, to the ledger's book of retraining, to MLflow's store or to
+AWS. `survive` runs a job again and again in one world: killed before its first write, then
+before its second, ... until it comes to its end. What a death left is checked by the next
+process before it goes on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+_MLFLOW = ("set_model_version_tag", "set_registered_model_alias", "delete_registered_model_alias")
+_BOOK = ("finish", "close_job", "start")
+_LAKE = ("put_bytes", "put_if_absent", "put_file", "delete_prefix")
+_AWS = ("UpdateModelPackage", "CreateModelPackage", "PutObject", "StopTrainingJob")
+_MOST_STEPS = 40
+
+Step = Callable[[], None]
+
+
+def survive(prepare: Step, job: Step, check: Step, ended: Step) -> int:
+    """Kill a job before each of its steps; return how many deaths it took to its end.
+
+    Every function runs in forked children alone: this process must not have used the lake,
+    whose threads do not survive a fork.
+
+    Args:
+        prepare: Makes the world.
+        job: What is killed and repeated.
+        check: What must hold after every death.
+        ended: What must hold at the end.
+    """
+    assert not _run(0, prepare)
+    for step in range(1, _MOST_STEPS):
+        if not _run(step, job, before=check):
+            assert not _run(0, ended)
+            return step - 1
+    raise AssertionError(f"no end within {_MOST_STEPS} steps")
+
+
+def _run(step: int, job: Step, before: Step | None = None) -> bool:
+    """Run a job in a child; True when it was killed before its `step`-th write."""
+    child = multiprocessing.get_context("fork").Process(target=_child, args=(step, job, before))
+    child.start()
+    child.join()
+    if child.exitcode == -signal.SIGKILL:
+        return True
+    assert child.exitcode == 0, f"{job} ended with {child.exitcode}"
+    return False
+
+
+def _child(step: int, job: Step, before: Step | None) -> None:
+    if before is not None:
+        before()
+    _arm(step)
+    job()
+
+
+def _arm(step: int) -> None:
+    """Let this process die before its `step`-th write; 0: never."""
+    import botocore.client
+
+    from include.lake.store import Lake
+    from include.ledger.retraining import RetrainingBook
+
+    left = step
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(owner: type, name: str) -> None:
+        original = getattr(owner, name)
+
+        def method(*arguments: Any, **named: Any) -> Any:
+            count()
+            return original(*arguments, **named)
+
+        setattr(owner, name, method)
+
+    owners = [(Lake, _LAKE), (RetrainingBook, _BOOK)]
+    if "mlflow" in sys.modules:
+        owners.append((sys.modules["mlflow"].MlflowClient, _MLFLOW))
+    for owner, names in owners:
+        for name in names:
+            counted(owner, name)
+    call = botocore.client.BaseClient._make_api_call
+
+    def make_api_call(client: Any, operation: str, parameters: Any) -> Any:
+        if operation in _AWS:
+            count()
+        return call(client, operation, parameters)
+
+    botocore.client.BaseClient._make_api_call = make_api_call
