@@ -2,7 +2,8 @@
 
 A comparison is *red* only when its interval excludes the threshold and it stays
 significant among all comparisons of its panel, *amber* when only the point
-estimate is beyond the threshold, *green* otherwise.
+estimate is beyond the threshold, *green* otherwise. A gap that may lie in what people
+display (`Rule.GAP_TO_EXPLAIN`) is amber at most.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def excess(
         return settings.four_fifths * others - group
     if rule is Rule.GAP_ABOVE:
         return group - others - settings.tolerated_gap
-    if rule is Rule.GAP_EITHER_WAY:
+    if rule in (Rule.GAP_EITHER_WAY, Rule.GAP_TO_EXPLAIN):
         sign = np.where(group[..., :1] < others[..., :1], -1.0, 1.0)
         return np.asarray(sign * (group - others) - settings.tolerated_gap)
     return None
@@ -171,7 +172,12 @@ def settle(comparisons: Sequence[Comparison], settings: AuditSettings) -> list[C
     settled = list(comparisons)
     for number, p_adjusted in zip(tested, adjusted, strict=True):
         item = comparisons[number]
-        sure = item.status is Status.AMBER and item.excluded and p_adjusted < settings.level
+        sure = (
+            item.status is Status.AMBER
+            and item.excluded
+            and p_adjusted < settings.level
+            and item.rule != Rule.GAP_TO_EXPLAIN
+        )
         status = Status.RED if sure else item.status
         settled[number] = replace(item, p_adjusted=float(p_adjusted), status=status)
     return settled

@@ -44,6 +44,9 @@ class Rule(StrEnum):
     """Less is better: at most the tolerated gap above the others."""
     GAP_EITHER_WAY = "gap_either_way"
     """No direction is better: at most the tolerated gap from the others."""
+    GAP_TO_EXPLAIN = "gap_to_explain"
+    """What people display may differ and no true label says: the tolerated gap from the others,
+    amber at most."""
     SHOWN = "shown"
     """Reported without a verdict."""
 
@@ -153,9 +156,9 @@ METRICS: tuple[Metric, ...] = (
     ),
     *_per_expression(
         "prediction_rate",
-        "Answered",
+        "Share answered",
         Panel.PARITY,
-        Rule.GAP_EITHER_WAY,
+        Rule.GAP_TO_EXPLAIN,
         "answered:{}",
         "answered",
     ),

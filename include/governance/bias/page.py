@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -38,13 +40,16 @@ _SECTIONS: Mapping[str, tuple[str, str]] = {
 _SENTENCES: Mapping[str, str] = {
     "red": "At least one group is treated worse than the limit allows, beyond chance. "
     "The model must not be promoted.",
-    "amber": "At least one figure is beyond the limit, but chance may explain it. Look closer.",
+    "amber": "At least one figure is beyond the limit, but chance, or what people display, may "
+    "explain it. Look closer.",
     "green": "No figure that could be judged is beyond its limit.",
 }
 _RULES: Mapping[str, str] = {
     "four_fifths": "at least {four_fifths} of everybody else's",
     "gap_above": "at most {tolerated_gap} above everybody else's",
     "gap_either_way": "within {tolerated_gap} of everybody else's",
+    "gap_to_explain": "within {tolerated_gap} of everybody else's; amber at most, because what "
+    "people display may differ",
     "shown": "shown without a verdict",
 }
 _FINDINGS_MAX = 8
@@ -98,6 +103,14 @@ def _finding(item: Mapping[str, Any]) -> str:
 
 def _beyond(section: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     found = [item for item in section["results"]["comparisons"] if item["status"] != "green"]
+    # Of two groups that are each other's everybody else, one says it all.
+    mirrored = {(item["metric"], item["value"], item["others"]) for item in found}
+    found = [
+        item
+        for item in found
+        if item["value"] < item["others"]
+        or (item["metric"], item["others"], item["value"]) not in mirrored
+    ]
     return sorted(found, key=lambda item: (item["status"] != "red", -abs(item["gap"]["value"])))
 
 
@@ -136,12 +149,15 @@ def _blocks(results: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator
     for name in sorted(by_metric, key=_ORDER.__getitem__):
         rows, metric = by_metric[name], _METRICS[name]
         crossed = [row for row in rows if len(row["attributes"]) > 1 and row["result"]]
+        single = [row for row in rows if len(row["attributes"]) == 1]
         yield {
             "title": metric.title,
             "rule": _RULES[metric.rule].format(**settings),
             "status": _worst(rows),
             "everyone": next(row for row in rows if not row["attributes"]),
-            "groups": [row for row in rows if len(row["attributes"]) == 1],
+            "groups": sorted((row for row in single if row["result"]), key=_natural),
+            "too_few": sorted((row for row in single if not row["result"]), key=_natural),
+            "changes": any(row["change"] for row in rows),
             "crossed": crossed if metric.expression is None or _worst(crossed) != "green" else [],
             "per_expression": metric.expression is not None,
         }
@@ -152,6 +168,12 @@ def _worst(rows: Sequence[Mapping[str, Any]]) -> str:
     return max(
         (row["beside"]["status"] for row in rows if row["beside"]), key=order.index, default="green"
     )
+
+
+def _natural(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Sort bands such as 3-9 before 10-19, and words after numbers."""
+    leading = re.match(r"\d+", row["group"][0])
+    return (row["attributes"], int(leading[0]) if leading else math.inf, row["group"])
 
 
 def _number(value: float | None) -> str:

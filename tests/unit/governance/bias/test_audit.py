@@ -109,6 +109,16 @@ def test_without_labels_there_is_no_labelled_panel():
     assert {figure.panel for figure in found.figures} == {"parity"}
 
 
+def test_what_people_display_is_amber_at_most():
+    """All women are answered neutral, all men happiness, and nobody knows who is right."""
+    frame = table({"f": 1.0, "m": 0.0}).assign(truth=None)
+    found = audit(rows_of(frame), FAST)
+    gap = comparison(found, "prediction_rate:neutral", "f")
+    assert (gap.gap.value, gap.excluded) == (1.0, True)
+    assert gap.status is Status.AMBER
+    assert found.verdict is Status.AMBER
+
+
 def test_weights_stand_for_rows():
     """One row of weight three counts as three, and as one person all the same."""
     frame = table({"f": 0.0, "m": 0.0})
