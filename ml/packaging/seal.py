@@ -33,6 +33,7 @@ from ml.packaging.quantise import quantise
 from ml.packaging.signature import Engine, Precision, Serving, licence_of, make_signature, upgrade
 from ml.packaging.unpack import read_package, unpack_package
 from ml.serving.handler import PackedModel
+from ml.training.average import averaged_from
 from ml.training.loop import BEST_WEIGHTS, HISTORY, RECIPE_COPY
 from ml.training.recipe import Recipe, read_recipe
 from ml.training.teacher import run_sha256
@@ -296,5 +297,6 @@ def _training(run: Path, recipe: Recipe) -> dict[str, Any]:
         "recipe_sha256": hashlib.sha256((run / RECIPE_COPY).read_bytes()).hexdigest(),
         "started_from": _started_from(recipe),
         "teacher": _teacher(recipe),
+        "averaged": averaged_from(run),
         "epochs": len(epochs),
     }

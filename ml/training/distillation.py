@@ -70,7 +70,7 @@ def prepare_lesson(
             class of the recipe, or it is sure enough of no unlabelled picture.
     """
     teacher = Teacher.of_run(part.teacher, device or torch.device("cpu"))
-    ask = _Asking(teacher, _columns(teacher, data.train.names), cache_dir, report)
+    ask = _Asking(teacher, _columns(teacher, data.train.names), part.mirror, cache_dir, report)
     fitted = fit_temperature(
         ask(data.validation.images).logits.astype(np.float64), data.validation.labels
     )
@@ -149,6 +149,7 @@ class _Asking:
 
     teacher: Teacher
     columns: list[int]
+    mirror: bool
     cache_dir: Path
     report: Report
 
@@ -157,13 +158,14 @@ class _Asking:
             "teacher_sha256": self.teacher.sha256,
             "pictures_sha256": hashlib.sha256(images.tobytes()).hexdigest(),
         }
-        name = f"taught-{keys['teacher_sha256'][:12]}-{keys['pictures_sha256'][:12]}.safetensors"
+        kind = "mirrored" if self.mirror else "taught"
+        name = f"{kind}-{keys['teacher_sha256'][:12]}-{keys['pictures_sha256'][:12]}.safetensors"
         path = self.cache_dir / name
         answers = _read(path, keys) if path.is_file() else self._ask(images, path, keys)
         return replace(answers, logits=answers.logits[:, self.columns])
 
     def _ask(self, images: ImageArray, path: Path, keys: dict[str, str]) -> Answers:
-        answers = self.teacher.answer(images, self.report)
+        answers = self.teacher.answer(images, self.report, mirror=self.mirror)
         self.cache_dir.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         tensors = {"logits": answers.logits, "features": answers.features}

@@ -209,6 +209,8 @@ class DistillationPart(_Part):
     """Unlabelled pictures beside each labelled one; 0: none."""
     set: Literal["fairface"] = "fairface"
     """The unlabelled pictures."""
+    mirror: bool = False
+    """The teacher answers each picture's mirror image too, and the mean counts."""
     min_confidence: Share = 0.0
     """Unlabelled pictures of which the teacher is less sure are left out."""
     crop: Annotated[float, Field(ge=0.3, le=1)] = 1.0

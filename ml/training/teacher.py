@@ -75,9 +75,24 @@ class Teacher:
             ) from error
         return cls(recipe, network.to(device).eval(), run_sha256(run))
 
+    def answer(
+        self, images: ImageArray, report: Callable[[str], None], *, mirror: bool = False
+    ) -> Answers:
+        """Answer uint8 pictures (N, h, w) at the input size of the run's last stage.
+
+        With `mirror`, the mean of each picture's answer and its mirror image's.
+        """
+        plain = self._answer(images, report)
+        if not mirror:
+            return plain
+        other = self._answer(np.ascontiguousarray(images[:, :, ::-1]), report)
+        features = plain.features + other.features
+        features /= np.linalg.norm(features, axis=1, keepdims=True)
+        logits = (plain.logits + other.logits) / 2
+        return Answers(logits.astype(np.float32), features.astype(np.float32))
+
     @torch.inference_mode()
-    def answer(self, images: ImageArray, report: Callable[[str], None]) -> Answers:
-        """Answer uint8 pictures (N, h, w) at the input size of the run's last stage."""
+    def _answer(self, images: ImageArray, report: Callable[[str], None]) -> Answers:
         side, device = self.recipe.stages[-1].input_side_px, next(self.network.parameters()).device
         logits: list[torch.Tensor] = []
         features: list[torch.Tensor] = []

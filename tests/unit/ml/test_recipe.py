@@ -89,7 +89,7 @@ def test_flat_names_every_value_by_its_key(tmp_path):
     recipe = read_recipe(_write(tmp_path, distillation={"teacher": "var/teacher"}))
     flat = recipe.flat()
     assert flat["optimiser.learning_rate"] == recipe.optimiser.learning_rate
-    assert flat["stages.1.epochs"] == recipe.stages[1].epochs
+    assert flat["stages.0.epochs"] == recipe.stages[0].epochs
     assert flat["distillation.teacher"] == "var/teacher"
     assert flat["data.classes"] is None
     assert flat["loss.balancing"] == "none"
