@@ -183,6 +183,12 @@ def main() -> int:
     add_data_argument(parser)
     parser.add_argument("--set", choices=[*LOADERS], default=FERPLUS)
     parser.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST, help="split manifest")
+    parser.add_argument(
+        "--side",
+        choices=("test", "validation"),
+        default="test",
+        help="validation: to choose between models, not to say how good one is",
+    )
     parser.add_argument("--json", type=Path, help="also write the figures there")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
@@ -199,7 +205,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError("--models", "name at least one package or file of answers")
     signatures = [read_signature(path) for path in arguments.models] or [{}]
     manifests = [manifest_of(signature, arguments.manifest) for signature in signatures]
-    rows = load_rows(arguments.data, arguments.set, manifests[0])
+    rows = load_rows(arguments.data, arguments.set, manifests[0], side=arguments.side)
     answers = [packaged_answers(path, rows.images) for path in arguments.models]
     answers += [read_answers(path, rows.keys) for path in arguments.answers]
     standings = compare(answers, rows.labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from ml.data.votes import majority
 FERPLUS_PARTS = (*ferplus.DEVELOPMENT_PARTS, "FER2013Test")
 
 Labels = npt.NDArray[np.int64]
+Side = Literal["test", "validation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def held_out_rows(
     name: str,
     *,
     set_aside: Collection[str] = (),
+    side: Side = "test",
 ) -> ScoredRows:
     """Return the pictures that neither train nor select by `manifest`, with their truths.
 
@@ -76,6 +79,8 @@ def held_out_rows(
         name: What they are, for people.
         set_aside: Keys, as a manifest writes them, of pictures that are not scored
             unless the manifest lists them as test.
+        side: `validation` scores what the manifest lists there and nothing else: to
+            choose between models, never to say how good one is.
 
     Raises:
         ConfigurationError: Nothing is left to score.
@@ -84,10 +89,11 @@ def held_out_rows(
     images: dict[str, ImageArray] = {}
     votes: dict[str, npt.NDArray[np.int64]] = {}
     used = 0
+    wanted = {"test", None} if side == "test" else {side}
     for record in records:
         key = record.key
-        side = manifest.split_of.get(key[:digits])
-        if side not in {"test", None} or (side is None and key[:digits] in set_aside):
+        listed = manifest.split_of.get(key[:digits])
+        if listed not in wanted or (listed is None and key[:digits] in set_aside):
             used += 1
             continue
         cast = np.array(record.votes, np.int64)
@@ -114,8 +120,10 @@ def held_out_rows(
     )
 
 
-def load_rows(path: Path, set_name: str, manifest: SplitManifest) -> ScoredRows:
-    """Return what may be scored of the data set `set_name` at `path`.
+def load_rows(
+    path: Path, set_name: str, manifest: SplitManifest, *, side: Side = "test"
+) -> ScoredRows:
+    """Return what may be scored of the data set `set_name` at `path`, see `held_out_rows`.
 
     FER+ is read with whichever of its three parts are there, the official test part
     included; other sets as their loader reads them.
@@ -129,10 +137,10 @@ def load_rows(path: Path, set_name: str, manifest: SplitManifest) -> ScoredRows:
     if set_name == ferplus.NAME:
         parts = ferplus_parts(path)
         records = ferplus.load_ferplus(path, parts=parts)
-        name = f"FER+ ({', '.join(parts)}), held out"
+        name = f"FER+ ({', '.join(parts)}), {'held out' if side == 'test' else side}"
     else:
         records, name = load_set(set_name, path), f"{set_name}, unseen pictures"
-    return held_out_rows(records, manifest, name, set_aside=familiar)
+    return held_out_rows(records, manifest, name, set_aside=familiar, side=side)
 
 
 def ferplus_parts(path: Path) -> tuple[str, ...]:

@@ -28,6 +28,14 @@ def test_what_trains_or_selects_is_never_scored():
     assert rows.keys == (records[2].key, records[4].key)
 
 
+def test_the_validation_side_holds_what_the_manifest_lists_there_and_nothing_else():
+    records, unknown = generated_records(1), generated_records(1, seed=5)
+    sides = ["train", "validation", "test", "train", "test", "validation", "train"]
+    manifest = _manifest(records, sides)
+    rows = held_out_rows([*records, *unknown], manifest, "made", side="validation")
+    assert rows.keys == (records[1].key, records[5].key)
+
+
 def test_pictures_that_the_manifest_does_not_know_are_scored():
     known, unknown = generated_records(1), generated_records(1, seed=5)
     rows = held_out_rows([*known, *unknown], _manifest(known, ["train"] * 7), "made")
