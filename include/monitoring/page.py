@@ -93,9 +93,13 @@ def render_page(given: PageInput) -> bytes:
         reference_days=given.reference_days,
         reference_n=len(given.reference),
         families=families,
-        verdict=_verdict(families, report),
+        verdict=_verdict(families, report, has_reference=len(given.reference) > 0),
         strip_days=list(given.days)[-_STRIP_DAYS:],
-        comparisons=[_row(entry) for entry in report.comparisons],
+        comparisons=[
+            _row(entry)
+            for entry in report.comparisons
+            if len(given.reference) or entry.baseline is Baseline.TRAILING
+        ],
         shares=_shares(report),
         trends=[(METRIC_TITLES[name], _trend(given, name)) for name in SCALARS],
     )
@@ -120,7 +124,9 @@ def _family(given: PageInput, family: Family) -> dict[str, Any]:
     }
 
 
-def _verdict(families: Sequence[Mapping[str, Any]], report: DayReport) -> tuple[str, str, str]:
+def _verdict(
+    families: Sequence[Mapping[str, Any]], report: DayReport, *, has_reference: bool
+) -> tuple[str, str, str]:
     """Class, headline, sentence."""
     opened = [entry["title"].lower() for entry in families if entry["mark"] == "bad"]
     suspected = [entry["title"].lower() for entry in families if entry["mark"] == "care"]
@@ -148,13 +154,11 @@ def _verdict(families: Sequence[Mapping[str, Any]], report: DayReport) -> tuple[
                 f"{report.settings.min_units} {report.settings.unit.value}s. Nothing is said today."
             ),
         )
+    like = "the weeks before it and like the reference" if has_reference else "the weeks before it"
     return (
         "good",
         "No drift",
-        (
-            "What was published this week looks like the weeks before it and like the reference, "
-            "as far as each had enough recordings."
-        ),
+        f"What was published this week looks like {like}, as far as each had enough recordings.",
     )
 
 
