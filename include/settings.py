@@ -212,6 +212,13 @@ class ReleaseSettings(_Group):
     """Recent recordings that champion and challenger both answer, at most."""
 
 
+class ReprocessSettings(_Group):
+    """Re-analysis by another model (docs/decisions/0019-reprocess.md)."""
+
+    max_recordings: Annotated[int, Field(gt=0, le=2000)] = 200
+    """Recordings that one run analyses again; the next run goes on."""
+
+
 class ReportSettings(_Group):
     """What is published beside the tables."""
 
@@ -344,6 +351,7 @@ class Settings(BaseSettings):
     transform: TransformSettings = TransformSettings()
     model: ModelSettings = ModelSettings()
     report: ReportSettings = ReportSettings()
+    reprocess: ReprocessSettings = ReprocessSettings()
     audit: BiasAuditSettings = BiasAuditSettings()
     drift: DriftSettings = DriftSettings()
     watch: WatchSettings = WatchSettings()

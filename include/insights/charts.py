@@ -157,8 +157,8 @@ def timeline_chart(moments: Moments, track: Track) -> Markup:
     lanes_top = top + ribbon_h + 8
     plot_bottom = lanes_top + len(EXPRESSIONS) * (lane_h + label_h)
     stretches = runs(series.start_s, series.end_s, series.state.tolist(), series.emotion.tolist())
-    parts = [_grid(moments.end_s, top, plot_bottom)]
-    parts += [_stretch(run, moments.end_s, top, ribbon_h) for run in stretches]
+    parts = [grid(moments.end_s, top, plot_bottom)]
+    parts += [stretch(run, moments.end_s, top, ribbon_h) for run in stretches]
     for index, label in enumerate(EXPRESSIONS):
         lane_top = lanes_top + index * (lane_h + label_h)
         parts.append(_lane(series, index, label, moments.end_s, lane_top, label_h, lane_h))
@@ -168,7 +168,7 @@ def timeline_chart(moments: Moments, track: Track) -> Markup:
         if run.state in (State.NO_FACE, State.NO_FRAME)
         for index in range(len(EXPRESSIONS))
     ]
-    parts.append(_axis(moments.end_s, plot_bottom))
+    parts.append(axis(moments.end_s, plot_bottom))
     named = [EXPRESSIONS[run.emotion] for run in stretches if run.emotion != NONE]
     description = (
         f"Displayed expressions of face {track.face_id} from 0:00 to {clock(moments.end_s)}: "
@@ -176,7 +176,7 @@ def timeline_chart(moments: Moments, track: Track) -> Markup:
         + (f", first {named[0]}, last {named[-1]}." if named else ", none of them readable.")
         + " The table below lists them."
     )
-    return _drawing("timeline", "Expression timeline", description, plot_bottom + 24, parts)
+    return drawing("timeline", "Expression timeline", description, plot_bottom + 24, parts)
 
 
 def presence_chart(moments: Moments, track: Track, chart_id: str) -> Markup:
@@ -185,7 +185,7 @@ def presence_chart(moments: Moments, track: Track, chart_id: str) -> Markup:
     stretches = runs(series.start_s, series.end_s, series.state.tolist(), series.emotion.tolist())
     parts = ['<rect class="bed" x="0" y="0" width="100%" height="18"/>']
     parts += [
-        _stretch(run, moments.end_s, 0, 18)
+        stretch(run, moments.end_s, 0, 18)
         for run in stretches
         if run.state not in (State.NO_FACE, State.NO_FRAME)
     ]
@@ -193,21 +193,21 @@ def presence_chart(moments: Moments, track: Track, chart_id: str) -> Markup:
         f"Face {track.face_id} was seen in {int(track.present.sum())} of "
         f"{len(moments.instant)} sampled moments."
     )
-    return _drawing(chart_id, f"Presence of face {track.face_id}", description, 18, parts)
+    return drawing(chart_id, f"Presence of face {track.face_id}", description, 18, parts)
 
 
 def overview_chart(moments: Moments) -> Markup:
     """A recording without any face: the strip of what was found instead."""
     end = moments.start_s + moments.seconds
     stretches = runs(moments.start_s, end, moments.state.tolist(), [NONE] * len(moments.state))
-    parts = [_grid(moments.end_s, 4, 38)]
+    parts = [grid(moments.end_s, 4, 38)]
     parts += [
-        _stretch(run, moments.end_s, 4, 34, words="no face" if run.state == State.NO_FACE else None)
+        stretch(run, moments.end_s, 4, 34, words="no face" if run.state == State.NO_FACE else None)
         for run in stretches
     ]
-    parts.append(_axis(moments.end_s, 38))
+    parts.append(axis(moments.end_s, 38))
     description = "No face was found in any sampled moment."
-    return _drawing("timeline", "Expression timeline", description, 62, parts)
+    return drawing("timeline", "Expression timeline", description, 62, parts)
 
 
 def _lane(
@@ -230,7 +230,7 @@ def _lane(
     )
 
 
-def _stretch(run: Run, end_s: float, top: int, height: int, *, words: str | None = None) -> str:
+def stretch(run: Run, end_s: float, top: int, height: int, *, words: str | None = None) -> str:
     """A coloured or patterned stretch, with its name where there is room."""
     x, width = _span(run, end_s)
     if run.emotion != NONE:
@@ -262,14 +262,16 @@ def _veil(run: Run, end_s: float, top: int, height: int) -> str:
     return f'<rect class="veil {style}" x="{x}%" y="{top}" width="{width}%" height="{height}"/>'
 
 
-def _grid(end_s: float, top: int, bottom: int) -> str:
+def grid(end_s: float, top: int, bottom: int) -> str:
+    """Draw upright lines at round times."""
     return "".join(
         f'<line class="grid" x1="{x}%" x2="{x}%" y1="{top}" y2="{bottom}"/>'
         for x in (percent_of(tick, end_s) for tick in ticks(end_s))
     )
 
 
-def _axis(end_s: float, top: int) -> str:
+def axis(end_s: float, top: int) -> str:
+    """Write the round times under a plot."""
     parts = []
     for number, tick in enumerate(ticks(end_s)):
         x = percent_of(tick, end_s)
@@ -281,9 +283,10 @@ def _axis(end_s: float, top: int) -> str:
     return "".join(parts)
 
 
-def _drawing(
+def drawing(
     chart_id: str, title: str, description: str, height: int, parts: Iterable[str]
 ) -> Markup:
+    """Put a drawing together; `parts` are SVG with every text escaped."""
     # Every text in `parts` is escaped where it is written.
     return Markup(  # noqa: S704
         f'<svg class="chart" role="img" width="100%" height="{height}" '

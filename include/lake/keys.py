@@ -9,7 +9,7 @@ transforms/answers/{model_sha256}/                {extraction_id}.json: where it
 analyses/{analysis_id}/predictions.parquet
 published/{study}/{recording}/{analysis_id}/      results; manifest.json (last)
 published/{study}/{recording}/current/            which result readers take: the last number counts
-reprocess/{batch_id}/                             request.json, report.html; report.json (last)
+reprocess/{run}/                                  request.json, report.html; report.json (last)
 quarantine/{study}/{recording}/{object_id}/       reason.json
 retraining/{request_id}/                          data/, frozen/, training/, package/, documents
 training-source/{sha256}/sourcedir.tar.gz         code of SageMaker training jobs
@@ -29,7 +29,7 @@ audits/fixed-set/{set_id}/                        a lake of its own: the audit s
                                                   and what came out per package
 monitoring/figures/{day}.parquet                  figures of the recordings published on a day
 monitoring/references/{stamp}.json                frozen references, the newest counts
-monitoring/drift/{reference}/{day}/               index.html, Model Monitor's files; report.json (last)
+monitoring/drift/{reference}/{day}/               index.html, Model Monitor's; report.json (last)
 watch/metrics/{day}/                              figures of the platform, JSON Lines
 watch/notices/{key}/                              notice.json, delivered.json (last)
 watch/cpu/{batch_id}/                             CPU time of each try of its tasks
@@ -154,9 +154,9 @@ def current_choice(study: str, recording: str, number: int) -> str:
     return f"{current_choices(study, recording)}/{number:06d}.json"
 
 
-def reprocess(batch_id: str, name: str) -> str:
-    """A document about a batch of re-analyses: `request.json`, `report.html`, `report.json`."""
-    return f"reprocess/{batch_id}/{name}"
+def reprocess(run_id: str, name: str) -> str:
+    """A document of a run that re-analyses: `request.json`, `report.html`, `report.json`."""
+    return f"reprocess/{slug(run_id)}/{name}"
 
 
 def quarantine_reason(study: str, recording: str, object_id: str) -> str:

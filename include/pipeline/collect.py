@@ -26,6 +26,10 @@ COLLECT_VERSION = 1
 """Raised when the same answers would be turned into other predictions."""
 
 
+class UnansweredError(TransientError):
+    """Shards of a recording have no answer: what `transform` could not have answered."""
+
+
 def run(services: Services, batch_id: str) -> dict[str, int]:
     """Write the predictions of every recording whose shards were all answered.
 
@@ -45,12 +49,21 @@ def run(services: Services, batch_id: str) -> dict[str, int]:
     return outcome.summary()
 
 
-def _collect(
-    services: Services,
-    batch: Batch,
-    recording: Recording,
-    threshold: float,
-) -> None:
+def collect_recording(
+    services: Services, batch: Batch, recording: Recording, threshold: float
+) -> str:
+    """Write the predictions of one recording, unless they are there; return the analysis id.
+
+    Args:
+        services: Collaborators.
+        batch: Whose model answers.
+        recording: What is answered, probed and extracted.
+        threshold: Confidence under which the model abstains, 0 to 1.
+
+    Raises:
+        FileNotFoundError: The extraction is gone.
+        TransientError: A shard has no answer (yet), or the lake failed for now.
+    """
     identity = recording.extraction_id
     if identity is None or batch.model_sha256 is None:
         raise TransientError(f"{recording.key!r} is not ready to be collected")
@@ -63,11 +76,18 @@ def _collect(
         answers = AnswerIndex(services.lake, batch.model_sha256).find(identity)
         missing = sorted(_shards(manifest) - answers.keys())
         if missing:
-            raise TransientError(f"no answer for {len(missing)} shard(s): {', '.join(missing[:3])}")
+            raise UnansweredError(
+                f"no answer for {len(missing)} shard(s): {', '.join(missing[:3])}"
+            )
         table = collect(manifest, _lines(services, manifest, answers), abstain_threshold=threshold)
         sink = io.BytesIO()
         pq.write_table(table, sink, compression="zstd")
         services.lake.put_bytes(key, sink.getvalue())
+    return analysis
+
+
+def _collect(services: Services, batch: Batch, recording: Recording, threshold: float) -> None:
+    analysis = collect_recording(services, batch, recording, threshold)
     services.ledger.mark_transformed(
         recording.id, analysis_id=analysis, batch_id=recording.batch_id
     )

@@ -2,7 +2,7 @@
 
 The files go up first and `manifest.json` last, by a conditional put: whoever
 starts from the manifest never sees half a result, and a second publisher of
-the same analysis changes nothing.
+the same analysis changes nothing. Then readers are given them (`include.pipeline.current`).
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from include.insights.publish import ReportContext, render_results
 from include.lake import keys
 from include.ledger.ledger import Batch, Recording, State
 from include.pipeline.collect import COLLECT_VERSION
+from include.pipeline.current import choose
 from include.pipeline.model_package import read_signature
 from include.pipeline.outcome import for_each_recording
+from include.pipeline.published import result_at
 from include.pipeline.validate import read_result
 from include.video.annotate import annotate_file, labels_from_predictions
-from include.video.extract import EXTRACT_VERSION
 
 ANNOTATED = "annotated.mp4"
 PUBLISH_VERSION = 1
@@ -54,9 +55,29 @@ def run(services: Services, batch_id: str) -> dict[str, int]:
     return outcome.summary()
 
 
-def _publish(
-    services: Services, batch: Batch, recording: Recording, signature: Mapping[str, Any]
-) -> None:
+def publish_recording(
+    services: Services,
+    batch: Batch,
+    recording: Recording,
+    signature: Mapping[str, Any],
+    *,
+    provenance: Mapping[str, Any] | None = None,
+) -> str:
+    """Write the results of one recording, unless they are there; return their prefix.
+
+    Args:
+        services: Collaborators.
+        batch: Whose model answered.
+        recording: What is published, with the analysis to publish.
+        signature: Of the model package.
+        provenance: More entries for the manifest, where these results come about otherwise
+            than by the first analysis of an upload.
+
+    Raises:
+        FileNotFoundError: What the results are made from is gone.
+        TransientError: The recording was not collected, or the lake failed for now.
+        PermanentInputError: The original cannot be annotated.
+    """
     if recording.analysis_id is None or recording.extraction_id is None:
         raise TransientError(f"{recording.key!r} was not collected")
     prefix = keys.published(recording.study, recording.recording, recording.analysis_id)
@@ -69,13 +90,24 @@ def _publish(
         with TemporaryDirectory(dir=services.settings.storage.scratch_dir) as scratch:
             files = render_results(context, table, Path(scratch))
             if services.settings.report.annotated_video:
-                files.append(_annotate(services, recording, table, Path(scratch)))
+                files.append(_annotate(services, recording, context, table, Path(scratch)))
             for path in files:
                 services.lake.put_file(f"{prefix}/{path.name}", path)
+            now = services.ledger.clock()
             services.lake.put_if_absent(
                 f"{prefix}/{keys.PUBLISHED_MANIFEST}",
-                _manifest(recording, batch, files, published_at=services.ledger.clock()),
+                _manifest(recording, batch, files, published_at=now, provenance=provenance or {}),
             )
+    return prefix
+
+
+def _publish(
+    services: Services, batch: Batch, recording: Recording, signature: Mapping[str, Any]
+) -> None:
+    prefix = publish_recording(services, batch, recording, signature)
+    result = result_at(services.lake, prefix)
+    if result is not None:
+        choose(services.lake, result, by=recording.object_id, at=services.ledger.clock())
     services.ledger.mark_published(recording.id, result_key=prefix, batch_id=recording.batch_id)
 
 
@@ -104,15 +136,14 @@ def _context(
             "metrics": signature["metrics"],
         },
         code_versions={
-            "extract": str(EXTRACT_VERSION),
+            "extract": str(extraction["stage_version"]),
             "collect": str(COLLECT_VERSION),
             "publish": str(PUBLISH_VERSION),
         },
         provenance={
             "extraction": identity,
-            "extraction settings": stable_hash(
-                services.settings.extraction.model_dump(mode="json")
-            ),
+            # As they were: an analysis may rest on an extraction made under other ones.
+            "extraction settings": stable_hash(extraction["settings"]),
         },
         thumbnails=_thumbnails(services, identity, table),
         extra_files=(
@@ -123,7 +154,13 @@ def _context(
     )
 
 
-def _annotate(services: Services, recording: Recording, table: pa.Table, scratch: Path) -> Path:
+def _annotate(
+    services: Services,
+    recording: Recording,
+    context: ReportContext,
+    table: pa.Table,
+    scratch: Path,
+) -> Path:
     """Write the share-safe copy: faces blurred, displayed expressions beside them."""
     original, output = scratch / ".original", scratch / ANNOTATED
     services.lake.fetch(recording.key, original, version=recording.version)
@@ -133,7 +170,7 @@ def _annotate(services: Services, recording: Recording, table: pa.Table, scratch
         labels_from_predictions(table.to_pylist()),
         output,
         limits=services.settings.limits,
-        sample_rate_hz=services.settings.extraction.sample_rate_hz,
+        sample_rate_hz=context.sample_rate_hz,
     )
     return output
 
@@ -165,10 +202,16 @@ def _thumbnails(
 
 
 def _manifest(
-    recording: Recording, batch: Batch, files: list[Path], *, published_at: datetime
+    recording: Recording,
+    batch: Batch,
+    files: list[Path],
+    *,
+    published_at: datetime,
+    provenance: Mapping[str, Any],
 ) -> bytes:
     """What was published, from what and with what: the entry point of every reader."""
     content = {
+        **provenance,
         "study": recording.study,
         "recording": recording.recording,
         "source": {

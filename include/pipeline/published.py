@@ -124,6 +124,18 @@ def recordings(
     yield from sorted(found, key=lambda item: (item.published_at, item.prefix))
 
 
+def result_at(lake: Lake, prefix: str) -> PublishedRecording | None:
+    """Return the result under a prefix, None where there is none (any more) or a damaged one.
+
+    Raises:
+        TransientError: The lake failed for now.
+    """
+    for key, modified_at in lake.list_modified(prefix):
+        if key == f"{prefix}/{keys.PUBLISHED_MANIFEST}":
+            return _read(lake, key, modified_at)
+    return None
+
+
 def _read(lake: Lake, key: str, modified_at: datetime) -> PublishedRecording | None:
     """Return what a manifest says, or None where it is gone again or is none of ours."""
     try:

@@ -62,15 +62,21 @@ def probabilities(crop, labels):
     if crop.startswith({sleep!r}):
         time.sleep(float(crop.split(b":")[2]))
     digest = hashlib.sha256(crop).digest()[: len(labels)]
-    return [(byte + 1) / (sum(digest) + len(digest)) for byte in digest]
+    total = sum(digest) + len(digest)
+    return {{label: (byte + 1) / total for label, byte in zip(labels, digest)}}
 """
 
 
-def build_tiny_package(path: Path) -> str:
-    """Write `model.tar.gz` to `path` and return its sha256."""
+def build_tiny_package(path: Path, **sealed: object) -> str:
+    """Write `model.tar.gz` to `path` and return its sha256.
+
+    Args:
+        path: The file.
+        sealed: Further entries of the signature, such as `abstain_threshold`.
+    """
     source = INFERENCE.format(labels=EXPRESSIONS, crash=CRASH, fail=FAIL, sleep=SLEEP).encode()
     members = {CODE_MEMBER: hashlib.sha256(source).hexdigest()}
-    signature = json.dumps({"labels": EXPRESSIONS, "members": members}).encode()
+    signature = json.dumps({"labels": EXPRESSIONS, **sealed, "members": members}).encode()
     with tarfile.open(path, "w:gz") as tar:
         _add(tar, CODE_MEMBER, source)
         _add(tar, SIGNATURE_MEMBER, signature)
@@ -91,7 +97,10 @@ def expected_answer(crops: Mapping[str, bytes]) -> bytes:
     lines = []
     for row_id, crop in crops.items():
         digest = hashlib.sha256(crop).digest()[: len(EXPRESSIONS)]
-        probabilities = [(byte + 1) / (sum(digest) + len(digest)) for byte in digest]
+        total = sum(digest) + len(digest)
+        probabilities = {
+            label: (byte + 1) / total for label, byte in zip(EXPRESSIONS, digest, strict=True)
+        }
         lines.append(json.dumps({"row_id": row_id, "probabilities": probabilities}) + "\n")
     return "".join(lines).encode()
 

@@ -13,10 +13,10 @@ from include.composition import Services, build_notifier
 from include.governance.release.side_by_side import (
     Answering,
     answer,
-    change_between,
     open_answering,
 )
 from include.governance.release.summary import approval_text
+from include.insights.change import change_between
 from include.lake import keys
 from include.pipeline.model_retraining import documents
 from include.pipeline.published import PublishedRecording, recordings

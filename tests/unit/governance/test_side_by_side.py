@@ -9,8 +9,8 @@ import pytest
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.rows import PREDICTIONS, row_id
-from include.governance.release.side_by_side import NOTHING, change_between
 from include.governance.release.summary import approval_text
+from include.insights.change import NOTHING, change_between
 
 
 def _table(*shown: str | None, confidence: float = 0.7) -> pa.Table:

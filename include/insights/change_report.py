@@ -1,0 +1,153 @@
+"""The report of a re-analysis: what another model changed, for people (HTML) and machines (JSON).
+
+One self-contained file that loads nothing and runs nothing, in the look of the reports.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from include.contracts.labels import EXPRESSIONS
+from include.insights.change import Pair, RecordingChange
+from include.insights.change_study import Estimate, StudyChange
+from include.insights.quality import percent
+from include.insights.report import display_text
+from include.insights.summary import WORDING
+
+MAX_CURVES = 12
+"""Recordings whose curves are drawn: those that changed most."""
+MAX_ROWS = 500
+"""Lines of the table of recordings; the JSON file has all."""
+FEW_RESPONDENTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A recording that is not compared, and why."""
+
+    study: str
+    recording: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeReport:
+    """What a re-analysis found.
+
+    Attributes:
+        batch_id: The batch of re-analyses.
+        model: `name`, `version`, `sha256` of the model that answered again.
+        request: What was asked for: study, window, model, make_current.
+        generated_at: ISO 8601, UTC.
+        studies: Sums, sorted by study.
+        recordings: Compared recordings, those that changed most first.
+        left_out: Recordings that cannot be re-analysed.
+        unfinished: Recordings on which the run did not get to an end.
+        remaining: Recordings that the next run takes.
+        same_model: Recordings whose result in front is this model's own first analysis.
+        notes: Sentences a reader must know.
+    """
+
+    batch_id: str
+    model: Mapping[str, str]
+    request: Mapping[str, Any]
+    generated_at: str
+    studies: Sequence[StudyChange]
+    recordings: Sequence[RecordingChange]
+    left_out: Sequence[Absent]
+    unfinished: Sequence[Absent]
+    remaining: Sequence[Absent]
+    same_model: int
+    notes: Sequence[str]
+
+
+def change_json(report: ChangeReport) -> bytes:
+    """Return the report for machines; shares are 0..1, differences after less before."""
+    content = {"report_version": 1, "wording": WORDING, **asdict(report)}
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "replace")
+
+
+def change_page(report: ChangeReport, charts: Mapping[str, Markup]) -> bytes:
+    """Return the report for people.
+
+    Args:
+        report: What was found.
+        charts: Curves by the lake prefix of the new result, of at most `MAX_CURVES`.
+    """
+    drawn = [item for item in report.recordings if item.after in charts]
+    html = _template().render(
+        report=report,
+        rows=report.recordings[:MAX_ROWS],
+        rows_left=max(0, len(report.recordings) - MAX_ROWS),
+        drawn=[(item, charts[item.after]) for item in drawn],
+        in_front=sum(item.in_front for item in report.recordings),
+        before_versions=sorted({item.models[0] for item in report.recordings}),
+        few=FEW_RESPONDENTS,
+        labels=EXPRESSIONS,
+        wording=WORDING,
+        name=display_text,
+        percent=percent,
+        share=share_text,
+        points=points_text,
+        pair=pair_text,
+        moved=_moved,
+    )
+    return html.encode("utf-8", "replace")
+
+
+def share_text(estimate: Estimate) -> str:
+    """Return `12.3 % (8.0 to 16.6)`; without the brackets where there is no interval."""
+    if estimate.value is None:
+        return "–"
+    text = f"{100 * estimate.value:.1f} %"
+    if estimate.low is None or estimate.high is None:
+        return text
+    return f"{text} ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
+
+
+def points_text(estimate: Estimate) -> str:
+    """Return `+1.2 (−0.4 to +2.8)`: a difference in percentage points."""
+    if estimate.value is None:
+        return "–"
+    text = _signed(estimate.value)
+    if estimate.low is None or estimate.high is None:
+        return text
+    return f"{text} ({_signed(estimate.low)} to {_signed(estimate.high)})"
+
+
+def pair_text(pair: Pair) -> str:
+    """Return `31 % → 44 %`; a dash for what has no figure."""
+    before, after = ("–" if value is None else f"{100 * value:.0f} %" for value in pair)
+    return before if before == after else f"{before} → {after}"
+
+
+def _signed(value: float) -> str:
+    text = f"{100 * value:+.1f}"
+    return text.replace("-", "−") if text not in ("+0.0", "-0.0") else "0.0"
+
+
+def _moved(pair: Pair) -> float:
+    """How far a figure moved, in percentage points; 0 where nothing can be said."""
+    before, after = pair
+    return 0.0 if before is None or after is None else 100 * (after - before)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("change.html.j2")

@@ -1,0 +1,209 @@
+"""Report: what the other model changed, recording by recording and study by study."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from include.composition import Services
+from include.contracts.errors import PermanentInputError, PlatformError
+from include.contracts.identity import stable_hash
+from include.insights import tables
+from include.insights.change import Analysed, RecordingChange, recording_change
+from include.insights.change_chart import change_chart
+from include.insights.change_report import (
+    MAX_CURVES,
+    Absent,
+    ChangeReport,
+    change_json,
+    change_page,
+)
+from include.insights.change_study import study_changes
+from include.insights.moments import Moments, read_moments
+from include.lake import keys
+from include.ledger.ledger import Batch
+from include.ledger.reanalysis_tables import Reanalysis, ReanalysisState
+from include.pipeline.published import result_at
+from include.pipeline.reprocess.begin import scope_of
+from include.pipeline.reprocess.request import Request, opened
+from include.pipeline.respondents import Respondent, read_respondents
+
+log = logging.getLogger(__name__)
+
+PAGE, DOCUMENT = "report.html", "report.json"
+
+
+def run(services: Services, run_id: str) -> dict[str, object]:
+    """Write the report of a run, whatever came before, and account for every recording.
+
+    It covers all that the model has answered again of what was asked for, in this run or an
+    earlier one.
+
+    Raises:
+        PlatformError: The run was not opened, some re-analyses did not reach an end, or readers
+            were not given results that they should be given; the report is written before.
+        TransientError: The lake failed for now.
+    """
+    request, batch = opened(services, run_id)
+    report = _report(services, request, batch)
+    page = keys.reprocess(run_id, PAGE)
+    services.lake.put_bytes(page, change_page(report, _charts(services, report.recordings)))
+    services.lake.put_bytes(keys.reprocess(run_id, DOCUMENT), change_json(report))
+    log.info("report: %s", services.lake.uri(page))
+    _require_done(services, request, batch, report)
+    return {
+        "report": services.lake.uri(page),
+        "compared": len(report.recordings),
+        "left_out": len(report.left_out),
+        "remaining": len(report.remaining),
+    }
+
+
+def _require_done(services: Services, request: Request, batch: Batch, report: ChangeReport) -> None:
+    """A run whose last task is green counts as done: this one must not be, if it is not."""
+    if report.unfinished:
+        names = ", ".join(f"{item.study}/{item.recording}" for item in report.unfinished)
+        raise PlatformError(f"{len(report.unfinished)} re-analyses did not finish: {names}")
+    if not request.make_current:
+        return
+    newest = {item.recording.id for item in scope_of(services, request)}
+    behind = [
+        item.recording.key
+        for item in services.ledger.reanalyses.of_batch(
+            batch.batch_id, (ReanalysisState.PUBLISHED,)
+        )
+        if item.in_front_at is None and item.recording.id in newest
+    ]
+    if behind:
+        raise PlatformError(
+            f"readers were not given {len(behind)} result(s), the log of `put_in_front` says "
+            f"why: {', '.join(behind)}"
+        )
+
+
+def _report(services: Services, request: Request, batch: Batch) -> ChangeReport:
+    book = services.ledger.reanalyses
+    entries = book.of_batch(batch.batch_id)
+    in_front = {item.recording.id: item.front_key for item in scope_of(services, request)}
+    people = _People(services)
+    changes: list[RecordingChange] = []
+    results = book.results_of(request.sha256, request.scope)
+    for item in results:
+        change = _change(services, item, people, in_front.get(item.recording.id))
+        if change is not None:
+            changes.append(change)
+    changes.sort(key=lambda item: (-item.change.changed, item.study, item.recording))
+    if gone := len(results) - len(changes):
+        people.notes.append(f"{gone} recording(s) cannot be compared: a result was removed.")
+    return ChangeReport(
+        batch_id=batch.batch_id,
+        model={"name": request.name, "version": request.version, "sha256": request.sha256},
+        request={
+            name: getattr(request, name)
+            for name in ("run_id", "study", "since", "until", "model", "make_current")
+        },
+        generated_at=services.ledger.clock().isoformat(),
+        studies=study_changes(changes, people.known),
+        recordings=changes,
+        left_out=_absent(entries, ReanalysisState.LEFT_OUT, ""),
+        unfinished=_absent(
+            entries, ReanalysisState.OPEN, "The run did not get to it: see its failed task."
+        ),
+        remaining=[Absent(study, recording, "") for study, recording in request.remaining],
+        same_model=request.same_model,
+        notes=people.notes,
+    )
+
+
+def _absent(entries: Iterable[Reanalysis], state: ReanalysisState, otherwise: str) -> list[Absent]:
+    return [
+        Absent(item.recording.study, item.recording.recording, item.why or otherwise)
+        for item in entries
+        if item.state is state
+    ]
+
+
+def _change(
+    services: Services, item: Reanalysis, people: _People, front_key: str | None
+) -> RecordingChange | None:
+    try:
+        before = _analysed(services, item.before_key)
+        after = _analysed(services, item.result_key or "")
+    except FileNotFoundError as error:
+        log.warning("not compared: %s", error)
+        return None
+    return recording_change(
+        before,
+        after,
+        respondent=people.identity(item.recording.study, item.recording.recording),
+        in_front=front_key == item.result_key,
+    )
+
+
+def _analysed(services: Services, prefix: str) -> Analysed:
+    result = result_at(services.lake, prefix)
+    if result is None:
+        raise FileNotFoundError(f"there is no result under {prefix!r}")
+    summary = json.loads(services.lake.get_bytes(f"{prefix}/{tables.SUMMARY}"))
+    return Analysed(prefix, result.predictions(), summary)
+
+
+def _charts(services: Services, changes: Sequence[RecordingChange]) -> dict[str, Markup]:
+    """Curves of the recordings that changed most."""
+    charts: dict[str, Markup] = {}
+    for item in changes:
+        if item.main_face is None or not item.change.faces:
+            continue
+        before, after = (_moments(services, prefix) for prefix in (item.before, item.after))
+        chart_id = f"curve-{len(charts) + 1}"
+        charts[item.after] = change_chart(before, after, item.main_face, chart_id)
+        if len(charts) == MAX_CURVES:
+            break
+    return charts
+
+
+def _moments(services: Services, prefix: str) -> Moments:
+    found = _analysed(services, prefix)
+    return read_moments(
+        found.table,
+        sample_rate_hz=float(found.summary["sampling"]["rate_hz"]),
+        duration_s=float(found.summary["duration_s"]),
+    )
+
+
+@dataclass(slots=True)
+class _People:
+    """Who is seen in which recording, read once per study; ids leave only as hashes."""
+
+    services: Services
+    notes: list[str] = field(default_factory=list)
+    known: dict[str, frozenset[str]] = field(default_factory=dict)
+    _studies: dict[str, dict[str, Respondent]] = field(default_factory=dict)
+
+    def identity(self, study: str, recording: str) -> str:
+        """Return who is seen; a recording of nobody known is a person of its own."""
+        if study not in self._studies:
+            self._studies[study] = self._read(study)
+            self.known[study] = frozenset(
+                _person(study, item.respondent) for item in self._studies[study].values()
+            )
+        found = self._studies[study].get(recording)
+        if found is not None:
+            return _person(study, found.respondent)
+        return stable_hash({"study": study, "recording": recording})
+
+    def _read(self, study: str) -> dict[str, Respondent]:
+        try:
+            return read_respondents(self.services.lake, study)
+        except PermanentInputError as error:
+            log.warning("%s", error)
+            self.notes.append(f"{error.sentence} Each of its recordings counts as a person.")
+            return {}
+
+
+def _person(study: str, respondent: str) -> str:
+    return stable_hash({"study": study, "respondent": respondent})
