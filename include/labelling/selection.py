@@ -195,10 +195,12 @@ def _rates(frame: Sequence[Instant], plan: Plan) -> FloatArray:
     )
     for column, members, wanted in wishes:
         # What the wishes before have surely taken is not there to be taken again.
-        room = np.where(members, 1.0 - rates.sum(axis=1), 0.0).sum()
+        free = np.where(members, np.maximum(1.0 - rates.sum(axis=1), 0.0), 0.0)
+        room = free.sum()
         rate = min(1.0, (wanted + left_over) / room) if room > 0 else 0.0
-        rates[:, column] = np.where(members, rate * (1.0 - rates.sum(axis=1)), 0.0)
-        left_over = wanted + left_over - rates[:, column].sum()
+        rates[:, column] = rate * free
+        # Not below 0: what is wholly filled may be overfilled by a rounding error.
+        left_over = max(0.0, wanted + left_over - rates[:, column].sum())
     return rates
 
 

@@ -61,7 +61,8 @@ class Lake:
         url = urlsplit(settings.lake_url)
         if url.scheme == "file" and url.netloc in ("", "localhost") and url.path.startswith("/"):
             root = Path(unquote(url.path)).resolve()
-            (root / keys.INCOMING).mkdir(parents=True, exist_ok=True)
+            for folder in (keys.INCOMING, keys.LABELS_INCOMING):  # where people drop files
+                (root / folder).mkdir(parents=True, exist_ok=True)
             return cls(LocalStore(root), LocalOriginals(root))
         if url.scheme == "s3" and url.netloc:
             return cls._open_s3(settings, url.netloc, url.path.strip("/"))

@@ -100,3 +100,15 @@ def test_a_row_given_twice_is_refused(instants: list[Instant]) -> None:
         select([instants[0], instants[0]], PLAN)
     with pytest.raises(ValueError, match="random is at least 1"):
         Plan(random=0)
+
+
+@pytest.mark.parametrize("frame_n", range(9, 40))
+def test_rates_are_never_below_nothing(instants: list[Instant], frame_n: int) -> None:
+    # Disagreement filled to the last bit, and a wish of nothing after it.
+    frame = [
+        Instant(i.row_id, i.study, i.recording, i.respondent, "f1", i.champion, i.champion[::-1])
+        for i in instants[:frame_n]
+    ]
+    chosen = select(frame, Plan(random=5, uncertainty=0, disagreement=9, cap_per_respondent=40))
+    assert min(item.inclusion_probability for item in chosen) > 0
+    assert Stratum.UNCERTAINTY not in {item.stratum for item in chosen}

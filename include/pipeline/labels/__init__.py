@@ -1,0 +1,1 @@
+"""Fresh labels: drawing what people should label, and reading their answers back."""

@@ -1,0 +1,164 @@
+"""What all answers together say: the folder for training, the summary and page for people.
+
+All of it is a function of the receipts. The summary names those it was made of and is
+written last: when it is behind, everything is made anew, whoever crashed in between.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from include.composition import build_metric_sink
+from include.contracts.identity import stable_hash
+from include.labelling.agreement import agreement
+from include.labelling.folder import IMAGE_FOLDER, LABEL_FILE, label_table, picture_file
+from include.labelling.overview import render_overview
+from include.labelling.queue import Draw
+from include.labelling.tasks import picture_name
+from include.labelling.votes import counts
+from include.lake import keys
+from include.pipeline.labels.queue import PICTURES
+from include.pipeline.labels.receipts import Receipt, all_votes, known_objects, read_receipts
+from include.pipeline.labels.records import read_draws
+from include.watch.sink import Metric, Unit
+
+if TYPE_CHECKING:
+    from include.composition import Services
+    from include.lake.store import Lake
+
+VERSION = 1
+"""Raised when the same answers would be written in another form."""
+
+Votes = Mapping[str, npt.NDArray[np.int64]]
+
+
+def refresh(services: Services) -> tuple[bool, int]:
+    """Make the tables anew where they are behind the receipts.
+
+    Returns:
+        Whether the labels are others than before, and how many faces have a label.
+
+    Raises:
+        TransientError: The lake failed for now.
+    """
+    before = read_summary(services.lake)
+    state = stable_hash({"version": VERSION, "receipts": sorted(known_objects(services.lake))})
+    if before.get("state") == state:
+        return False, int(before["faces"])
+    receipts = read_receipts(services.lake)
+    if not receipts:
+        return False, 0
+    votes = all_votes(services.lake, receipts)
+    draws = read_draws(services.lake)
+    pictures = _copy_pictures(services.lake, draws, {vote.row_id for vote in votes})
+    table = label_table(votes, pictures)
+    services.lake.put_bytes(f"{keys.LABEL_ANNOTATIONS}/{LABEL_FILE}", table)
+    labels_id = stable_hash({"table": table.decode()}) if votes else ""
+    counted = counts(votes)
+    summary = {
+        "state": state,
+        "labels_id": labels_id,
+        "updated_at": services.ledger.clock().isoformat(),
+        "faces": len(counted),
+        "faces_without_picture": len(counted.keys() - pictures),
+        "votes": len(votes),
+        "annotators": len({vote.annotator for vote in votes}),
+        "answers": dict(Counter(vote.label for vote in votes)),
+        "agreement": _agreement(draws, counted),
+        "queues": [_queue(draw, counted) for draw in reversed(draws)],
+        "files": [_file(receipt) for receipt in reversed(receipts)],
+    }
+    services.lake.put_bytes(keys.LABEL_PAGE, render_overview(summary))
+    services.lake.put_bytes(keys.LABEL_SUMMARY, json.dumps(summary, indent=2).encode())
+    _emit(services, summary)
+    return labels_id != before.get("labels_id", ""), len(counted)
+
+
+def read_summary(lake: Lake) -> dict[str, Any]:
+    """Return the summary, empty before the first answer.
+
+    Raises:
+        TransientError: The lake failed for now.
+    """
+    try:
+        content: dict[str, Any] = json.loads(lake.get_bytes(keys.LABEL_SUMMARY))
+    except FileNotFoundError:
+        return {}
+    return content
+
+
+def _copy_pictures(lake: Lake, draws: Sequence[Draw], row_ids: set[str]) -> set[str]:
+    """Put the shown crop of each labelled face into the folder; return those that are there."""
+    folder = f"{keys.LABEL_ANNOTATIONS}/{IMAGE_FOLDER}"
+    there = {key.rpartition("/")[2] for key in lake.list(folder)}
+    found: set[str] = set()
+    for draw in draws:
+        for row_id in draw.asked & row_ids:
+            name = picture_file(row_id)
+            if name not in there:
+                shown = f"{keys.label_queue(draw.queue_id)}/{PICTURES}/{picture_name(row_id)}"
+                try:
+                    lake.put_bytes(f"{folder}/{name}", lake.get_bytes(shown))
+                except FileNotFoundError:
+                    continue
+            found.add(row_id)
+    return found
+
+
+def _agreement(draws: Sequence[Draw], votes: Votes) -> dict[str, Any] | None:
+    """How far annotators agree, over the labelled faces of these draws."""
+    people = {
+        item.instant.row_id: item.instant.respondent
+        for draw in draws
+        for item in draw.selected
+        if item.instant.row_id in votes
+    }
+    if not people:
+        return None
+    stacked = np.stack([votes[row_id] for row_id in people])
+    found = agreement(stacked, list(people.values()))
+    return None if found is None else found.to_json()
+
+
+def _queue(draw: Draw, votes: Votes) -> dict[str, Any]:
+    answered = [votes[row_id].sum() for row_id in draw.asked if row_id in votes]
+    return {
+        "queue_id": draw.queue_id,
+        "since": draw.since.isoformat(),
+        "until": draw.until.isoformat(),
+        "frame": draw.frame_n,
+        "asked": len(draw.selected),
+        "labelled": len(answered),
+        "labelled_twice": sum(int(number >= 2) for number in answered),
+        "agreement": _agreement([draw], votes),
+    }
+
+
+def _file(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "key": receipt.key,
+        "received_at": receipt.received_at,
+        "votes": receipt.votes,
+        "unknown_rows": receipt.unknown_rows,
+        "ignored": receipt.ignored,
+        "superseded": receipt.superseded,
+        "reason": receipt.reason,
+    }
+
+
+def _emit(services: Services, summary: Mapping[str, Any]) -> None:
+    now = services.ledger.clock()
+    metrics = [
+        Metric("LabelledFaces", summary["faces"], Unit.COUNT, now),
+        Metric("LabelAnnotators", summary["annotators"], Unit.COUNT, now),
+    ]
+    alpha = ((summary["agreement"] or {}).get("alpha") or {}).get("value")
+    if alpha is not None:
+        metrics.append(Metric("LabelAgreementAlpha", alpha, Unit.NONE, now))
+    build_metric_sink(services).emit(metrics)

@@ -1,0 +1,94 @@
+"""Pages about labels: what is in them, and what cannot get out of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+import pytest
+
+from include.labelling.html import share_text, time_text, value_text
+from include.labelling.overview import alpha_verdict, render_overview
+from include.labelling.page import labelling_page
+
+FIGURE = {"value": 0.61, "low": 0.52, "high": 0.7, "n": 30}
+
+
+def summary(**changes: Any) -> dict[str, Any]:
+    file = {
+        "key": "labels/incoming/</td><script>alert(1)</script>.csv",
+        "received_at": "2026-03-10T10:00:00+00:00",
+        "votes": 12,
+        "unknown_rows": 2,
+        "ignored": 0,
+        "superseded": 1,
+        "reason": None,
+    }
+    queue = {
+        "queue_id": "q-1",
+        "since": "2026-03-02T04:00:00+00:00",
+        "until": "2026-03-09T04:00:00+00:00",
+        "frame": 900,
+        "asked": 12,
+        "labelled": 9,
+        "labelled_twice": 7,
+        "agreement": {"alpha": FIGURE, "majority_share": FIGURE, "faces_n": 7, "votes_n": 14},
+    }
+    return {
+        "updated_at": "2026-03-10T12:00:00+02:00",
+        "faces": 9,
+        "votes": 16,
+        "annotators": 2,
+        "answers": {"neutral": 10, "not_a_face": 6},
+        "agreement": queue["agreement"],
+        "queues": [queue],
+        "files": [file, file | {"reason": "b.csv, line 3: has no annotator."}],
+        **changes,
+    }
+
+
+def test_overview_shows_queues_answers_and_bad_files() -> None:
+    page = render_overview(summary()).decode()
+    assert "9 of 12" in page
+    assert "1 in quarantine" in page
+    assert "b.csv, line 3: has no annotator." in page
+    assert "2 faces nobody was asked about; 1 answered again" in page
+    assert "People disagree often" in page
+    assert "0.61 (0.52 to 0.70)" in page
+    assert "2026-03-10 10:00 UTC" in page
+    assert "<script" not in page
+
+
+def test_overview_before_anybody_answered_twice() -> None:
+    page = render_overview(summary(agreement=None, queues=[], files=[], answers={})).decode()
+    assert "no face has two answers" in page
+    assert "nothing was asked yet" in page
+    assert "All read" in page
+
+
+@pytest.mark.parametrize(
+    ("alpha", "mark"), [(0.9, "good"), (0.8, "good"), (0.7, "care"), (0.5, "bad"), (None, "care")]
+)
+def test_agreement_in_words(alpha: float | None, mark: str) -> None:
+    assert alpha_verdict({"alpha": FIGURE | {"value": alpha}})[0] == mark
+
+
+def test_figures_as_people_read_them() -> None:
+    assert share_text(FIGURE) == "61.0 % (52.0 to 70.0)"
+    assert share_text(FIGURE | {"low": None, "high": None}) == "61.0 %"
+    assert value_text(None) == share_text(None) == share_text(FIGURE | {"value": None}) == "–"
+    assert value_text(FIGURE, 3) == "0.610 (0.520 to 0.700)"
+    assert time_text("2026-03-10T01:30:00+02:00") == "2026-03-09 23:30 UTC"
+
+
+def test_the_page_to_answer_with_holds_pictures_and_row_ids_only() -> None:
+    rows = [("e1-0000000-00", b"\xff\xd8one"), ("e</script>2-0000000-00", b"\xff\xd8two")]
+    page = labelling_page("q-1", rows).decode()
+    [data] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    content = json.loads(data)
+    assert content["queue"] == "q-1"
+    assert [(item["row"], base64.b64decode(item["picture"])) for item in content["items"]] == rows
+    assert content["items"][0].keys() == {"row", "picture"}
+    assert not re.search(r"https?://", page)
