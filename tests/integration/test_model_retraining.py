@@ -49,15 +49,11 @@ from include.settings import (
     TrainingSettings,
     TransformSettings,
 )
-from ml.data.ferplus import FILE_ORDER
-from ml.data.location import FERPLUS_ZIP, shared_data_dir
-from ml.data.splits import DEFAULT_MANIFEST, read_manifest
 from ml.registry.champion import register_packaged_champion
 from ml.registry.protocol import CHAMPION, Document, VersionStatus
+from tests.fakes.small_ferplus import FERPLUS, PER_SIDE, make_small_ferplus
 from tests.fakes.tiny_package import build_shard
 
-FERPLUS = shared_data_dir() / FERPLUS_ZIP
-PER_SIDE = {"train": 20, "validation": 6, "test": 8}
 APPROVED = {"chosen_options": ["Approve"], "responded_by_user": {"id": "ada", "name": "Ada"}}
 
 pytestmark = [
@@ -69,35 +65,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def small_ferplus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few faces of FER+ for each expression and side of the committed split."""
-    import cv2
-    import numpy as np
-
-    from ml.data.ferplus import load_ferplus
-    from ml.data.records import VOTE_NAMES
-    from ml.data.votes import majority
-
-    split = read_manifest(DEFAULT_MANIFEST).split_of
-    folder = tmp_path_factory.mktemp("ferplus")
-    kept: dict[tuple[str, int], int] = {}
-    (folder / "FER2013Train").mkdir()
-    (folder / "FER2013Valid").mkdir()
-    (folder / "FER2013Valid" / "label.csv").write_text("")
-    with (folder / "FER2013Train" / "label.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        for number, record in enumerate(load_ferplus(FERPLUS)):
-            side = split.get(record.key[:16], "")
-            label = int(majority(np.array([record.votes], np.int64))[0])
-            if side not in PER_SIDE or label < 0 or kept.get((side, label), 0) >= PER_SIDE[side]:
-                continue
-            kept[side, label] = kept.get((side, label), 0) + 1
-            name = f"{number:06d}.png"
-            cv2.imwrite(str(folder / "FER2013Train" / name), record.pixels)
-            votes = dict(zip(VOTE_NAMES, record.votes, strict=True))
-            writer.writerow([name, "(0, 0, 48, 48)", *(votes[label] for label in FILE_ORDER)])
-            if sum(kept.values()) == sum(PER_SIDE.values()) * len(EXPRESSIONS):
-                break
-    return folder
+    return make_small_ferplus(tmp_path_factory.mktemp("ferplus"))
 
 
 @pytest.fixture
@@ -208,7 +176,7 @@ def test_from_a_request_to_a_promotion_and_back(services: Services) -> None:
     registry, name = build_registry(services.settings), services.settings.model.name
     request_id = _until_registered(services, "manual__1")
     assembled = documents.read(services, request_id, documents.ASSEMBLED)
-    assert assembled["train"] >= 20 * 7
+    assert assembled["train"] >= PER_SIDE["train"] * 7
     assert 0 < assembled["new_labels_train"] < 30
     assert set(assembled["frozen"]) == {"base", "labels"}
     assert check.run(services, request_id), documents.read(services, request_id, documents.GATES)
