@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,19 @@ print(json.dumps({
         dag.dag_id: {
             "doc": dag.doc_md,
             "catchup": dag.catchup,
+            "waits_for": sorted(
+                asset.name
+                for asset in getattr(
+                    getattr(dag.timetable, "asset_condition", None), "objects", ()
+                )
+            ),
             "tasks": {
                 task.task_id: {
                     "retries": task.retries,
                     "policy": type(task.retry_policy).__name__,
+                    "outlets": sorted(getattr(outlet, "name", "") for outlet in task.outlets),
                     "upstream": sorted(task.upstream_task_ids),
+                    "teardown": task.is_teardown,
                     "function_doc": (
                         task.python_callable.__doc__
                         if getattr(task, "python_callable", None)
@@ -89,6 +98,25 @@ def test_analysis_runs_the_stages_in_order(parsed: dict) -> None:
     order = ["open_batch", "probe", "extract", "validate", "transform", "collect", "publish"]
     for before, after in zip(order, [*order[1:], "settle"], strict=True):
         assert before in tasks[after]["upstream"], (before, after)
+
+
+def test_retraining_runs_the_stages_in_order_and_ends_in_a_teardown(parsed: dict) -> None:
+    tasks = parsed["dags"]["model_retraining"]["tasks"]
+    order = ["open_request", "assemble", "train", "package", "evaluate", "check", "register"]
+    order += ["side_by_side", "approve", "decide", "settle"]
+    for before, after in pairwise(order):
+        assert before in tasks[after]["upstream"], (before, after)
+    assert [name for name, task in tasks.items() if task["teardown"]] == ["settle"]
+
+
+def test_new_labels_wake_the_evaluation_and_both_may_ask_for_a_retraining(parsed: dict) -> None:
+    intake, evaluation = parsed["dags"]["label_intake"], parsed["dags"]["model_evaluation"]
+    assert intake["tasks"]["announce"]["outlets"] == evaluation["waits_for"] == ["labels"]
+    assert intake["tasks"]["announce"]["upstream"] == ["read_back"]
+    assert intake["tasks"]["retrain"]["upstream"] == ["announce"]
+    assert evaluation["tasks"]["ask_retraining"]["upstream"] == ["evaluate"]
+    assert evaluation["tasks"]["retrain"]["upstream"] == ["ask_retraining"]
+    assert parsed["dags"]["label_queue"]["tasks"].keys() == {"draw"}
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.name)
