@@ -109,6 +109,12 @@ def test_retraining_runs_the_stages_in_order_and_ends_in_a_teardown(parsed: dict
     assert [name for name, task in tasks.items() if task["teardown"]] == ["settle"]
 
 
+def test_reprocess_runs_the_stages_in_order(parsed: dict) -> None:
+    tasks = parsed["dags"]["reprocess"]["tasks"]
+    for before, after in pairwise(["begin", "transform", "republish", "put_in_front", "report"]):
+        assert tasks[after]["upstream"] == [before]
+
+
 def test_new_labels_wake_the_evaluation_and_both_may_ask_for_a_retraining(parsed: dict) -> None:
     intake, evaluation = parsed["dags"]["label_intake"], parsed["dags"]["model_evaluation"]
     assert intake["tasks"]["announce"]["outlets"] == evaluation["waits_for"] == ["labels"]

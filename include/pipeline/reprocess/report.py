@@ -35,6 +35,8 @@ from include.pipeline.respondents import Respondent, read_respondents
 log = logging.getLogger(__name__)
 
 PAGE, DOCUMENT = "report.html", "report.json"
+_ALIKE = 0.005
+"""Mean total variation distance under which two curves cannot be told apart."""
 
 
 def run(services: Services, run_id: str) -> dict[str, object]:
@@ -156,7 +158,7 @@ def _charts(services: Services, changes: Sequence[RecordingChange]) -> dict[str,
     """Curves of the recordings that changed most."""
     charts: dict[str, Markup] = {}
     for item in changes:
-        if item.main_face is None or not item.change.faces:
+        if item.main_face is None or item.change.distance < _ALIKE:
             continue
         before, after = (_moments(services, prefix) for prefix in (item.before, item.after))
         chart_id = f"curve-{len(charts) + 1}"
