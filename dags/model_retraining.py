@@ -126,9 +126,9 @@ def model_retraining() -> None:
         return _stage("decide", request_id, response)
 
     @task
-    def settle(run_id: str) -> dict[str, object]:
+    def settle(run_key: str) -> dict[str, object]:
         """Leave no job, no open request, no challenger that nobody decides on."""
-        return _stage("settle", run_id)
+        return _stage("settle", run_key)
 
     request = open_request()
     done = [stage(request) for stage in (assemble, train, package, evaluate, check, register)]
