@@ -94,8 +94,12 @@ compare: setup ## Train and measure every architecture alike (ARGS= goes to ml.c
 # -- checks
 
 .PHONY: test
-test: setup ## Run all tests (PYTEST= options, ARGS= paths)
-	@$(RUN) -m pytest $(PYTEST) $(or $(ARGS),tests)
+test: setup ## Run the tests but those of tests/chaos (PYTEST= options, ARGS= paths)
+	@$(RUN) -m pytest $(PYTEST) $(or $(ARGS),--ignore=tests/chaos tests)
+
+.PHONY: chaos
+chaos: setup ## Kill trainings, promotions and rollbacks at every step; a retraining in a real Airflow (about half an hour)
+	@$(RUN) -m pytest $(PYTEST) $(or $(ARGS),tests/chaos)
 
 .PHONY: bench
 bench: setup ## Measure what performance is claimed
