@@ -42,6 +42,7 @@ CALIBRATION_PICTURES = 512
 """Training pictures whose activations set the ranges of an int8 graph."""
 
 Signature = dict[str, Any]
+Scored = tuple[FaceTable, npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +75,17 @@ class Material:
     """The pictures behind a run.
 
     Attributes:
-        validation: Scored pictures that selected the epoch.
-        labels: Their labels, shape (N,).
+        validation: Scored pictures that selected the epoch, and their labels, shape (N,).
         train: Pictures that trained; read only to set the ranges of an int8 graph.
         facts: What the signature's `training` says of the data.
         test: Held-out pictures with labels; read only when they may be looked at.
         licence: Whose work is in the weights; None: what `facts` and the recipe say.
     """
 
-    validation: FaceTable
-    labels: npt.NDArray[np.int64]
+    validation: Callable[[], Scored]
     train: Callable[[], FaceTable]
     facts: Mapping[str, Any]
-    test: Callable[[], tuple[FaceTable, npt.NDArray[np.int64]]] | None = None
+    test: Callable[[], Scored] | None = None
     licence: str | None = None
 
 
@@ -102,10 +101,8 @@ def seal_run(run: Path, data: Path, out: Path, options: SealOptions) -> str:
     Raises:
         ConfigurationError: As `seal`.
     """
-    validation, labels = labelled_split(data, "validation")
     material = Material(
-        validation,
-        labels,
+        validation=lambda: labelled_split(data, "validation"),
         train=lambda: labelled_split(data, "train")[0],
         facts=_ferplus_facts(),
         test=lambda: labelled_split(data, "test"),
@@ -136,8 +133,8 @@ def seal(run: Path, material: Material, out: Path, options: SealOptions) -> str:
     weights = weights_path.read_bytes()
     signature = _draft(recipe, options)
     graph = _graph(weights, signature, material.train)
-    labels = material.labels
-    logits = _logits(weights, graph, signature, material.validation)
+    validation, labels = material.validation()
+    logits = _logits(weights, graph, signature, validation)
     temperature = fit_temperature(logits, labels)
     calibration: dict[str, Any] = {"fitted_on": "validation", "n": len(labels)}
     if options.class_offsets:

@@ -1,4 +1,4 @@
-"""A real Chromium, started once."""
+"""A real Chromium, started once for each file of tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while Playwright is open it has an event loop in this
+# thread, and no later test could call asyncio.run().
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     named = os.environ.get("FEX_BROWSER", "")

@@ -82,8 +82,7 @@ def _material(bundle: Bundle, facts: dict[str, Any], licence: str | None) -> Mat
     labels = majority(bundle.validation.votes)
     scored = np.flatnonzero(labels >= 0)
     return Material(
-        bundle.validation.select(scored),
-        labels[scored],
+        validation=lambda: (bundle.validation.select(scored), labels[scored]),
         train=lambda: bundle.train,
         facts=facts,
         licence=licence,
