@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import numpy as np
 import numpy.typing as npt
+
+_Float = TypeVar("_Float", bound=np.floating[Any])
 
 _RANGE = (0.2, 5.0)
 _STEPS = 60
 _GOLDEN = (5**0.5 - 1) / 2
 
 
-def softmax(logits: npt.NDArray[np.float64], temperature: float = 1.0) -> npt.NDArray[np.float64]:
-    """Return probabilities of logits (N, classes) divided by `temperature`."""
+def softmax(logits: npt.NDArray[_Float], temperature: float = 1.0) -> npt.NDArray[_Float]:
+    """Return probabilities of logits (N, classes) divided by `temperature`, of their type."""
     scaled = logits / temperature
     scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
+    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True), logits.dtype)
 
 
 def fit_temperature(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> float:

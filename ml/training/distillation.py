@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -22,7 +21,7 @@ from safetensors.numpy import save_file
 from include.contracts.errors import ConfigurationError
 from ml.data.datasets import load_set
 from ml.data.records import ImageArray, grey_square
-from ml.evaluation.calibration import fit_temperature
+from ml.evaluation.calibration import fit_temperature, softmax
 from ml.training.data import RunData
 from ml.training.examples import Examples
 from ml.training.recipe import DistillationPart
@@ -119,7 +118,7 @@ def _taught(
     examples: Examples, answers: Answers, temperature: float, part: DistillationPart, share: float
 ) -> Examples:
     """Blend the teacher's answers into targets; its features come along where they are wanted."""
-    targets = (1 - share) * examples.targets + share * _softmax(answers.logits / temperature)
+    targets = (1 - share) * examples.targets + share * softmax(answers.logits, temperature)
     taught = replace(examples, targets=targets.astype(np.float32))
     return replace(taught, hints=answers.features) if part.features > 0 else taught
 
@@ -184,8 +183,3 @@ def _read(path: Path, keys: dict[str, str]) -> Answers:
     if metadata != keys:
         raise ConfigurationError("--out", f"{path} belongs to other pictures: delete it")
     return answers
-
-
-def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float32)
