@@ -9,19 +9,18 @@ numbers are stored in eight bits.
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from include.contracts.errors import ConfigurationError
+from ml.models.pretrained.npm import check_contents, read_members
 
 PACKAGE = "nsfwjs@4.3.0"
 
-_MODEL = "package/dist/models/mobilenet_v2/"
+_MODEL = "package/dist/models/mobilenet_v2"
+_FILES = (f"{_MODEL}/model.min.js", f"{_MODEL}/group1-shard1of1.min.js")
 _CHECKED = (
     "c32f104fd562b08cdff5ed69dfe1209643afa47e792fb12751d2949aa61a397a",
     "8e7dddbb16acacc1bf1601b1b8a761e730ff934b7f2d7771312b2f000e5f5f13",
@@ -32,7 +31,7 @@ _KERAS_EPSILON, _TORCH_EPSILON = 1e-3, 1e-5
 _INPUT_SCALE = 0.5
 """Keras fed -1..1 (standard deviation about a half), ours is standardised to 1."""
 
-_BASE64 = re.compile(r'"([A-Za-z0-9+/=]{64,})"')
+_BASE64 = re.compile(rb'"([A-Za-z0-9+/=]{64,})"')
 _WEIGHT = re.compile(
     r'\{name:"(?P<name>[^"]+)",shape:\[(?P<shape>[\d,]*)\],dtype:"float32",'
     r'quantization:\{min:(?P<low>[-.\de]+),scale:(?P<scale>[-.\de]+),dtype:"uint8"\}\}'
@@ -49,26 +48,10 @@ def read_imagenet(tarball: Path, checked: tuple[str, str] = _CHECKED) -> dict[st
     Raises:
         ConfigurationError: The content is not what was checked.
     """
-    try:
-        with tarfile.open(tarball) as archive:
-            listed = _text(archive, "model.min.js")
-            script = _text(archive, "group1-shard1of1.min.js")
-    except (tarfile.TarError, KeyError) as error:
-        raise ConfigurationError("model.weights", f"{tarball.name} is not {PACKAGE}") from error
-    numbers = base64.b64decode(max(_BASE64.findall(script), key=len, default=""))
-    found = hashlib.sha256(listed.encode()).hexdigest(), hashlib.sha256(numbers).hexdigest()
-    if found != checked:
-        raise ConfigurationError(
-            "model.weights", f"{tarball.name} holds {found}, not the checked {checked}"
-        )
-    return _torch_names(_keras_weights(listed, numbers))
-
-
-def _text(archive: tarfile.TarFile, name: str) -> str:
-    member = archive.extractfile(_MODEL + name)
-    if member is None:
-        raise KeyError(name)
-    return member.read().decode("utf-8")
+    listed, script = read_members(tarball, PACKAGE, _FILES)
+    numbers = base64.b64decode(max(_BASE64.findall(script), key=len, default=b""))
+    check_contents(tarball, (listed, numbers), checked)
+    return _torch_names(_keras_weights(listed.decode(), numbers))
 
 
 def _keras_weights(manifest: str, numbers: bytes) -> dict[str, torch.Tensor]:

