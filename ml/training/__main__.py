@@ -15,7 +15,7 @@ from ml.data.location import named_sets
 from ml.training.command import add_run_arguments, choose_device, only_one, say
 from ml.training.confusion import write_confusion
 from ml.training.data import load_run_data
-from ml.training.distillation import Lesson, prepare_lesson
+from ml.training.distillation import prepare_lesson
 from ml.training.loop import BEST_WEIGHTS, HISTORY, RECIPE_COPY, VALIDATION, Trainer
 from ml.training.provenance import code_version
 from ml.training.recipe import Recipe, read_recipe
@@ -44,9 +44,7 @@ def _train(arguments: argparse.Namespace, recipe: Recipe) -> None:
     _keep_recipe(arguments.recipe, recipe, arguments.out / RECIPE_COPY)
     out, device = arguments.out, choose_device(arguments.device)
     data = load_run_data(recipe, named_sets(arguments), arguments.split, arguments.unlabelled)
-    lesson = Lesson(data.train, None)
-    if recipe.distillation is not None:
-        lesson = prepare_lesson(recipe.distillation, data, arguments.unlabelled, out, say, device)
+    lesson = prepare_lesson(recipe.distillation, data, arguments.unlabelled, out, say, device)
     facts = data.hashes | code_version() | {"device": device.type}
     with RunTracking(recipe, out, arguments.tracking_dir or out / "mlflow", facts=facts) as tracked:
         trainer = Trainer(

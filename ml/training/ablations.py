@@ -31,7 +31,7 @@ from ml.packaging.unpack import package_sha256
 from ml.training.ablation_table import Outcome, as_csv, as_markdown, compare
 from ml.training.command import add_run_arguments, choose_device, only_one, say
 from ml.training.data import RunData, load_run_data
-from ml.training.distillation import Lesson, prepare_lesson
+from ml.training.distillation import prepare_lesson
 from ml.training.examples import Examples
 from ml.training.loop import RECIPE_COPY, Trainer
 from ml.training.provenance import code_version
@@ -195,11 +195,9 @@ def _train(workshop: Workshop, variant: Variant, data: RunData, folder: Path) ->
     folder.mkdir(parents=True, exist_ok=True)
     content = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
     (folder / RECIPE_COPY).write_text(f"# {variant.title}\n{content}", encoding="utf-8")
-    lesson = Lesson(data.train, None)
-    if recipe.distillation is not None:
-        lesson = prepare_lesson(
-            recipe.distillation, data, workshop.unlabelled, workshop.out, say, workshop.device
-        )
+    lesson = prepare_lesson(
+        recipe.distillation, data, workshop.unlabelled, workshop.out, say, workshop.device
+    )
     facts = data.hashes | code_version() | {"variant": variant.title}
     tracking = RunTracking(
         recipe, folder, workshop.out / "mlflow", facts=facts, experiment="ablations"

@@ -44,20 +44,20 @@ class Lesson:
 
 
 def prepare_lesson(
-    part: DistillationPart,
+    part: DistillationPart | None,
     data: RunData,
     faces: Path,
     cache_dir: Path,
     report: Report,
     device: torch.device | None = None,
 ) -> Lesson:
-    """Ask the teacher about every picture of a run.
+    """Ask the teacher, if there is one, about every picture of a run.
 
     Its logits are divided by the temperature that fits them to the validation rows, and
     by the recipe's. They are computed once and kept in `cache_dir`.
 
     Args:
-        part: Teacher, shares, hints.
+        part: Teacher, shares, hints; None: the run's pictures are learnt as they are.
         data: The run's pictures; validation rows only set the temperature.
         faces: Folder or zip of the unlabelled data set.
         cache_dir: A training folder.
@@ -68,6 +68,8 @@ def prepare_lesson(
         ConfigurationError: The data or the teacher cannot be read, it does not know a
             class of the recipe, or it is sure enough of no unlabelled picture.
     """
+    if part is None:
+        return Lesson(data.train, None)
     teacher = Teacher.of_run(part.teacher, device or torch.device("cpu"))
     ask = _Asking(teacher, _columns(teacher, data.train.names), part.mirror, cache_dir, report)
     fitted = fit_temperature(
