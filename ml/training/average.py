@@ -14,11 +14,10 @@ import shutil
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from include.contracts.errors import ConfigurationError
 from ml.command import run_command
+from ml.models.weights_file import load_weights
 from ml.training.checkpoint import save_weights
 from ml.training.loop import BEST_WEIGHTS, RECIPE_COPY
 from ml.training.recipe import read_recipe
@@ -59,7 +58,7 @@ def average_runs(runs: list[Path], out: Path) -> None:
             raise ConfigurationError(
                 "runs", f"{run} has another network or start than {runs[-1]}: see model in both"
             )
-    weights = [_weights(run) for run in runs]
+    weights = [load_weights(run / BEST_WEIGHTS, "runs") for run in runs]
     out.mkdir(parents=True, exist_ok=True)
     save_weights(out / BEST_WEIGHTS, _mean(weights))
     shutil.copyfile(runs[-1] / RECIPE_COPY, out / RECIPE_COPY)
@@ -74,13 +73,6 @@ def averaged_from(run: Path) -> list[dict[str, str]]:
     """Return what an average was made of, empty for the folder of a single run."""
     path = run / AVERAGED
     return list(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
-
-
-def _weights(run: Path) -> dict[str, torch.Tensor]:
-    try:
-        return load_file(str(run / BEST_WEIGHTS))
-    except (SafetensorError, OSError) as error:
-        raise ConfigurationError("runs", f"{run / BEST_WEIGHTS} cannot be read: {error}") from error
 
 
 def _mean(weights: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

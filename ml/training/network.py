@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from include.contracts.errors import ConfigurationError
 from ml.models.pretrained import start_from
+from ml.models.weights_file import load_weights
 from ml.models.zoo import build_network
 from ml.training.recipe import Recipe
 
@@ -47,10 +46,7 @@ def start_from_file(network: nn.Module, path: Path) -> None:
         ConfigurationError: The file cannot be read, or anything but the last layer
             differs; the message names the file and the first such tensor.
     """
-    try:
-        weights = load_file(str(path))
-    except (SafetensorError, OSError) as error:
-        raise ConfigurationError("model.weights", f"{path} cannot be read: {error}") from error
+    weights = load_weights(path, "model.weights")
     own = network.state_dict()
     head = _head_names(network)
     if any(name in weights and weights[name].shape != own[name].shape for name in head):

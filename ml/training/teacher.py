@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from include.contracts.errors import ConfigurationError
 from ml.data.records import ImageArray
 from ml.models.preprocessing import network_input
+from ml.models.weights_file import load_weights
 from ml.models.zoo import build_network
 from ml.training.loop import BEST_WEIGHTS, RECIPE_COPY
 from ml.training.network import last_linear
@@ -63,15 +62,16 @@ class Teacher:
         Raises:
             ConfigurationError: It holds no finished epoch, or another network's weights.
         """
-        weights = run / BEST_WEIGHTS
         recipe = read_recipe(run / RECIPE_COPY)
         part = recipe.model
         network = build_network(part.architecture, classes=len(recipe.data.names), width=part.width)
+        path = run / BEST_WEIGHTS
+        weights = load_weights(path, "distillation.teacher")
         try:
-            network.load_state_dict(load_file(str(weights)))
-        except (SafetensorError, OSError, RuntimeError) as error:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
             raise ConfigurationError(
-                "distillation.teacher", f"{weights} cannot be used: {error}"
+                "distillation.teacher", f"{path} is of another network than the recipe's: {error}"
             ) from error
         return cls(recipe, network.to(device).eval(), run_sha256(run))
 

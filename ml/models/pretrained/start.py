@@ -7,11 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from include.contracts.errors import ConfigurationError
 from ml.models.torchvision_compat import import_torchvision
+from ml.models.weights_file import load_weights
 
 TORCHVISION = "IMAGENET1K_V2"
 """All blocks of MobileNetV2, as torchvision publishes them (download.pytorch.org)."""
@@ -60,4 +60,4 @@ def _fetched(name: str, folder: Path) -> dict[str, torch.Tensor]:
         raise ConfigurationError(
             "model.weights", f"{path} is not there: run python -m ml.models.pretrained {name}"
         )
-    return load_file(str(path))
+    return load_weights(path, "model.weights")
