@@ -5,8 +5,8 @@ From a reason to a decision: learn from new labels beside the base set, hold the
 against the champion on faces that neither has seen, and let a named person decide.
 
 ```
-open -> assemble -> train -> package -> evaluate -> check -> register
-     -> side_by_side -> approve (a person) -> decide -> settle
+open -> assemble -> train -> package -> evaluate -> audit -> check
+     -> register -> side_by_side -> approve (a person) -> decide -> settle
 ```
 
 * Started by `model_evaluation` (degraded), `bias_audit` (red), new labels, or by hand with
@@ -14,6 +14,7 @@ open -> assemble -> train -> package -> evaluate -> check -> register
   (`FEX_RETRAINING__COOLDOWN_S`), beyond the daily cap (`FEX_RETRAINING__DAILY_CAP`) or
   beside a run under way, nothing starts.
 * Nothing that measures is learnt: pictures are compared by content and by likeness.
+* `audit` shows the set of `FEX_AUDIT__FIXED_SET` to the challenger: a red audit ends the run.
 * A gate that fails (golden pictures, not worse, bias, speed) ends the run; the champion
   stays. So it does after a rejection, or when nobody answers in
   `FEX_RELEASE__APPROVAL_TIMEOUT_H` hours. Only `FEX_RELEASE__APPROVERS` may answer.
@@ -95,6 +96,11 @@ def model_retraining() -> None:
         """Champion and challenger on the same frozen faces, paired; the model card."""
         return _stage("evaluate", request_id)
 
+    @task
+    def audit(request_id: str) -> dict[str, object]:
+        """How the challenger treats groups of people, on the fixed audit set."""
+        return _stage("audit", request_id)
+
     @task.short_circuit(ignore_downstream_trigger_rules=False)
     def check(request_id: str) -> bool:
         """Golden pictures, not worse, bias, speed: one failed gate ends the run."""
@@ -131,7 +137,8 @@ def model_retraining() -> None:
         return _stage("settle", run_key)
 
     request = open_request()
-    done = [stage(request) for stage in (assemble, train, package, evaluate, check, register)]
+    stages = (assemble, train, package, evaluate, audit, check, register)
+    done = [stage(request) for stage in stages]
     compared = side_by_side(request)
     decided = decide(request, approve.output)
     # A teardown runs even when a person marks the whole run as failed.

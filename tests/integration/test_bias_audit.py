@@ -43,7 +43,8 @@ EACH = 10
 NOW = datetime(2026, 11, 16, 5, tzinfo=UTC)
 
 
-def make_set(path: Path, *, degraded: str | None) -> Path:
+def make_set(path: Path, *, degraded: str | None = None, dimmed: str | None = None) -> Path:
+    """Two groups; the degraded one's faces cannot be found, the dimmed one's are darker."""
     head = importlib.import_module("skimage.data").astronaut()[10:210, 130:330, ::-1]
     lines = ["file,group"]
     with zipfile.ZipFile(path, "w") as archive:
@@ -55,6 +56,8 @@ def make_set(path: Path, *, degraded: str | None) -> Path:
             picture = np.clip(picture * (0.8 + 0.03 * number), 0, 255).astype(np.uint8)
             if group == degraded:
                 picture = cv2.GaussianBlur(picture, (0, 0), 22) // 3
+            if group == dimmed:
+                picture = picture // 2
             archive.writestr(f"images/{number}.png", bytes(cv2.imencode(".png", picture)[1]))
             lines.append(f"{number}.png,{group}")
         archive.writestr("labels.csv", "\n".join(lines))

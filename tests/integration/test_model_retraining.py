@@ -23,12 +23,13 @@ from include.composition import Services, build_registry, build_services
 from include.contracts.errors import ConfigurationError
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.rows import MANIFEST, row_id
-from include.inference.embedded import stop_all
+from include.jobs.processes import stop_all
 from include.lake import keys
 from include.ledger.retraining_tables import RequestState
 from include.pipeline import model_comparison, model_rollback
 from include.pipeline.model_retraining import (
     assemble,
+    audit,
     check,
     decide,
     documents,
@@ -165,7 +166,7 @@ def _publish(services: Services) -> None:
 def _until_registered(services: Services, run_id: str) -> str:
     request_id = opening.run(services, run_id, reason="manual", asked_by="Ada")
     assert request_id is not None
-    for stage in (assemble, train, package, evaluate):
+    for stage in (assemble, train, package, evaluate, audit):
         stage.run(services, request_id)
     return request_id
 
@@ -188,6 +189,7 @@ def test_from_a_request_to_a_promotion_and_back(services: Services) -> None:
     text = side_by_side.run(services, request_id)
     assert "| ferplus, held out by ferplus-v2.txt.gz |" in text
     assert "passed: golden images" in text
+    assert "Not audited: no audit set is named" in text
     assert "| spot _ a / first.mp4 | 3 |" in text
 
     # Every stage that is repeated finds what it did.

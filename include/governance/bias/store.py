@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from include.lake.store import Lake
 
 
-def save(lake: Lake, record: Mapping[str, Any], page: bytes, *, at: datetime) -> str:
+CANDIDATE = "candidate"
+"""In a pointer: the package was not the champion when it was audited."""
+
+
+def save(
+    lake: Lake, record: Mapping[str, Any], page: bytes, *, at: datetime, candidate: bool = False
+) -> str:
     """Write an audit and return its sha256. Writing the same audit again changes nothing.
 
     The pointer comes last: whoever finds an audit by its model finds all of it.
@@ -36,6 +42,8 @@ def save(lake: Lake, record: Mapping[str, Any], page: bytes, *, at: datetime) ->
         record: What `audit_record` returned.
         page: The record as HTML.
         at: When the audit was made, aware; orders the audits of one package.
+        candidate: Whether the package was not the champion: later audits of others do not
+            hold themselves against it.
 
     Raises:
         TransientError: The lake failed for now; save again.
@@ -44,7 +52,7 @@ def save(lake: Lake, record: Mapping[str, Any], page: bytes, *, at: datetime) ->
     lake.put_if_absent(keys.audit_record(sha256), canonical_json(record))
     lake.put_if_absent(keys.audit_page(sha256), page)
     pointer = keys.audit_pointer(str(record["model"]["sha256"]), _stamp(at), sha256)
-    lake.put_if_absent(pointer, canonical_json({"audit_sha256": sha256}))
+    lake.put_if_absent(pointer, canonical_json({"audit_sha256": sha256, CANDIDATE: candidate}))
     return sha256
 
 
@@ -67,7 +75,7 @@ def latest(
 
     Args:
         lake: The lake.
-        model_sha256: The package; None looks at the audits of all.
+        model_sha256: The package; None looks at the audits of all that were the champion.
         before: Aware; only audits made earlier count.
 
     Raises:
@@ -77,11 +85,14 @@ def latest(
     prefix = keys.AUDITS_BY_MODEL if model_sha256 is None else keys.audits_of_model(model_sha256)
     bound = None if before is None else _stamp(before)
     names = {posixpath.basename(key): key for key in lake.list(prefix)}
-    newest = max((name for name in names if bound is None or name < bound), default=None)
-    if newest is None:
-        return None
-    sha256 = str(json.loads(lake.get_bytes(names[newest]))["audit_sha256"])
-    return sha256, load(lake, sha256)
+    for name in sorted(names, reverse=True):
+        if bound is not None and name >= bound:
+            continue
+        pointer = json.loads(lake.get_bytes(names[name]))
+        if model_sha256 is not None or not pointer.get(CANDIDATE, False):
+            sha256 = str(pointer["audit_sha256"])
+            return sha256, load(lake, sha256)
+    return None
 
 
 def save_sign_off(lake: Lake, signed: SignOff) -> SignOff:

@@ -89,13 +89,26 @@ def not_worse_gate(pooled: Compared, sets: Sequence[Compared], settings: Release
     )
 
 
-def bias_gate(blocked_by: str | None) -> Gate:
+def bias_gate(
+    blocked_by: str | None, *, verdict: str | None, audit_sha256: str | None = None
+) -> Gate:
     """No audit of the package blocks it.
 
     Args:
         blocked_by: What `include.governance.bias.gate.blocking_audit` said.
+        verdict: Of the challenger's audit; None where none could be made.
+        audit_sha256: Hash of that audit.
     """
-    return Gate("bias", blocked_by is None, blocked_by or "No bias audit of the package blocks it.")
+    if blocked_by is not None:
+        return Gate("bias", False, blocked_by)
+    if verdict is None:
+        return Gate(
+            "bias",
+            True,
+            "Not audited: no audit set is named (FEX_AUDIT__FIXED_SET), and "
+            "FEX_AUDIT__REQUIRED_FOR_PROMOTION does not ask for an audit.",
+        )
+    return Gate("bias", True, f"Bias audit {(audit_sha256 or '')[:12]} is {verdict}.")
 
 
 def speed_gate(speed: Speed, settings: ReleaseSettings) -> Gate:

@@ -16,6 +16,7 @@ def approval_text(
     opened: Mapping[str, Any],
     assembled: Mapping[str, Any],
     evaluation: Mapping[str, Any],
+    audit: Mapping[str, Any],
     gates: Sequence[Mapping[str, Any]],
     registered: Mapping[str, Any],
     side_by_side: Mapping[str, Any],
@@ -34,6 +35,7 @@ def approval_text(
         "trained nor selected it.",
         "### On the same frozen faces\n" + _sets_table(evaluation),
         "### Gates\n" + _gates_list(gates),
+        "### Bias audit\n" + _audit_list(audit),
         "### On recent recordings, side by side\n" + _recordings_table(side_by_side["recordings"]),
         (
             f"Details: `{registered['documents']}` in the lake (evaluation.html, model-card.md). "
@@ -68,6 +70,13 @@ def _gates_list(gates: Sequence[Mapping[str, Any]]) -> str:
         f"{gate['sentence']}"
         for gate in gates
     )
+
+
+def _audit_list(audit: Mapping[str, Any]) -> str:
+    lines = [f"- {sentence}" for sentence in audit["findings"]]
+    if audit["verdict"] is not None:
+        lines.insert(0, f"- **{audit['verdict']}**; page: `{audit['report']}`")
+    return "\n".join(lines)
 
 
 def _recordings_table(recordings: Sequence[Mapping[str, Any]]) -> str:

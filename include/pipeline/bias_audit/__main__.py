@@ -22,7 +22,7 @@ from include.governance.bias.metrics import Panel
 from include.governance.bias.page import plain_findings, render_page
 from include.governance.bias.record import Section, audit_record, canonical_json
 from include.pipeline.bias_audit.fixed_panel import fixed_rows
-from include.pipeline.bias_audit.stage import FIXED_SET, thresholds
+from include.pipeline.bias_audit.package_audit import FIXED_SET, thresholds
 from ml.packaging.unpack import package_sha256, read_signature
 from ml.registry.champion import PACKAGED
 from ml.registry.protocol import ModelVersion, VersionStatus

@@ -15,6 +15,7 @@ from include.contracts.errors import ConfigurationError
 from include.governance.retraining.assembly import Assembled, assemble, divide
 from include.lake import keys
 from include.pipeline.model_retraining import documents
+from include.pipeline.model_retraining.audit import require_set
 from include.training_jobs.data import sealed_data, store_data
 from ml.data.annotations import IMAGE_FOLDER, LABEL_FILE, NAME, load_annotations
 from ml.data.bundle import Bundle, write_bundle
@@ -38,13 +39,16 @@ RECIPES = Path(__file__).parents[3] / "ml" / "training" / "recipes"
 def run(services: Services, request_id: str) -> dict[str, Any]:
     """Write the training data and the frozen sets; return how many faces of each there are.
 
+    What would stop the run only after the training is looked at first.
+
     Raises:
-        ConfigurationError: The recipe or a data set cannot be used, or too little is
-            labelled; the message says what to do.
+        ConfigurationError: The recipe, a data set or the audit set cannot be used, or too
+            little is labelled; the message says what to do.
     """
     done = documents.find(services, request_id, documents.ASSEMBLED)
     if done is not None and sealed_data(services.lake, keys.retraining_data(request_id)):
         return done
+    require_set(services)
     opened = documents.read(services, request_id, documents.OPENED)
     with documents.scratch(services) as folder:
         _, _, champion = documents.champion_package(services, opened, folder)

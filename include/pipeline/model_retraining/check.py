@@ -41,6 +41,7 @@ def run(services: Services, request_id: str) -> bool:
 
 def _gates(services: Services, request_id: str) -> dict[str, Any]:
     evaluation = documents.read(services, request_id, documents.EVALUATION)
+    audited = documents.read(services, request_id, documents.AUDIT)
     settings = services.settings.release
     with documents.scratch(services) as folder:
         golden = _golden(documents.challenger_package(services, request_id, folder))
@@ -51,7 +52,11 @@ def _gates(services: Services, request_id: str) -> dict[str, Any]:
             [read_compared(item) for item in evaluation["sets"]],
             settings,
         ),
-        bias_gate(blocking_audit(services, evaluation["challenger_sha256"])),
+        bias_gate(
+            blocking_audit(services, evaluation["challenger_sha256"]),
+            verdict=audited["verdict"],
+            audit_sha256=audited["audit_sha256"],
+        ),
         speed_gate(read_speed(evaluation["speed"]), settings),
     ]
     return {

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from include.composition import Services, build_registry
+from include.governance.bias import store
+from include.governance.bias.clarify import clarify_report
 from include.lake import keys
 from include.pipeline.model_retraining import documents
 from include.pipeline.model_retraining.evaluate import MODEL_CARD_JSON
@@ -35,7 +38,7 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
             registry,
             services.settings.model.name,
             package,
-            documents={Document.MODEL_CARD: json.loads(card)},
+            documents={Document.MODEL_CARD: json.loads(card), **_bias(services, request_id)},
             metadata={
                 REQUEST: request_id,
                 "reason": opened["reason"],
@@ -54,3 +57,13 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
             "documents": keys.retraining(request_id),
         },
     )
+
+
+def _bias(services: Services, request_id: str) -> dict[Document, Mapping[str, Any]]:
+    """Return the challenger's audit as the registry keeps it, nothing where there is none."""
+    sha256 = documents.read(services, request_id, documents.AUDIT)["audit_sha256"]
+    if sha256 is None:
+        return {}
+    uri = services.lake.uri(keys.audit_page(sha256))
+    report = clarify_report(store.load(services.lake, sha256), sha256=sha256, report_uri=uri)
+    return {Document.BIAS: report}

@@ -113,6 +113,7 @@ def _last(services: Services, request_id: str) -> str:
         (documents.SIDE_BY_SIDE, "side by side"),
         (documents.REGISTERED, "register"),
         (documents.GATES, "check"),
+        (documents.AUDIT, "audit"),
         (documents.EVALUATION, "evaluate"),
         (documents.PACKAGED, "package"),
         (documents.TRAINED, "train"),

@@ -40,6 +40,7 @@ def run(services: Services, request_id: str) -> str:
         opened=documents.read(services, request_id, documents.OPENED),
         assembled=documents.read(services, request_id, documents.ASSEMBLED),
         evaluation=documents.read(services, request_id, documents.EVALUATION),
+        audit=documents.read(services, request_id, documents.AUDIT),
         gates=documents.read(services, request_id, documents.GATES)["gates"],
         registered=documents.read(services, request_id, documents.REGISTERED),
         side_by_side=compared,

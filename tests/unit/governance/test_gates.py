@@ -64,8 +64,11 @@ def test_too_few_faces_decide_nothing() -> None:
 def test_the_other_gates() -> None:
     assert golden_gate(None).passed
     assert not golden_gate("portrait: answered fear").passed
-    assert bias_gate(None).passed
-    assert bias_gate("Bias audit 1234 is red").sentence == "Bias audit 1234 is red"
+    audited = bias_gate(None, verdict="amber", audit_sha256="f" * 64)
+    assert (audited.passed, audited.sentence) == (True, "Bias audit ffffffffffff is amber.")
+    assert "FEX_AUDIT__REQUIRED_FOR_PROMOTION" in bias_gate(None, verdict=None).sentence
+    blocked = bias_gate("Bias audit 1234 is red", verdict="red", audit_sha256="1234")
+    assert (blocked.passed, blocked.sentence) == (False, "Bias audit 1234 is red")
     assert speed_gate(Speed(4.0, 5.0), SETTINGS).passed
     slow = speed_gate(Speed(4.0, 5.1), SETTINGS)
     assert not slow.passed

@@ -86,6 +86,11 @@ def test_the_text_for_the_approval_says_what_counts_and_escapes_what_people_name
         },
         assembled={"train": 900, "new_labels_train": 120},
         evaluation={"pool": compared, "sets": [compared]},
+        audit={
+            "verdict": "amber",
+            "report": "file:///page.html",
+            "findings": ["Amber: share answered neutral is 0.4 for A."],
+        },
         gates=[{"name": "not_worse", "passed": True, "sentence": "Little was lost."}],
         registered={"name": "m", "version": "5", "documents": "retraining/x"},
         side_by_side={
@@ -96,4 +101,5 @@ def test_the_text_for_the_approval_says_what_counts_and_escapes_what_people_name
     assert "120 of them newly labelled" in text
     assert "| held out | 400 | 80.0 % | 80.0 % | +1.2 (+0.2 to +2.2) | -0.4" in text
     assert "- passed: not worse. Little was lost." in text
+    assert "- **amber**; page: `file:///page.html`\n- Amber: share answered neutral" in text
     assert "| a_b_script_ / r.mp4 | 2 | 50.0 % | fear | anger |" in text
