@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from include.contracts.errors import PlatformError
 from include.inference.spec import OUTPUT_SUFFIX, TransformSpec, basename
+from include.jobs.state import JobStatus
 
 if TYPE_CHECKING:
     from include.lake.store import Lake
@@ -16,21 +15,6 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "application/x-tar"
 """One request is one shard."""
 ACCEPT = "application/jsonlines"
-
-
-class JobStatus(StrEnum):
-    """States of a job, spelled as SageMaker spells them."""
-
-    IN_PROGRESS = "InProgress"
-    COMPLETED = "Completed"
-    FAILED = "Failed"
-    STOPPING = "Stopping"
-    STOPPED = "Stopped"
-
-    @property
-    def is_terminal(self) -> bool:
-        """Nothing more will be written by the job."""
-        return self in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.STOPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,28 +29,6 @@ class JobDescription:
     done: int | None = None
     """Shards answered so far, where the backend can tell."""
     total: int | None = None
-
-
-class JobExistsError(PlatformError):
-    """A job of this name exists; names are never free again."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"transform job {name!r} exists")
-        self.name = name
-
-    def __reduce__(self) -> tuple[type[JobExistsError], tuple[str]]:
-        return (type(self), (self.name,))
-
-
-class JobNotFoundError(PlatformError):
-    """No job of this name was ever created."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no transform job {name!r}")
-        self.name = name
-
-    def __reduce__(self) -> tuple[type[JobNotFoundError], tuple[str]]:
-        return (type(self), (self.name,))
 
 
 class InferenceBackend(Protocol):

@@ -13,13 +13,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
-from include.contracts.errors import PlatformError, TransientError
+from include.contracts.errors import PlatformError
 from include.inference.answers import AnswerIndex, extraction_of, shard_key
-from include.inference.backend import InferenceBackend, JobDescription, JobExistsError, JobStatus
+from include.inference.backend import InferenceBackend, JobDescription
 from include.inference.spec import TransformSpec, basename, build_spec
+from include.jobs.coordination import NAME_TAKEN, Patience, Submission, create_or_adopt
+from include.jobs.state import JobStatus
 from include.lake import keys
 from include.ledger.models import JobStatus as LedgerJobStatus
 
@@ -37,15 +39,6 @@ _TAKEN_OVER = "recorded for another lake or model than the batch has now"
 
 def _ignore(_news: object) -> None:
     """Nobody is listening."""
-
-
-class Submission(StrEnum):
-    """How a job came to be ours."""
-
-    CREATED = "created"
-    ADOPTED = "adopted"
-    NAME_TAKEN = "name taken"
-    """Somebody else's job has the name; the next generation gets another one."""
 
 
 class JobStoppedError(PlatformError):
@@ -79,8 +72,13 @@ class TransformCoordinator:
         self._lake = lake
         self._ledger = ledger
         self._settings = settings
-        self._sleep = sleep
-        self._clock = clock
+        self._patience = Patience(
+            timeout_s=settings.timeout_s,
+            setting="FEX_TRANSFORM__TIMEOUT_S",
+            poll_interval_s=settings.poll_interval_s,
+            sleep=sleep,
+            clock=clock,
+        )
 
     def plan(self, batch_id: str) -> TransformSpec | None:
         """Return the job that the batch needs next.
@@ -119,18 +117,15 @@ class TransformCoordinator:
             spec_hash=spec.spec_hash,
             shards=spec.shard_basenames,
         )
-        try:
-            self._backend.create(spec)
-        except JobExistsError:
-            found = self._backend.describe(spec.name)
-            if found.spec_hash == spec.spec_hash:
-                log.info("adopted %s, which is %s", spec.name, found.status)
-                return Submission.ADOPTED
-            log.warning("the name %s is taken by another job", spec.name)
-            self._close(spec.name, LedgerJobStatus.FAILED, "the name is taken by another job")
-            return Submission.NAME_TAKEN
-        log.info("created %s for %d shard(s)", spec.name, len(spec.shard_keys))
-        return Submission.CREATED
+        submission = create_or_adopt(
+            spec.name,
+            spec.spec_hash,
+            create=partial(self._backend.create, spec),
+            describe=self._backend.describe,
+        )
+        if submission is Submission.NAME_TAKEN:
+            self._close(spec.name, LedgerJobStatus.FAILED, NAME_TAKEN)
+        return submission
 
     def poll(self, name: str) -> JobDescription:
         """Return the present state of a job.
@@ -226,23 +221,9 @@ class TransformCoordinator:
         Raises:
             TransientError: The job did not end within `timeout_s`; it was stopped.
         """
-        give_up_at = self._clock() + self._settings.timeout_s
-        while True:
-            try:
-                found = self.poll(name)
-            except TransientError as error:
-                log.warning("will ask again for %s: %s", name, error)
-            else:
-                on_poll(found)
-                if found.status.is_terminal:
-                    return found
-            if self._clock() > give_up_at:
-                self._backend.stop(name)
-                raise TransientError(
-                    f"{name} was stopped: it did not end within "
-                    f"FEX_TRANSFORM__TIMEOUT_S={self._settings.timeout_s:g}"
-                )
-            self._sleep(self._settings.poll_interval_s)
+        return self._patience.until_ended(
+            name, poll=partial(self.poll, name), stop=self._backend.stop, on_poll=on_poll
+        )
 
     def run(
         self,

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.inference.backend import JobDescription, JobStatus, find_outputs
-from include.inference.embedded_job import JobFolder, Progress, Runtime
+from include.inference.backend import JobDescription, find_outputs
+from include.inference.embedded_job import Progress, Runtime, TransformFolder
 from include.inference.package import model_cache
 from include.inference.spec import TransformSpec
+from include.jobs.processes import JobProcesses, end_job
+from include.jobs.state import JobStatus
 from include.settings import StorageSettings, TransformSettings
 
 if TYPE_CHECKING:
     from include.lake.store import Lake
 
-_ROOT = Path(__file__).resolve().parents[2]
-_STOP_GRACE_S = 5.0
-_POLL_S = 0.05
+_RUNNER = "include.inference.embedded_runner"
 
 
 class EmbeddedBackend:
@@ -47,7 +40,7 @@ class EmbeddedBackend:
             workers=settings.embedded_workers,
             threads=settings.embedded_threads,
         )
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes = JobProcesses()
 
     def create(self, spec: TransformSpec) -> None:
         """Start a job.
@@ -55,26 +48,8 @@ class EmbeddedBackend:
         Raises:
             JobExistsError: The name was used before.
         """
-        folder, lock_fd = JobFolder.create(self._jobs_dir, spec, self._runtime)
-        try:
-            with folder.log.open("ab") as log:
-                self._children[spec.name] = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "include.inference.embedded_runner",
-                        str(folder.path.resolve()),
-                        str(lock_fd),
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    cwd=_ROOT,
-                    pass_fds=(lock_fd,),
-                    start_new_session=True,
-                )
-        finally:
-            os.close(lock_fd)  # the runner keeps its own copy, and with it the lock
+        folder, lock_fd = TransformFolder.create(self._jobs_dir, spec, self._runtime)
+        self._processes.start(folder, _RUNNER, lock_fd)
 
     def describe(self, name: str) -> JobDescription:
         """Return the present state of a job.
@@ -82,14 +57,14 @@ class EmbeddedBackend:
         Raises:
             JobNotFoundError: No job of this name was ever created.
         """
-        folder = JobFolder.open(self._jobs_dir, name)
+        folder = TransformFolder.open(self._jobs_dir, name)
         # In this order: once the lock is free, what the status says is final.
         running = folder.is_running()
         progress = folder.progress()
         spec = folder.spec()
         status, reason = _state(folder, progress, running=running)
-        if status.is_terminal and (child := self._children.pop(name, None)):
-            child.wait()  # it is about to end; leaves no zombie behind
+        if status.is_terminal:
+            self._processes.reap(name)
         return JobDescription(
             name=name,
             status=status,
@@ -105,31 +80,19 @@ class EmbeddedBackend:
         Raises:
             JobNotFoundError: No job of this name was ever created.
         """
-        folder = JobFolder.open(self._jobs_dir, name)
+        folder = TransformFolder.open(self._jobs_dir, name)
         progress = folder.progress()
         if progress is None or not progress.status.is_terminal:
             end_job(folder)
-        if child := self._children.pop(name, None):
-            child.wait()
+        self._processes.reap(name)
 
     def list_outputs(self, spec: TransformSpec) -> Mapping[str, str]:
         """Return the lake key of each answer by the basename of its shard."""
         return find_outputs(self._lake, spec)
 
 
-def stop_all(jobs_dir: Path) -> list[str]:
-    """Stop every running job under `jobs_dir`, of whichever kind; return their names."""
-    stopped = []
-    for spec_file in sorted(jobs_dir.glob("[!.]*/spec.json")):
-        folder = JobFolder(spec_file.parent)
-        if folder.is_running():
-            end_job(folder)
-            stopped.append(folder.name)
-    return stopped
-
-
 def _state(
-    folder: JobFolder, progress: Progress | None, *, running: bool
+    folder: TransformFolder, progress: Progress | None, *, running: bool
 ) -> tuple[JobStatus, str | None]:
     if progress and progress.status.is_terminal:
         return progress.status, progress.failure_reason
@@ -138,26 +101,3 @@ def _state(
     if running:
         return JobStatus.IN_PROGRESS, None
     return JobStatus.FAILED, f"the worker process ended unexpectedly, see {folder.log}"
-
-
-def end_job(folder: JobFolder) -> None:
-    """Mark the job, then end its process group: politely first, by force after a grace period."""
-    folder.request_stop()
-    kill_at = time.monotonic() + _STOP_GRACE_S
-    asked = forced = False
-    while folder.is_running():
-        # A runner that has just been started has no id yet; it looks for the mark itself.
-        pid = folder.process_id()
-        if pid is not None and not asked:
-            asked = True
-            _signal_group(pid, signal.SIGTERM)
-        if pid is not None and not forced and time.monotonic() > kill_at:
-            forced = True
-            _signal_group(pid, signal.SIGKILL)
-        time.sleep(_POLL_S)
-
-
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    """Signal the session that the runner leads, unless nobody is left of it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, number)

@@ -21,10 +21,10 @@ from pathlib import Path
 from types import FrameType
 
 from include.contracts.errors import PlatformError
-from include.inference.backend import JobStatus
-from include.inference.embedded_job import JobFolder, Progress, Runtime
+from include.inference.embedded_job import Progress, Runtime, TransformFolder
 from include.inference.package import unpack_package
 from include.inference.spec import TransformSpec, basename
+from include.jobs.state import JobStatus
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ _REASONS_SHOWN = 3
 class Runner:
     """Works through one job's shards."""
 
-    def __init__(self, folder: JobFolder) -> None:
+    def __init__(self, folder: TransformFolder) -> None:
         self._folder = folder
         self._spec: TransformSpec = folder.spec()
         self._runtime: Runtime = folder.runtime()
@@ -205,7 +205,7 @@ def main(job_dir: str, lock_fd: str) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # Held until this process ends; workers must not keep it alive.
     os.set_inheritable(int(lock_fd), False)
-    Runner(JobFolder(Path(job_dir))).run()
+    Runner(TransformFolder(Path(job_dir))).run()
     return 0
 
 

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from include.inference.backend import CONTENT_TYPE
-from include.inference.embedded_job import JobFolder
+from include.inference.embedded_job import TransformFolder
 from include.lake.store import Lake
 from ml.serving.handler import PackedModel
 
@@ -30,7 +30,7 @@ def main(job_dir: str, model_dir: str, parent_pid: str) -> int:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
-    lake = Lake.open(JobFolder(Path(job_dir)).runtime().storage())
+    lake = Lake.open(TransformFolder(Path(job_dir)).runtime().storage())
     model = PackedModel.open(Path(model_dir))
     for line in sys.stdin:
         request = json.loads(line)

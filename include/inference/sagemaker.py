@@ -18,12 +18,10 @@ from include.inference.backend import (
     ACCEPT,
     CONTENT_TYPE,
     JobDescription,
-    JobExistsError,
-    JobNotFoundError,
-    JobStatus,
     find_outputs,
 )
 from include.inference.spec import TransformSpec
+from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
 from include.lake import keys
 from include.settings import TransformSettings
 

@@ -185,7 +185,7 @@ class Platform:
         return killed + self.manager.stop(others, timeout_s=timeout_s)
 
     def _stop_inference_jobs(self) -> int:
-        from include.inference.embedded import stop_all
+        from include.jobs.processes import stop_all
 
         return len(stop_all(self.layout.jobs))
 

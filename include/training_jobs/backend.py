@@ -6,16 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from include.inference.backend import JobExistsError, JobNotFoundError, JobStatus
+from include.jobs.state import JobStatus
 from include.training_jobs.spec import TrainingSpec
-
-__all__ = [
-    "JobExistsError",
-    "JobNotFoundError",
-    "JobStatus",
-    "TrainingBackend",
-    "TrainingDescription",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,15 +14,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from include.contracts.errors import PlatformError, TransientError
+from include.contracts.errors import PlatformError
+from include.jobs.coordination import NAME_TAKEN, Patience, Submission, create_or_adopt
+from include.jobs.state import JobNotFoundError, JobStatus
 from include.ledger.models import JobStatus as LedgerJobStatus
-from include.training_jobs.backend import (
-    JobExistsError,
-    JobNotFoundError,
-    JobStatus,
-    TrainingBackend,
-    TrainingDescription,
-)
+from include.training_jobs.backend import TrainingBackend, TrainingDescription
 from include.training_jobs.interrupt import stopping_on_signal
 from include.training_jobs.spec import TrainingSpec, build_spec
 
@@ -36,7 +32,6 @@ log = logging.getLogger(__name__)
 Report = Callable[[str], None]
 
 _OTHER_DATA = "recorded for other data than the request has now"
-_NAME_TAKEN = "the name is taken by another job"
 
 
 class TrainingFailedError(PlatformError):
@@ -64,8 +59,13 @@ class TrainingCoordinator:
         self._book = book
         self._settings = settings
         self._lake_uri = lake_uri
-        self._sleep = sleep
-        self._clock = clock
+        self._patience = Patience(
+            timeout_s=settings.timeout_s,
+            setting="FEX_TRAINING__TIMEOUT_S",
+            poll_interval_s=settings.poll_interval_s,
+            sleep=sleep,
+            clock=clock,
+        )
 
     def run(self, request_id: str, data_sha256: str, report: Report) -> TrainingSpec:
         """Return the completed job of a request, after making and awaiting what it takes.
@@ -143,46 +143,35 @@ class TrainingCoordinator:
             generation=spec.generation,
             spec_hash=spec.spec_hash,
         )
-        try:
-            self._backend.create(spec)
-        except JobExistsError:
-            found = self._backend.describe(spec.name)
-            if found.spec_hash == spec.spec_hash:
-                log.info("adopted %s, which is %s", spec.name, found.status)
-                return True
-            self._close(spec.name, LedgerJobStatus.FAILED, _NAME_TAKEN)
-            return False
-        log.info("created %s", spec.name)
-        return True
+        submission = create_or_adopt(
+            spec.name,
+            spec.spec_hash,
+            create=partial(self._backend.create, spec),
+            describe=self._backend.describe,
+        )
+        if submission is Submission.NAME_TAKEN:
+            self._close(spec.name, LedgerJobStatus.FAILED, NAME_TAKEN)
+        return submission is not Submission.NAME_TAKEN
 
     def _wait(self, name: str, report: Report) -> TrainingDescription:
-        """Poll a job until it has ended; a poll that fails for now is repeated.
+        """Wait until a job has ended, and pass on its stages and its log meanwhile.
 
         Raises:
             TransientError: The job did not end within `timeout_s`; it was stopped.
         """
-        give_up_at = self._clock() + self._settings.timeout_s
         stage = None
-        while True:
-            try:
-                found = self._backend.describe(name)
-                if found.stage not in (stage, None):
-                    stage = found.stage
-                    report(f"{name}: {stage}")
-                for line in self._backend.news(name):
-                    report(line)
-            except TransientError as error:
-                log.warning("will ask again for %s: %s", name, error)
-            else:
-                if found.status.is_terminal:
-                    return found
-            if self._clock() > give_up_at:
-                self._backend.stop(name)
-                raise TransientError(
-                    f"{name} was stopped: it did not end within "
-                    f"FEX_TRAINING__TIMEOUT_S={self._settings.timeout_s:g}"
-                )
-            self._sleep(self._settings.poll_interval_s)
+
+        def poll() -> TrainingDescription:
+            nonlocal stage
+            found = self._backend.describe(name)
+            if found.stage not in (stage, None):
+                stage = found.stage
+                report(f"{name}: {stage}")
+            for line in self._backend.news(name):
+                report(line)
+            return found
+
+        return self._patience.until_ended(name, poll=poll, stop=self._backend.stop)
 
     def _settle(self, spec: TrainingSpec, ended: TrainingDescription, *, was_ending: bool) -> None:
         """Close an ended job; raise where another one must not follow by itself."""

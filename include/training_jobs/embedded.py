@@ -1,7 +1,7 @@
 """The embedded backend: a training job is a detached process on this machine.
 
 ```
-{jobs_dir}/{name}/                a job's folder as `include.inference.embedded_job` has it
+{jobs_dir}/{name}/                a job's folder as `include.jobs.folder` has it
 {jobs_dir}/.training/{request}/   data/ and run/: shared by the generations of a request
 ```
 
@@ -10,19 +10,15 @@ Jobs lie beside those of inference: what stops the platform stops them as well.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.contracts.errors import TransientError
-from include.inference.backend import JobNotFoundError, JobStatus
-from include.inference.embedded import end_job
-from include.inference.embedded_job import JobFolder, read_json, write_json
-from include.settings import StorageSettings
+from include.jobs.folder import JobFolder, JobRuntime
+from include.jobs.processes import JobProcesses, end_job
+from include.jobs.state import JobStatus
 from include.training_jobs.backend import TrainingDescription
 from include.training_jobs.spec import RESULTS, TrainingSpec
 
@@ -30,27 +26,16 @@ if TYPE_CHECKING:
     from include.lake.store import Lake
     from include.settings import Settings
 
-_ROOT = Path(__file__).resolve().parents[2]
+_RUNNER = "include.training_jobs.runner"
 _SHARED = ".training"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingRuntime:
-    """How the process works. Credentials stay in the environment."""
+class TrainingRuntime(JobRuntime):
+    """How the process works."""
 
-    lake_url: str
-    s3_endpoint_url: str | None
-    s3_region: str
     threads: int
     abandoned_after_s: float
-
-    def storage(self) -> StorageSettings:
-        """Settings that open the lake; the ledger is none of a job's business."""
-        return StorageSettings(
-            lake_url=self.lake_url,
-            s3_endpoint_url=self.s3_endpoint_url,
-            s3_region=self.s3_region,
-        )
 
 
 class TrainingFolder(JobFolder):
@@ -59,31 +44,30 @@ class TrainingFolder(JobFolder):
     @property
     def shared(self) -> Path:
         """Data and checkpoints of the request, kept from one generation to the next."""
-        return self.path.parent / _SHARED / self.training_spec().request_id
+        return self.path.parent / _SHARED / self.spec().request_id
 
     @property
     def watched(self) -> Path:
-        """Touched whenever somebody asks about the job."""
+        """Touched when the process starts, and whenever somebody asks about the job."""
         return self.path / "watched"
 
-    def training_spec(self) -> TrainingSpec:
+    def spec(self) -> TrainingSpec:
         """The job's specification."""
-        return TrainingSpec.from_json(read_json(self.path / "spec.json") or {})
+        return TrainingSpec.from_json(self.read_spec())
 
-    def training_runtime(self) -> TrainingRuntime:
+    def runtime(self) -> TrainingRuntime:
         """How the process works."""
-        return TrainingRuntime(**(read_json(self.path / "runtime.json") or {}))
+        return TrainingRuntime(**self.read_runtime())
 
     def write_end(
         self, status: JobStatus, reason: str | None = None, *, permanent: bool = False
     ) -> None:
         """Record how the job ended."""
-        content = {"status": str(status), "failure_reason": reason, "permanent": permanent}
-        write_json(self.path / "status.json", content)
+        self.write_status({"status": str(status), "failure_reason": reason, "permanent": permanent})
 
     def end(self) -> dict[str, Any] | None:
         """Return how the job ended, None while it has not said so."""
-        return read_json(self.path / "status.json")
+        return self.read_status()
 
 
 class EmbeddedTraining:
@@ -103,7 +87,7 @@ class EmbeddedTraining:
             threads=settings.training.embedded_threads,
             abandoned_after_s=settings.training.abandoned_after_s,
         )
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes = JobProcesses()
         self._read: dict[str, int] = {}
 
     def create(self, spec: TrainingSpec) -> None:
@@ -112,30 +96,10 @@ class EmbeddedTraining:
         Raises:
             JobExistsError: The name was used before.
         """
-        lock_fd = TrainingFolder.make(
-            self._jobs_dir, spec.name, spec.to_json(), asdict(self._runtime)
+        folder, lock_fd = TrainingFolder.make(
+            self._jobs_dir, spec.name, spec.to_json(), self._runtime
         )
-        folder = TrainingFolder(self._jobs_dir / spec.name)
-        try:
-            folder.watched.touch()
-            with folder.log.open("ab") as log:
-                self._children[spec.name] = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "include.training_jobs.runner",
-                        str(folder.path.resolve()),
-                        str(lock_fd),
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    cwd=_ROOT,
-                    pass_fds=(lock_fd,),
-                    start_new_session=True,
-                )
-        finally:
-            os.close(lock_fd)  # the process keeps its own copy, and with it the lock
+        self._processes.start(folder, _RUNNER, lock_fd)
 
     def describe(self, name: str) -> TrainingDescription:
         """Return the present state of a job.
@@ -143,7 +107,7 @@ class EmbeddedTraining:
         Raises:
             JobNotFoundError: No job of this name was ever created.
         """
-        folder = self._open(name)
+        folder = TrainingFolder.open(self._jobs_dir, name)
         folder.watched.touch()
         # In this order: once the lock is free, what the folder says is final.
         running = folder.is_running()
@@ -151,12 +115,12 @@ class EmbeddedTraining:
         found = TrainingDescription(
             name=name,
             status=_status(folder, end, running=running),
-            spec_hash=folder.training_spec().spec_hash,
+            spec_hash=folder.spec().spec_hash,
             failure_reason=end.get("failure_reason"),
             permanent=bool(end.get("permanent")),
         )
-        if found.status.is_terminal and (child := self._children.pop(name, None)):
-            child.wait()  # it is about to end; leaves no zombie behind
+        if found.status.is_terminal:
+            self._processes.reap(name)
         if found.status is JobStatus.FAILED and found.failure_reason is None:
             return TrainingDescription(
                 name=name,
@@ -172,16 +136,15 @@ class EmbeddedTraining:
         Raises:
             JobNotFoundError: No job of this name was ever created.
         """
-        folder = self._open(name)
+        folder = TrainingFolder.open(self._jobs_dir, name)
         if folder.end() is None:
             end_job(folder)
-        if child := self._children.pop(name, None):
-            child.wait()
+        self._processes.reap(name)
 
     def news(self, name: str) -> list[str]:
         """Return whole lines of the job's log that were not returned yet."""
         try:
-            with self._open(name).log.open("rb") as log:
+            with TrainingFolder.open(self._jobs_dir, name).log.open("rb") as log:
                 log.seek(self._read.get(name, 0))
                 whole, newline, _ = log.read().rpartition(b"\n")
         except FileNotFoundError:
@@ -203,12 +166,6 @@ class EmbeddedTraining:
     def forget(self, request_id: str) -> None:
         """Remove the local data and checkpoints of a request that has ended."""
         shutil.rmtree(self._jobs_dir / _SHARED / request_id, ignore_errors=True)
-
-    def _open(self, name: str) -> TrainingFolder:
-        folder = TrainingFolder(self._jobs_dir / name)
-        if not (folder.path / "spec.json").is_file():
-            raise JobNotFoundError(name)
-        return folder
 
 
 def _status(folder: TrainingFolder, end: dict[str, Any], *, running: bool) -> JobStatus:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from include.contracts.errors import ConfigurationError
-from include.inference.backend import JobStatus
+from include.jobs.state import JobStatus
 from include.lake.store import Lake
 from include.training_jobs.data import fetch_data
 from include.training_jobs.embedded import TrainingFolder
@@ -37,6 +37,7 @@ def main(job_dir: str, lock_fd: str) -> int:
     if folder.stop_requested():  # asked before there was a process to signal
         folder.write_end(JobStatus.STOPPED)
         return 0
+    folder.watched.touch()
     threading.Thread(target=_leave_when_abandoned, args=(folder,), daemon=True).start()
     try:
         _train(folder)
@@ -54,7 +55,7 @@ def main(job_dir: str, lock_fd: str) -> int:
 def _train(folder: TrainingFolder) -> None:
     from ml.training.job import RESULT_FILES, train_bundle
 
-    spec, runtime = folder.training_spec(), folder.training_runtime()
+    spec, runtime = folder.spec(), folder.runtime()
     lake = Lake.open(runtime.storage())
     say(f"{spec.name}: fetching the data")
     data = fetch_data(lake, spec.data_prefix, spec.data_sha256, folder.shared / "data")
@@ -72,7 +73,7 @@ def _stopped(folder: TrainingFolder, _number: int, _frame: FrameType | None) -> 
 
 
 def _leave_when_abandoned(folder: TrainingFolder) -> None:
-    patience_s = folder.training_runtime().abandoned_after_s
+    patience_s = folder.runtime().abandoned_after_s
     while time.time() - folder.watched.stat().st_mtime < patience_s:
         time.sleep(min(_LOOK_EVERY_S, patience_s))
     say(f"nobody asked about {folder.name} for {patience_s:.0f} s: it stops")

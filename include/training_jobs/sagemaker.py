@@ -17,13 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from include.contracts.errors import ConfigurationError, TransientError
 from include.inference.aws_errors import aws_errors, is_name_taken, is_not_found, is_rejected
+from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
 from include.lake import keys
-from include.training_jobs.backend import (
-    JobExistsError,
-    JobNotFoundError,
-    JobStatus,
-    TrainingDescription,
-)
+from include.training_jobs.backend import TrainingDescription
 from include.training_jobs.source import PROGRAM, sha256_of, source_archive
 from include.training_jobs.spec import RESULTS, TrainingSpec
 

@@ -12,9 +12,10 @@ from expression_transform.backend import build_backend
 from expression_transform.logs import JobLogLink, job_log
 from expression_transform.trigger import ExpressionTransformTrigger, progress_line
 from include.contracts.errors import TransientError
-from include.inference.backend import InferenceBackend, JobDescription, JobNotFoundError, JobStatus
+from include.inference.backend import InferenceBackend, JobDescription
 from include.inference.coordinator import JobStoppedError, TransformCoordinator
 from include.inference.spec import TransformSpec
+from include.jobs.state import JobNotFoundError, JobStatus
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

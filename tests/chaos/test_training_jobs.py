@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from include.composition import Services
-from include.inference.backend import JobStatus
+from include.jobs.state import JobStatus
 from include.training_jobs.coordinator import TrainingFailedError, TrainingStoppedError
 from tests.fakes.training_request import Request, make_request, stopped_services, trainers, until
 

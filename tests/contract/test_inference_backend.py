@@ -8,13 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from include.inference.backend import (
-    JobDescription,
-    JobExistsError,
-    JobNotFoundError,
-    JobStatus,
-)
+from include.inference.backend import JobDescription
 from include.inference.spec import TransformSpec, basename
+from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
 from include.lake import keys
 from tests.fakes.inference_platform import EmbeddedKind, Platform, SageMakerKind, crops
 from tests.fakes.sagemaker import Controls, FakeSageMaker, shared_service

@@ -75,9 +75,9 @@ class EmbeddedKind:
         return
 
     def runner_pid(self, name: str) -> int:
-        from include.inference.embedded_job import JobFolder
+        from include.inference.embedded_job import TransformFolder
 
-        pid = JobFolder.open(self.settings.jobs_dir, name).process_id()
+        pid = TransformFolder.open(self.settings.jobs_dir, name).process_id()
         assert pid
         return pid
 

@@ -13,7 +13,7 @@ import yaml
 
 from include.composition import Services, build_services
 from include.governance.retraining.requests import ask
-from include.inference.embedded import stop_all
+from include.jobs.processes import stop_all
 from include.lake import keys
 from include.settings import (
     Settings,

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from include.contracts.errors import PlatformError, TransientError
-from include.inference.backend import InferenceBackend, JobDescription, JobStatus
-from include.inference.coordinator import JobStoppedError, Submission
+from include.inference.backend import InferenceBackend, JobDescription
+from include.inference.coordinator import JobStoppedError
 from include.inference.spec import TransformSpec, basename
+from include.jobs.coordination import Submission
+from include.jobs.state import JobStatus
 from include.lake import keys
 from include.ledger.ledger import JobStatus as LedgerJobStatus
 from include.ledger.ledger import State

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from include.inference.backend import JobExistsError, JobStatus
-from include.inference.embedded import EmbeddedBackend, stop_all
-from include.inference.embedded_job import JobFolder, Runtime
+from include.inference.embedded import EmbeddedBackend
+from include.inference.embedded_job import Runtime, TransformFolder
 from include.inference.spec import TransformSpec
+from include.jobs.processes import stop_all
+from include.jobs.state import JobExistsError, JobStatus
 from include.lake import keys
 from tests.fakes.inference_platform import EmbeddedKind, Platform, SageMakerKind, crops
 from tests.fakes.sagemaker import FakeSageMaker
@@ -137,7 +138,7 @@ def test_of_many_creators_one_wins(local: Platform) -> None:
 
     def create(_: int) -> bool:
         try:
-            _, lock = JobFolder.create(local.folder / "jobs", spec, runtime)
+            _, lock = TransformFolder.create(local.folder / "jobs", spec, runtime)
         except JobExistsError:
             return False
         os.close(lock)
@@ -152,7 +153,7 @@ def test_a_creator_that_dies_before_the_runner_starts_leaves_a_failed_job(
     local: Platform,
 ) -> None:
     spec = local.spec(local.put_shards(ONE))
-    _, lock = JobFolder.create(local.kind.settings.jobs_dir, spec, runtime_of(local))
+    _, lock = TransformFolder.create(local.kind.settings.jobs_dir, spec, runtime_of(local))
     assert local.backend.describe(spec.name).status is JobStatus.IN_PROGRESS
     os.close(lock)  # what the kernel does to a killed process
     assert local.backend.describe(spec.name).status is JobStatus.FAILED
@@ -163,7 +164,7 @@ def test_a_creator_that_dies_before_the_runner_starts_leaves_a_failed_job(
 def test_a_process_id_that_was_given_away_is_left_alone(local: Platform) -> None:
     """The id in the folder is alive, but it is ours: the job is not running."""
     spec = local.spec(local.put_shards(ONE))
-    folder, lock = JobFolder.create(local.kind.settings.jobs_dir, spec, runtime_of(local))
+    folder, lock = TransformFolder.create(local.kind.settings.jobs_dir, spec, runtime_of(local))
     folder.write_process_id()
     os.close(lock)
     assert local.backend.describe(spec.name).status is JobStatus.FAILED

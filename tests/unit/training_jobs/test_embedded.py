@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from include.composition import Services, build_services
-from include.inference.backend import JobExistsError, JobNotFoundError, JobStatus
-from include.inference.embedded import stop_all
+from include.jobs.processes import stop_all
+from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
 from include.training_jobs.coordinator import TrainingFailedError
 from ml.training.job import RESULT_FILES
 from tests.fakes.training_request import Request, make_request, make_settings, trainers, until

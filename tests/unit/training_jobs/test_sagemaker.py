@@ -14,7 +14,7 @@ import pytest
 
 from include.composition import Services
 from include.contracts.errors import ConfigurationError, TransientError
-from include.inference.backend import JobExistsError, JobNotFoundError, JobStatus
+from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
 from include.lake import keys
 from include.training_jobs.sagemaker import SageMakerTraining
 from include.training_jobs.source import PROGRAM, sha256_of, source_archive
