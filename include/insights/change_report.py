@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup
 
 from include.contracts.labels import EXPRESSIONS
@@ -21,6 +21,7 @@ from include.insights.change_study import Estimate, StudyChange
 from include.insights.quality import percent
 from include.insights.report import display_text
 from include.insights.summary import WORDING
+from include.pages import page_environment
 
 MAX_CURVES = 12
 """Recordings whose curves are drawn: those that changed most."""
@@ -143,11 +144,5 @@ def _moved(pair: Pair) -> float:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("change.html.j2")
+    folder = Path(__file__).parent / "templates"
+    return page_environment(folder).get_template("change.html.j2")

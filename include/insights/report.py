@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 
 from include.contracts.labels import EXPRESSIONS
 from include.insights import tables
@@ -30,6 +30,7 @@ from include.insights.charts import (
 from include.insights.evaluation import read_evaluation
 from include.insights.moments import UNKNOWN_FACE, Moments
 from include.insights.quality import Verdict, percent
+from include.pages import page_environment
 
 REPORT = "report.html"
 
@@ -141,14 +142,8 @@ def display_text(text: str) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2")
+    folder = Path(__file__).parent / "templates"
+    return page_environment(folder).get_template("report.html.j2")
 
 
 def _bars(face: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 
 from include.contracts.labels import EXPRESSIONS
+from include.pages import page_environment
 
 _HERE = Path(__file__).parent
 _HOUSE = _HERE.parent / "insights" / "templates"
@@ -20,13 +21,7 @@ _HOUSE = _HERE.parent / "insights" / "templates"
 @cache
 def template(name: str) -> Template:
     """Return a template of this room; it knows `labels`, the seven expressions in order."""
-    environment = Environment(
-        loader=FileSystemLoader([_HERE / "templates", _HOUSE]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(_HERE / "templates", _HOUSE)
     environment.globals["labels"] = EXPRESSIONS
     return environment.get_template(name)
 

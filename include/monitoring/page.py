@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 
 from include.contracts.labels import EXPRESSIONS
 from include.monitoring.alarm import Outcome, Policy, State, Step
@@ -18,6 +18,7 @@ from include.monitoring.drift import Baseline, Comparison, DayReport
 from include.monitoring.metrics import Family
 from include.monitoring.trend import Trend, draw
 from include.monitoring.watched import COLUMNS, SCALARS, SHARES, Sample
+from include.pages import page_environment
 
 FAMILY_TITLES: Mapping[Family, str] = {
     Family.INPUT: "Quality of the faces",
@@ -237,12 +238,6 @@ def _trend(given: PageInput, name: str) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(Path(__file__).parent / "templates")
     environment.filters["percent"] = lambda value: "–" if value is None else f"{value:.1%}"
     return environment.get_template("drift.html.j2")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ml.comparison import capstone
@@ -18,21 +17,16 @@ from ml.comparison.report import Comparison
 from ml.comparison.result import FIGURES
 from ml.comparison.table import NONE
 from ml.models.zoo import ARCHITECTURES
+from ml.pages import page_environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def as_html(comparison: Comparison) -> str:
     """Return the page."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     svg = as_svg(comparison)
-    return environment.get_template("page.html.j2").render(
+    template = page_environment(_TEMPLATES).get_template("page.html.j2")
+    return template.render(
         comparison=comparison,
         architectures=ARCHITECTURES,
         figures=FIGURES,

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-from functools import cache
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.contracts.labels import EXPRESSIONS
 from ml.evaluation.card import TEMPLATES, card_values
@@ -18,6 +15,7 @@ from ml.evaluation.charts import (
 )
 from ml.evaluation.explanations import SIDE_PX, Explanation
 from ml.evaluation.report import Report
+from ml.pages import page_environment
 
 HEADLINES: tuple[tuple[str, str, int], ...] = (
     ("accuracy", "Accuracy", 3),
@@ -43,7 +41,7 @@ def render_page(report: Report) -> str:
         "explained": _by_truth(report.explanations),
         "explained_size_px": (2 * SIDE_PX, SIDE_PX),
     }
-    return str(_environment().get_template("evaluation.html.j2").render(**values))
+    return str(page_environment(TEMPLATES).get_template("evaluation.html.j2").render(**values))
 
 
 def _matrix(report: Report) -> list[dict[str, Any]]:
@@ -89,14 +87,3 @@ def _picture(item: Explanation) -> dict[str, Any]:
             f"{item.confidence:.2f}; right of it the same under its Grad-CAM map"
         ),
     }
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

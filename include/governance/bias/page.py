@@ -9,10 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 
 from include.governance.bias.metrics import METRICS
 from include.governance.bias.record import record_sha256
+from include.pages import page_environment
 
 _METRICS = {metric.name: metric for metric in METRICS}
 _ORDER = {metric.name: number for number, metric in enumerate(METRICS)}
@@ -182,11 +183,5 @@ def _number(value: float | None) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("audit.html.j2")
+    folder = Path(__file__).parent / "templates"
+    return page_environment(folder).get_template("audit.html.j2")

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 
 from include.contracts.labels import EXPRESSIONS
 from ml.data.eda import charts
@@ -15,6 +15,7 @@ from ml.data.eda.findings import findings, interval, name
 from ml.data.eda.report import Report
 from ml.data.eda.samples import Samples
 from ml.data.records import VOTE_NAMES
+from ml.pages import page_environment
 
 _PAIRS_SHOWN = 8
 _TITLES = {
@@ -141,11 +142,5 @@ def _sizes(report: Report) -> dict[str, str]:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("eda.html.j2")
+    folder = Path(__file__).parent / "templates"
+    return page_environment(folder).get_template("eda.html.j2")
