@@ -23,6 +23,16 @@ class Outcome:
     deferred: list[str] = field(default_factory=list)
     """Recordings that met a transient fault, as sentences."""
 
+    @classmethod
+    def sum(cls, outcomes: Iterable[Outcome]) -> Outcome:
+        """Return the outcome of all recordings together."""
+        total = cls()
+        for outcome in outcomes:
+            total.done += outcome.done
+            total.quarantined += outcome.quarantined
+            total.deferred += outcome.deferred
+        return total
+
     def summary(self) -> dict[str, int]:
         """Counts for XCom and the task log."""
         return {

@@ -47,7 +47,7 @@ def run(services: Services, batch_id: str) -> list[list[int]]:
                 recordings,
             )
         )
-    _merge(outcomes).raise_deferred()
+    Outcome.sum(outcomes).raise_deferred()
     return _groups(services, services.ledger.recordings(batch_id, states=(State.CLAIMED,)))
 
 
@@ -110,12 +110,3 @@ def _groups(services: Services, recordings: Sequence[Recording]) -> list[list[in
         groups[-1].append(recording.id)
         size_bytes += recording.size_bytes
     return groups
-
-
-def _merge(outcomes: Sequence[Outcome]) -> Outcome:
-    merged = Outcome()
-    for outcome in outcomes:
-        merged.done += outcome.done
-        merged.quarantined += outcome.quarantined
-        merged.deferred.extend(outcome.deferred)
-    return merged

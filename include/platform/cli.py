@@ -13,8 +13,7 @@ from rich.table import Table
 
 from include.contracts.errors import PlatformError
 from include.platform.components import SCHEDULER, Health
-from include.platform.console import Ticker, components_table, duration
-from include.platform.credentials import ADMIN
+from include.platform.console import Ticker, components_table, duration, print_addresses
 from include.platform.environment import fex_defaults
 from include.platform.supervisor import Platform
 
@@ -126,12 +125,3 @@ def ledger_url(platform: Platform) -> str:
     """Return the ledger's address as the platform's processes see it."""
     name = "FEX_STORAGE__LEDGER_URL"
     return os.environ.get(name) or fex_defaults(platform.layout)[name]
-
-
-def print_addresses(platform: Platform, console: Console) -> None:
-    """Say where the UI is, where its password is, and where to drop recordings."""
-    layout = platform.layout
-    console.print(f"  Airflow    {platform.settings.base_url}", highlight=False)
-    console.print(f"  user       {ADMIN}, password in {layout.passwords_file}", highlight=False)
-    console.print(f"  drop here  {layout.lake / 'incoming'}/<study>/", highlight=False)
-    console.print(f"  logs       {layout.logs}", highlight=False)

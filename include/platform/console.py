@@ -12,7 +12,8 @@ from rich.status import Status
 from rich.table import Table
 
 from include.platform.components import Health
-from include.platform.supervisor import BOOTSTRAP, MIGRATE, ComponentStatus
+from include.platform.credentials import ADMIN
+from include.platform.supervisor import BOOTSTRAP, MIGRATE, ComponentStatus, Platform
 
 _STYLES = {Health.HEALTHY: "green", Health.STARTING: "yellow", Health.STOPPED: "red"}
 _PHASES = {MIGRATE: "preparing Airflow's database", BOOTSTRAP: "registering the model"}
@@ -89,3 +90,12 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min"
+
+
+def print_addresses(platform: Platform, console: Console) -> None:
+    """Say where the UI is, where its password is, and where to drop recordings."""
+    layout = platform.layout
+    console.print(f"  Airflow    {platform.settings.base_url}", highlight=False)
+    console.print(f"  user       {ADMIN}, password in {layout.passwords_file}", highlight=False)
+    console.print(f"  drop here  {layout.lake / 'incoming'}/<study>/", highlight=False)
+    console.print(f"  logs       {layout.logs}", highlight=False)

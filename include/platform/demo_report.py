@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from include.ledger.models import Recording, State
-from include.platform.cli import print_addresses
+from include.platform.console import print_addresses
 from include.platform.supervisor import Platform
 
 _TOP = 3
