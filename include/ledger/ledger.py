@@ -8,15 +8,15 @@ holds raises `LedgerConflictError`. Times come from the injected clock or as `no
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, and_, func, select, update
 
-from include.ledger import intake, jobs, queue, standing, transitions
+from include.ledger import intake, queue, standing, transitions
 from include.ledger.engine import intake_lock, open_engine, writing
 from include.ledger.intake import ObserveSummary
+from include.ledger.jobs import TRANSFORM_JOBS
 from include.ledger.models import (
     ATTEMPTS_EXHAUSTED,
     FINAL,
@@ -35,6 +35,7 @@ from include.ledger.models import (
 from include.ledger.queue import Queue
 from include.ledger.reanalysis import ReanalysisBook
 from include.ledger.retraining import RetrainingBook
+from include.ledger.rows import BATCH, RECORDING, recording_of
 from include.ledger.transitions import Transition
 
 if TYPE_CHECKING:
@@ -57,8 +58,6 @@ __all__ = [
 ]
 
 _COLUMNS = recordings.c
-_RECORDING = [_COLUMNS[field.name] for field in fields(Recording)]
-_BATCH = [batches.c[field.name] for field in fields(Batch)]
 
 
 def utc_now() -> datetime:
@@ -227,6 +226,10 @@ class Ledger:
             raise KeyError(recording_id)
         return found[0]
 
+    def versions_of(self, uris: Collection[str]) -> list[Recording]:
+        """Every version of these objects that was listed, in the order they were first seen."""
+        return self._select(_COLUMNS.uri.in_(list(uris)))
+
     def duplicates_of(self, video_id: str) -> list[Recording]:
         """Every recording with these bytes, in the order they were first seen."""
         return self._select(_COLUMNS.video_id == video_id)
@@ -341,20 +344,25 @@ class Ledger:
         Raises:
             LedgerConflictError: The name has another specification, or the generation may not rise.
         """
+        values = {
+            "name": name,
+            "batch_id": batch_id,
+            "generation": generation,
+            "spec_hash": spec_hash,
+            "shards": list(shards),
+        }
         with writing(self._engine) as connection:
-            return jobs.record(
-                connection, name, batch_id, generation, spec_hash, shards, self.clock()
-            )
+            return TRANSFORM_JOBS.record(connection, values, self.clock())
 
     def job(self, name: str) -> TransformJob | None:
         """The job of that name, or None."""
         with self._engine.connect() as connection:
-            return jobs.find(connection, name)
+            return TRANSFORM_JOBS.find(connection, name)
 
     def jobs(self, batch_id: str) -> list[TransformJob]:
         """Jobs of a batch by rising generation."""
         with self._engine.connect() as connection:
-            return jobs.of_batch(connection, batch_id)
+            return TRANSFORM_JOBS.of(connection, batch_id)
 
     def close_job(
         self, name: str, status: JobStatus, *, failure_reason: str | None = None
@@ -366,16 +374,16 @@ class Ledger:
             ValueError: The status is not terminal.
         """
         with writing(self._engine) as connection:
-            return jobs.close(connection, name, status, failure_reason, self.clock())
+            return TRANSFORM_JOBS.close(connection, name, status, failure_reason, self.clock())
 
     # --- inside ---
 
     def _select(self, *conditions: Any) -> list[Recording]:
         with self._engine.connect() as connection:
             rows = connection.execute(
-                select(*_RECORDING).where(*conditions).order_by(_COLUMNS.id)
+                select(*RECORDING).where(*conditions).order_by(_COLUMNS.id)
             ).mappings()
-            return [Recording(**{**row, "state": State(row["state"])}) for row in rows]
+            return [recording_of(row) for row in rows]
 
     def _move(
         self,
@@ -393,7 +401,7 @@ def _quarantined(codes: Collection[str]) -> Any:
 
 
 def _batch(connection: Connection, batch_id: str) -> Batch:
-    row = connection.execute(select(*_BATCH).where(batches.c.batch_id == batch_id)).mappings()
+    row = connection.execute(select(*BATCH).where(batches.c.batch_id == batch_id)).mappings()
     found = row.first()
     if found is None:
         raise KeyError(batch_id)

@@ -24,6 +24,7 @@ from include.ledger.models import (
     recordings,
 )
 from include.ledger.reanalysis_tables import Reanalysis, ReanalysisState, Standing, reanalyses
+from include.ledger.rows import BATCH, RECORDING, chunks, recording_of
 
 _ROW = reanalyses.c
 _OWN = [
@@ -88,7 +89,7 @@ class ReanalysisBook:
     def results_of(self, model_sha256: str, recording_ids: Iterable[int]) -> list[Reanalysis]:
         """The latest published re-analysis of each of these recordings by a model."""
         latest: dict[int, Reanalysis] = {}
-        for chunk in standing.chunks(sorted(recording_ids)):
+        for chunk in chunks(sorted(recording_ids)):
             for entry in self._select(
                 batches.c.model_sha256 == model_sha256,
                 _ROW.recording_id.in_(chunk),
@@ -200,7 +201,7 @@ class ReanalysisBook:
     def _select(self, *conditions: Any) -> list[Reanalysis]:
         with self._engine.connect() as connection:
             rows = connection.execute(
-                select(*standing.RECORDING, *_OWN)
+                select(*RECORDING, *_OWN)
                 .select_from(
                     reanalyses.join(recordings).join(batches, _ROW.batch_id == batches.c.batch_id)
                 )
@@ -232,7 +233,7 @@ class ReanalysisBook:
 def _reanalysis(row: RowMapping) -> Reanalysis:
     return Reanalysis(
         batch_id=row["own_batch_id"],
-        recording=standing.recording_of(row),
+        recording=recording_of(row),
         before_key=row["own_before_key"],
         state=ReanalysisState(row["own_state"]),
         why=row["own_why"],
@@ -273,11 +274,7 @@ def _one(connection: Connection, batch_id: str, recording_id: int) -> RowMapping
 
 
 def _batch(connection: Connection, run_key: str) -> Batch | None:
-    row = (
-        connection.execute(select(*standing.BATCH).where(batches.c.run_key == run_key))
-        .mappings()
-        .first()
-    )
+    row = connection.execute(select(*BATCH).where(batches.c.run_key == run_key)).mappings().first()
     return None if row is None else Batch(**row)
 
 

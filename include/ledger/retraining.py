@@ -11,10 +11,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from include.contracts.identity import stable_hash
 from include.ledger.engine import retraining_lock, writing
+from include.ledger.jobs import JobTable
 from include.ledger.models import JobStatus, LedgerConflictError
 from include.ledger.retraining_tables import (
     ENDED,
@@ -28,10 +29,16 @@ from include.ledger.retraining_tables import (
 )
 
 _REQUEST = retraining_requests.c
-_JOB = training_jobs.c
 _DAY = timedelta(days=1)
 START_WITHIN = timedelta(hours=1)
 """An accepted request whose run did not start within this holds nobody back any longer."""
+
+
+def _training_job(row: RowMapping) -> TrainingJob:
+    return TrainingJob(**{**row, "status": JobStatus(row["status"])})
+
+
+_JOBS = JobTable(training_jobs, "request_id", _training_job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,25 +149,14 @@ class RetrainingBook:
         Raises:
             LedgerConflictError: The name has another specification, or the generation may not rise.
         """
+        values = {
+            "name": name,
+            "request_id": request_id,
+            "generation": generation,
+            "spec_hash": spec_hash,
+        }
         with writing(self._engine) as connection:
-            earlier = _jobs(connection, _JOB.request_id == request_id)
-            known = next((job for job in earlier if job.name == name), None)
-            if known is not None:
-                if (known.generation, known.spec_hash) != (generation, spec_hash):
-                    raise LedgerConflictError(f"the job name {name!r} has another specification")
-                return known
-            _require_next(earlier, request_id, generation)
-            connection.execute(
-                insert(training_jobs).values(
-                    name=name,
-                    request_id=request_id,
-                    generation=generation,
-                    spec_hash=spec_hash,
-                    status=JobStatus.RECORDED,
-                    created_at=self._clock(),
-                )
-            )
-            return _jobs(connection, _JOB.name == name)[0]
+            return _JOBS.record(connection, values, self._clock())
 
     def close_job(
         self, name: str, status: JobStatus, *, failure_reason: str | None = None
@@ -171,27 +167,13 @@ class RetrainingBook:
             LedgerConflictError: There is no such job, or it ended otherwise.
             ValueError: The status is not terminal.
         """
-        if status is JobStatus.RECORDED:
-            raise ValueError("a job is closed with a terminal status")
         with writing(self._engine) as connection:
-            connection.execute(
-                update(training_jobs)
-                .where(_JOB.name == name, _JOB.status == JobStatus.RECORDED)
-                .values(status=status, failure_reason=failure_reason, ended_at=self._clock())
-            )
-            found = _jobs(connection, _JOB.name == name)
-        if not found:
-            raise LedgerConflictError(f"there is no training job {name!r}")
-        if found[0].status is not status:
-            raise LedgerConflictError(
-                f"the training job {name!r} ended {found[0].status}, it cannot end {status} as well"
-            )
-        return found[0]
+            return _JOBS.close(connection, name, status, failure_reason, self._clock())
 
     def jobs(self, request_id: str) -> list[TrainingJob]:
         """Training jobs of a request by rising generation."""
         with self._engine.connect() as connection:
-            return _jobs(connection, _JOB.request_id == request_id)
+            return _JOBS.of(connection, request_id)
 
     def _requests(self, *conditions: Any) -> list[RetrainingRequest]:
         with self._engine.connect() as connection:
@@ -258,19 +240,6 @@ def _enter(connection: Connection, ask: Ask, now: datetime, why: str) -> Retrain
     return _select(connection, _REQUEST.request_id == request_id)[0]
 
 
-def _require_next(earlier: list[TrainingJob], request_id: str, generation: int) -> None:
-    if generation != len(earlier):
-        raise LedgerConflictError(
-            f"request {request_id} has {len(earlier)} training job(s): the next generation is "
-            f"{len(earlier)}, not {generation}"
-        )
-    if earlier and earlier[-1].status not in (JobStatus.FAILED, JobStatus.STOPPED):
-        raise LedgerConflictError(
-            f"generation {generation} of request {request_id} needs a recorded failure of "
-            f"{earlier[-1].name!r}, which is {earlier[-1].status}"
-        )
-
-
 def _one(connection: Connection, run_id: str) -> RetrainingRequest:
     found = _select(connection, _REQUEST.run_id == run_id)
     if not found:
@@ -284,11 +253,3 @@ def _select(connection: Connection, *conditions: Any) -> list[RetrainingRequest]
         select(*columns).where(*conditions).order_by(_REQUEST.asked_at, _REQUEST.request_id)
     ).mappings()
     return [RetrainingRequest(**{**row, "state": RequestState(row["state"])}) for row in rows]
-
-
-def _jobs(connection: Connection, condition: Any) -> list[TrainingJob]:
-    columns = [_JOB[field.name] for field in fields(TrainingJob)]
-    rows = connection.execute(
-        select(*columns).where(condition).order_by(_JOB.generation)
-    ).mappings()
-    return [TrainingJob(**{**row, "status": JobStatus(row["status"])}) for row in rows]

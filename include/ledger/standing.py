@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -11,13 +11,9 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from include.ledger.models import Batch, Recording, State, batches, recordings
 from include.ledger.reanalysis_tables import ReanalysisState, Standing, reanalyses
+from include.ledger.rows import BATCH, RECORDING, chunks, recording_of
 
-_CHUNK = 500
 _ROW = reanalyses.c
-RECORDING = [recordings.c[field.name] for field in fields(Recording)]
-"""Columns of a `Recording`, in its order."""
-BATCH = [batches.c[field.name] for field in fields(Batch)]
-"""Columns of a `Batch`, in its order."""
 
 
 def extractions(connection: Connection, batch_id: str) -> list[str]:
@@ -114,15 +110,3 @@ def _standing(recording: Recording, first: Batch, given: Sequence[RowMapping]) -
         front_sha256=first.model_sha256 if last is None else last["model_sha256"],
         front_key=(recording.result_key or "") if last is None else last["result_key"],
     )
-
-
-def recording_of(row: RowMapping) -> Recording:
-    """Read a `Recording` from a row that holds its columns among others."""
-    values = {field.name: row[field.name] for field in fields(Recording)}
-    return Recording(**{**values, "state": State(values["state"])})
-
-
-def chunks(items: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Cut ids into as many as one statement takes."""
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
-
-from sqlalchemy import select
 
 from include.contracts.errors import ConfigurationError, PlatformError
 from include.lake import keys
 from include.lake.originals import is_recording
 from include.lake.store import Lake
-from include.ledger.engine import open_engine
-from include.ledger.models import FINAL, Recording, State, recordings
+from include.ledger.ledger import FINAL, Ledger, Recording
 from include.settings import StorageSettings
-
-_COLUMNS = [recordings.c[field.name] for field in fields(Recording)]
 
 
 class NothingToDropError(PlatformError):
@@ -88,7 +82,7 @@ class Followed:
     """
 
     def __init__(self, *, lake_url: str, ledger_url: str, dropped: Sequence[Path]) -> None:
-        self._engine = open_engine(ledger_url)
+        self._ledger = Ledger.open(ledger_url)
         uris = {path.resolve().as_uri() for path in dropped}
         lake = Lake.open(StorageSettings(lake_url=lake_url))
         self._versions = {
@@ -102,12 +96,7 @@ class Followed:
 
     def rows(self) -> list[Recording]:
         """Return the rows of exactly the versions that were dropped, in the order of their keys."""
-        query = select(*_COLUMNS).where(recordings.c.uri.in_(list(self._versions)))
-        with self._engine.connect() as connection:
-            found = [
-                Recording(**{**row, "state": State(row["state"])})
-                for row in connection.execute(query).mappings()
-            ]
+        found = self._ledger.versions_of(self._versions)
         mine = [row for row in found if row.version == self._versions[row.uri]]
         return sorted(mine, key=lambda row: row.key)
 

@@ -146,7 +146,7 @@ def test_a_training_job_is_recorded_before_it_is_created_and_followed_only_after
     assert closed == book.close_job("train-0", JobStatus.FAILED)
     with pytest.raises(LedgerConflictError, match="ended failed"):
         book.close_job("train-0", JobStatus.COMPLETED)
-    with pytest.raises(LedgerConflictError, match="no training job"):
+    with pytest.raises(LedgerConflictError, match="there is no job"):
         book.close_job("train-9", JobStatus.FAILED)
     book.record_job("train-1", generation=1, **spec)
     assert [job.name for job in book.jobs(request.request_id)] == ["train-0", "train-1"]
