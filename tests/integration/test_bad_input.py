@@ -15,7 +15,8 @@ import pytest
 
 from include.ledger.ledger import Recording, State
 from tests.integration.conftest import Pipeline, make_pipeline
-from tests.media.make_media import good_video, make_all, many_short_videos
+from tests.integration.large_drop import check_large_drop
+from tests.media.make_media import good_video, make_all
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -142,16 +143,8 @@ def test_a_file_that_still_grows_waits(tmp_path: Path) -> None:
     assert pipeline.services.ledger.counts()[State.DISCOVERED] == 1
 
 
-@pytest.mark.slow
-def test_three_hundred_at_once_of_which_ten_are_bad(tmp_path: Path) -> None:
-    pipeline = make_pipeline(tmp_path)
-    many_short_videos(pipeline.incoming / "large drop", 300, bad=10)
-    batches = pipeline.run()
-    assert len(batches) == 3
-    counts = pipeline.services.ledger.counts()
-    assert counts[State.PUBLISHED] == 290
-    assert counts[State.QUARANTINED] == 10
-    assert sum(counts.values()) == 300
+def test_many_at_once_of_which_some_are_bad(tmp_path: Path) -> None:
+    check_large_drop(tmp_path, 30, bad=4, per_batch=10)
 
 
 def _rows(pipeline: Pipeline, recording: Recording) -> pd.DataFrame:
