@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from markupsafe import Markup, escape
 
@@ -14,12 +12,12 @@ from include.insights.charts import (
     clock,
     drawing,
     grid,
-    percent_of,
+    step_line,
     step_path,
     steps,
     stretch,
 )
-from include.insights.moments import FloatArray, Moments, Track, runs
+from include.insights.moments import Moments, Track, runs
 
 MAX_STEPS = 240
 """Fewer than in a report: a page of changes holds many recordings."""
@@ -70,29 +68,6 @@ def lanes(before: Steps, after: Steps) -> list[int]:
         return []
     highest = np.nanmax(np.where(np.isfinite(both), both, 0.0), axis=0)
     return [index for index, value in enumerate(highest.tolist()) if value >= SHOWN_FROM]
-
-
-def step_line(start: FloatArray, end: FloatArray, values: FloatArray, end_s: float) -> str:
-    """Return an open line of steps in a 1000 x 100 drawing; NaN values interrupt it.
-
-    Args:
-        start: (m,) beginnings in seconds.
-        end: (m,) ends in seconds.
-        values: (m,) 0..1.
-        end_s: Time at the right edge.
-    """
-    parts: list[str] = []
-    open_until: float | None = None
-    for left, right, value in zip(start.tolist(), end.tolist(), values.tolist(), strict=True):
-        if not math.isfinite(value):
-            open_until = None
-            continue
-        x0, x1 = (round(percent_of(time_s, end_s) * 10, 1) for time_s in (left, right))
-        y = round(100 - 100 * value, 1)
-        joined = open_until is not None and abs(left - open_until) <= 1e-6
-        parts.append(f"V{y:g}H{x1:g}" if joined else f"M{x0:g} {y:g}H{x1:g}")
-        open_until = right
-    return "".join(parts)
 
 
 def _lane(before: Steps, after: Steps, index: int, end_s: float, top: int) -> str:

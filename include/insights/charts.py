@@ -9,7 +9,7 @@ every lane, bar and stretch carries its name.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,21 +133,46 @@ def step_path(start: FloatArray, end: FloatArray, values: FloatArray, end_s: flo
         end_s: Time at the right edge.
     """
     parts: list[str] = []
-    open_until: float | None = None
-    for left, right, value in zip(start.tolist(), end.tolist(), values.tolist(), strict=True):
-        if not math.isfinite(value):
-            if open_until is not None:
-                parts.append("V100Z")
-            open_until = None
-            continue
-        x0, x1 = _thousand(left, end_s), _thousand(right, end_s)
-        if open_until is None or abs(left - open_until) > 1e-6:
-            parts.append(f"{'V100Z' if open_until is not None else ''}M{x0} 100")
-        parts.append(f"V{_short(100 - 100 * value)}H{x1}")
-        open_until = right
-    if open_until is not None:
+    for piece in _pieces(start, end, values):
+        parts.append(f"M{_thousand(piece[0][0], end_s)} 100")
+        parts += [
+            f"V{_short(100 - 100 * value)}H{_thousand(right, end_s)}" for _, right, value in piece
+        ]
         parts.append("V100Z")
     return "".join(parts)
+
+
+def step_line(start: FloatArray, end: FloatArray, values: FloatArray, end_s: float) -> str:
+    """An open line of steps in a 1000 x 100 drawing; NaN values interrupt it.
+
+    Args:
+        start: (m,) beginnings in seconds.
+        end: (m,) ends in seconds.
+        values: (m,) 0..1.
+        end_s: Time at the right edge.
+    """
+    parts: list[str] = []
+    for piece in _pieces(start, end, values):
+        parts.append(f"M{_thousand(piece[0][0], end_s)} ")
+        heights = [_short(100 - 100 * value) for _, _, value in piece]
+        ends = [_thousand(right, end_s) for _, right, _ in piece]
+        parts.append("V".join(f"{y}H{x}" for y, x in zip(heights, ends, strict=True)))
+    return "".join(parts)
+
+
+def _pieces(
+    start: FloatArray, end: FloatArray, values: FloatArray
+) -> Iterator[list[tuple[float, float, float]]]:
+    """Cut a series where it is not finite or time is missing; yield (left, right, value) each."""
+    piece: list[tuple[float, float, float]] = []
+    for left, right, value in zip(start.tolist(), end.tolist(), values.tolist(), strict=True):
+        if piece and not (math.isfinite(value) and abs(left - piece[-1][1]) <= 1e-6):
+            yield piece
+            piece = []
+        if math.isfinite(value):
+            piece.append((left, right, value))
+    if piece:
+        yield piece
 
 
 def timeline_chart(moments: Moments, track: Track) -> Markup:

@@ -13,7 +13,7 @@ from scipy.stats import ttest_1samp
 
 from include.contracts.labels import EXPRESSIONS
 from include.insights.change import change_between
-from include.insights.change_chart import change_chart, lanes, step_line
+from include.insights.change_chart import change_chart, lanes
 from include.insights.change_report import (
     Absent,
     ChangeReport,
@@ -24,7 +24,7 @@ from include.insights.change_report import (
     share_text,
 )
 from include.insights.change_study import Estimate, mean_with_interval, study_changes
-from include.insights.charts import steps
+from include.insights.charts import step_line, steps
 from include.insights.moments import Moments, read_moments
 from tests.unit.insights.changes import change, pair, surprised, unsure
 from tests.unit.insights.recordings import manifest, predictions, story
