@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from include.contracts.errors import TransientError
 from ml.packaging.unpack import package_sha256
 from ml.registry.protocol import (
     Document,
@@ -29,11 +28,11 @@ from ml.registry.protocol import (
     RegistryError,
     VersionStatus,
     check_metadata,
+    fetch_checked,
     may_carry,
 )
 
 EXPERIMENT = "model-packages"
-_PACKAGE = "model.tar.gz"
 _SHA256, _STATUS, _COMMENT = "sha256", "status", "comment"
 _METRIC, _OF_MLFLOW = "metric.", "mlflow."
 _SQLITE = "sqlite:///"
@@ -133,15 +132,11 @@ class MlflowRegistry(ModelRegistry):
 
     def fetch(self, version: ModelVersion, into_dir: Path) -> Path:
         """Copy the package to `into_dir/model.tar.gz`, checked against its sha256."""
-        into_dir.mkdir(parents=True, exist_ok=True)
-        target = into_dir / _PACKAGE
-        try:
-            _copy(version.package_uri, target, self._tracking_uri)
-        except Exception as error:
-            raise TransientError(f"{version.package_uri} cannot be read: {error}") from error
-        if package_sha256(target) != version.sha256:
-            raise RegistryError(f"{version.package_uri} is not the registered package")
-        return target
+        return fetch_checked(
+            version,
+            into_dir,
+            lambda target: _copy(version.package_uri, target, self._tracking_uri),
+        )
 
     def document(self, version: ModelVersion, kind: Document) -> dict[str, Any] | None:
         """Return a document that lies beside a version, None where there is none."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from include.contracts.errors import ConfigurationError, PlatformError
+from include.contracts.errors import ConfigurationError, PlatformError, TransientError
+from ml.packaging.unpack import package_sha256
 
 CHAMPION = "champion"
 """The version that answers."""
@@ -19,6 +20,8 @@ CHALLENGER = "challenger"
 PREVIOUS = "previous"
 """The champion before the last promotion: where a rollback goes."""
 
+PACKAGE = "model.tar.gz"
+"""Name of a package's file."""
 MAX_METADATA = 25
 _KEY = re.compile(r"[\w .:/=+\-@]{1,100}")
 _VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
@@ -185,6 +188,29 @@ def check_metadata(metadata: Mapping[str, str]) -> None:
                 "metadata",
                 f"{key} is {value!r}: 1 to 256 letters, digits, spaces and _.:/=+-@ can be kept",
             )
+
+
+def fetch_checked(version: ModelVersion, into_dir: Path, copy: Callable[[Path], object]) -> Path:
+    """Have a package copied to `into_dir/model.tar.gz` and check its sha256; return its path.
+
+    Args:
+        version: The package's.
+        into_dir: Made if it is not there.
+        copy: Writes the file it is given.
+
+    Raises:
+        TransientError: It could not be copied for now.
+        RegistryError: The bytes are not the registered ones.
+    """
+    into_dir.mkdir(parents=True, exist_ok=True)
+    target = into_dir / PACKAGE
+    try:
+        copy(target)
+    except Exception as error:
+        raise TransientError(f"{version.package_uri} cannot be read: {error}") from error
+    if package_sha256(target) != version.sha256:
+        raise RegistryError(f"{version.package_uri} is not the registered package")
+    return target
 
 
 def flat_metrics(signature_metrics: Mapping[str, object]) -> dict[str, float]:

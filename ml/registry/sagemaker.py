@@ -21,22 +21,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from include.contracts.errors import ConfigurationError, TransientError
+from include.contracts.errors import ConfigurationError
 from ml.packaging.unpack import package_sha256
 from ml.registry.protocol import (
+    PACKAGE,
     Document,
     ModelRegistry,
     ModelVersion,
     RegistryError,
     VersionStatus,
     check_metadata,
+    fetch_checked,
     may_carry,
 )
 
 _SHA256, _ALIAS, _METRIC = "sha256", "alias.", "metric."
 _CONTENT_TYPES = ["application/x-tar", "application/x-image"]
 _RESPONSE_TYPES = ["application/jsonlines", "application/json"]
-_NAME = "model.tar.gz"
 _JSON = "application/json"
 _CARD_STATUS = {
     VersionStatus.PENDING: "PendingReview",
@@ -95,7 +96,7 @@ class SageMakerRegistry(ModelRegistry):
                 return version
         self._ensure_group(name)
         folder = f"{self._package_root}/{name}/{sha256}"
-        self._upload(f"{folder}/{_NAME}", package.read_bytes())
+        self._upload(f"{folder}/{PACKAGE}", package.read_bytes())
         figures = {"classification_metrics": dict(metrics or {})}
         # ModelMetrics cannot change after creation and a bias audit comes later: its object is
         # named from the start, and empty until `attach`.
@@ -109,7 +110,7 @@ class SageMakerRegistry(ModelRegistry):
             ClientToken=hashlib.sha256(f"{name}/{sha256}".encode()).hexdigest()[:36],
             InferenceSpecification={
                 "Containers": [
-                    {"Image": self._image_uri, "ModelDataUrl": f"{folder}/{_NAME}"},
+                    {"Image": self._image_uri, "ModelDataUrl": f"{folder}/{PACKAGE}"},
                 ],
                 "SupportedContentTypes": _CONTENT_TYPES,
                 "SupportedResponseMIMETypes": _RESPONSE_TYPES,
@@ -177,23 +178,17 @@ class SageMakerRegistry(ModelRegistry):
         """Copy the package to `into_dir/model.tar.gz`, checked against its sha256."""
         if self._s3 is None:
             raise ConfigurationError("FEX_MODEL__REGISTRY", "'sagemaker' needs an S3 client here")
-        into_dir.mkdir(parents=True, exist_ok=True)
-        target = into_dir / _NAME
         bucket, key = _bucket_and_key(version.package_uri)
-        try:
-            self._s3.download_file(bucket, key, str(target))
-        except Exception as error:
-            raise TransientError(f"{version.package_uri} cannot be read: {error}") from error
-        if package_sha256(target) != version.sha256:
-            raise RegistryError(f"{version.package_uri} is not the registered package")
-        return target
+        return fetch_checked(
+            version, into_dir, lambda target: self._s3.download_file(bucket, key, str(target))
+        )
 
     def document(self, version: ModelVersion, kind: Document) -> dict[str, Any] | None:
         """Return a document that lies beside a version, None where there is none."""
         if self._s3 is None:
             raise ConfigurationError("FEX_MODEL__REGISTRY", "'sagemaker' needs an S3 client here")
         bucket, key = _bucket_and_key(version.package_uri)
-        beside = key.removesuffix(_NAME) + f"{kind}.json"
+        beside = key.removesuffix(PACKAGE) + f"{kind}.json"
         try:
             body = self._s3.get_object(Bucket=bucket, Key=beside)["Body"].read()
         except self._s3.exceptions.NoSuchKey:
@@ -205,7 +200,7 @@ class SageMakerRegistry(ModelRegistry):
         """Write the object that the version's `ModelMetrics` have named since it was created."""
         if self._s3 is None:
             raise ConfigurationError("FEX_MODEL__REGISTRY", "'sagemaker' needs an S3 client here")
-        folder = version.package_uri.removesuffix(f"/{_NAME}")
+        folder = version.package_uri.removesuffix(f"/{PACKAGE}")
         self._upload(f"{folder}/{kind}.json", _json_bytes(content))
 
     def exclusive(self) -> AbstractContextManager[None]:
