@@ -11,9 +11,15 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from include.aws_errors import (
+    SettingNames,
+    aws_errors,
+    is_name_taken,
+    is_not_found,
+    is_rejected,
+)
 from include.contracts.errors import ConfigurationError
 from include.contracts.identity import stable_hash
-from include.inference.aws_errors import aws_errors, is_name_taken, is_not_found, is_rejected
 from include.inference.backend import (
     ACCEPT,
     CONTENT_TYPE,
@@ -30,6 +36,23 @@ if TYPE_CHECKING:
 
 SPEC_HASH = "FEX_SPEC_HASH"
 """Environment variable and tag that carry the specification's hash."""
+
+SETTINGS = SettingNames(
+    default="FEX_TRANSFORM__BACKEND",
+    access="FEX_TRANSFORM__AWS_CONN_ID",
+    by_word={
+        "role": "FEX_TRANSFORM__ROLE_ARN",
+        "image": "FEX_TRANSFORM__IMAGE_URI",
+        "instancetype": "FEX_TRANSFORM__INSTANCE_TYPE",
+        "instance type": "FEX_TRANSFORM__INSTANCE_TYPE",
+        "instancecount": "FEX_TRANSFORM__INSTANCE_COUNT",
+        "maxpayloadinmb": "FEX_TRANSFORM__MAX_PAYLOAD_MB",
+        "maxconcurrenttransforms": "FEX_TRANSFORM__MAX_CONCURRENT_TRANSFORMS",
+        "modeldataurl": "FEX_MODEL__MLFLOW_ARTIFACT_URI",
+        "s3": "FEX_STORAGE__LAKE_URL",
+    },
+)
+"""What a person changes where AWS refuses a transform job."""
 
 _PAYLOADS_IN_FLIGHT_MAX_MB = 100
 _REQUEST_TIMEOUT_S = 600
@@ -156,7 +179,7 @@ class SageMakerBackend:
         return name
 
     def _call(self, method: Callable[..., Any], **arguments: Any) -> Any:
-        with aws_errors():
+        with aws_errors(SETTINGS):
             return method(**arguments)
 
 

@@ -15,8 +15,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from include.aws_errors import (
+    SettingNames,
+    aws_errors,
+    is_name_taken,
+    is_not_found,
+    is_rejected,
+)
 from include.contracts.errors import ConfigurationError, TransientError
-from include.inference.aws_errors import aws_errors, is_name_taken, is_not_found, is_rejected
 from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
 from include.lake import keys
 from include.training_jobs.backend import TrainingDescription
@@ -30,9 +36,23 @@ if TYPE_CHECKING:
 SPEC_HASH = "FEX_SPEC_HASH"
 """Environment variable that carries the specification's hash; a description repeats it."""
 
+SETTINGS = SettingNames(
+    default="FEX_TRAINING__BACKEND",
+    by_word={
+        "role": "FEX_TRAINING__ROLE_ARN",
+        "image": "FEX_TRAINING__IMAGE_URI",
+        "instancetype": "FEX_TRAINING__INSTANCE_TYPE",
+        "instance type": "FEX_TRAINING__INSTANCE_TYPE",
+        "maxwaittime": "FEX_TRAINING__MAX_WAIT_S",
+        "maxruntime": "FEX_TRAINING__TIMEOUT_S",
+        "volumesize": "FEX_TRAINING__VOLUME_GB",
+        "s3": "FEX_STORAGE__LAKE_URL",
+    },
+)
+"""What a person changes where AWS refuses a training job."""
+
 _CHANNEL = "data"
 _PERMANENT = "ConfigurationError"
-_BACKEND = "FEX_TRAINING__BACKEND"
 
 
 class SageMakerTraining:
@@ -207,31 +227,8 @@ class SageMakerTraining:
         }
 
     def _call(self, method: Callable[..., Any], **arguments: Any) -> Any:
-        try:
-            with aws_errors(_BACKEND):
-                return method(**arguments)
-        except ConfigurationError as error:
-            if error.__cause__ is None:
-                raise
-            raise ConfigurationError(_setting(str(error)), error.problem) from error.__cause__
-
-
-_SETTING_BY_WORD = {
-    "role": "FEX_TRAINING__ROLE_ARN",
-    "image": "FEX_TRAINING__IMAGE_URI",
-    "instancetype": "FEX_TRAINING__INSTANCE_TYPE",
-    "instance type": "FEX_TRAINING__INSTANCE_TYPE",
-    "maxwaittime": "FEX_TRAINING__MAX_WAIT_S",
-    "maxruntime": "FEX_TRAINING__TIMEOUT_S",
-    "volumesize": "FEX_TRAINING__VOLUME_GB",
-    "s3": "FEX_STORAGE__LAKE_URL",
-}
-
-
-def _setting(message: str) -> str:
-    lowered = message.lower()
-    found = (setting for word, setting in _SETTING_BY_WORD.items() if word in lowered)
-    return next(found, _BACKEND)
+        with aws_errors(SETTINGS):
+            return method(**arguments)
 
 
 def _check(settings: TrainingSettings, lake: Lake) -> tuple[str, str]:

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from include.aws_errors import SettingNames, aws_errors
 from include.composition import build_alarm_client
 from include.contracts.errors import ConfigurationError, PlatformError
-from include.inference.aws_errors import aws_errors
 from include.settings import Settings, load_settings
 from include.watch.catalogue import FIGURES
 
@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.apply:
             client = build_alarm_client(settings)
             for request in wanted:
-                with aws_errors("FEX_WATCH__BACKEND"):
+                with aws_errors(SettingNames("FEX_WATCH__BACKEND")):
                     client.put_metric_alarm(**request)
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")

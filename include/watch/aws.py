@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from include.inference.aws_errors import aws_errors
+from include.aws_errors import SettingNames, aws_errors
 from include.watch.notice import Notice
 from include.watch.sink import Metric
 
 _PER_REQUEST = 500
 """PutMetricData takes 1000 figures and 1 MB; ours are at most 1.5 KB each before gzip."""
-_BACKEND = "FEX_WATCH__BACKEND"
-_TOPIC = "FEX_WATCH__SNS_TOPIC_ARN"
+_BACKEND = SettingNames("FEX_WATCH__BACKEND")
+_TOPIC = SettingNames("FEX_WATCH__SNS_TOPIC_ARN")
 
 
 class CloudWatchSink:

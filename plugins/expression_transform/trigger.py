@@ -117,10 +117,11 @@ async def _watch_embedded(settings: Settings) -> AsyncIterator[_Watch]:
 @asynccontextmanager
 async def _watch_sagemaker(settings: Settings) -> AsyncIterator[_Watch]:
     from expression_transform.backend import sagemaker_hook
-    from include.inference.aws_errors import aws_errors
+    from include.aws_errors import aws_errors
+    from include.inference.sagemaker import SETTINGS
 
     hook = sagemaker_hook(settings)
-    with aws_errors():
+    with aws_errors(SETTINGS):
         connection = await hook.get_async_conn()
     async with connection as client:
         yield _SageMaker(client)
@@ -143,14 +144,15 @@ class _SageMaker:
         self._client = client
 
     async def describe(self, name: str) -> JobDescription:
-        from include.inference.aws_errors import aws_errors
-        from include.inference.sagemaker import description_of
+        from include.aws_errors import aws_errors
+        from include.inference.sagemaker import SETTINGS, description_of
 
-        with aws_errors():
+        with aws_errors(SETTINGS):
             return description_of(await self._client.describe_transform_job(TransformJobName=name))
 
     async def stop(self, name: str) -> None:
-        from include.inference.aws_errors import aws_errors
+        from include.aws_errors import aws_errors
+        from include.inference.sagemaker import SETTINGS
 
-        with aws_errors():
+        with aws_errors(SETTINGS):
             await self._client.stop_transform_job(TransformJobName=name)

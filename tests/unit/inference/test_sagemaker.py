@@ -15,9 +15,9 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from include.aws_errors import aws_errors, is_name_taken, is_not_found, is_rejected
 from include.contracts.errors import ConfigurationError, TransientError
-from include.inference.aws_errors import aws_errors, is_name_taken, is_not_found, is_rejected
-from include.inference.sagemaker import SageMakerBackend
+from include.inference.sagemaker import SETTINGS, SageMakerBackend
 from include.inference.spec import TransformSpec
 from include.lake import keys
 from include.lake.store import Lake
@@ -144,7 +144,7 @@ def test_a_package_in_a_folder_is_refused(platform: Platform, spec: TransformSpe
     ],
 )
 def test_what_passes_is_tried_again(error: Exception) -> None:
-    with pytest.raises(TransientError), aws_errors():
+    with pytest.raises(TransientError), aws_errors(SETTINGS):
         raise error
 
 
@@ -170,7 +170,7 @@ def test_what_passes_is_tried_again(error: Exception) -> None:
     ],
 )
 def test_what_a_person_must_change_is_named(error: Exception, setting: str) -> None:
-    with pytest.raises(ConfigurationError) as raised, aws_errors():
+    with pytest.raises(ConfigurationError) as raised, aws_errors(SETTINGS):
         raise error
     assert raised.value.setting == setting
 
@@ -195,7 +195,7 @@ def test_what_a_person_must_change_is_named(error: Exception, setting: str) -> N
 def test_a_refusal_says_what_it_is_about(
     error: Exception, verdicts: tuple[bool, bool, bool]
 ) -> None:
-    with pytest.raises((ConfigurationError, TransientError)) as raised, aws_errors():
+    with pytest.raises((ConfigurationError, TransientError)) as raised, aws_errors(SETTINGS):
         raise error
     found = raised.value
     assert (is_name_taken(found), is_not_found(found), is_rejected(found)) == verdicts

@@ -11,12 +11,14 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from include.aws_errors import aws_errors
 from include.composition import Services
 from include.contracts.errors import ConfigurationError, TransientError
 from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
 from include.lake import keys
-from include.training_jobs.sagemaker import SageMakerTraining
+from include.training_jobs.sagemaker import SETTINGS, SageMakerTraining
 from include.training_jobs.source import PROGRAM, sha256_of, source_archive
 from include.training_jobs.spec import TrainingSpec, build_spec
 from tests.fakes.sagemaker import shared_service
@@ -119,3 +121,23 @@ def test_a_missing_setting_is_named_at_start(
 ) -> None:
     with pytest.raises(ConfigurationError, match=setting):
         _backend(services, **changes)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "setting"),
+    [
+        (
+            "ValidationException",
+            "Value at 'stoppingCondition.maxWaitTimeInSeconds' is too low",
+            "FEX_TRAINING__MAX_WAIT_S",
+        ),
+        ("ValidationException", "who knows", "FEX_TRAINING__BACKEND"),
+        # Who was refused is no role that a setting names.
+        ("AccessDeniedException", "assumed-role/x may not do that", "FEX_TRAINING__BACKEND"),
+    ],
+)
+def test_what_a_person_must_change_is_named(code: str, message: str, setting: str) -> None:
+    refusal = ClientError({"Error": {"Code": code, "Message": message}}, "CreateTrainingJob")
+    with pytest.raises(ConfigurationError) as raised, aws_errors(SETTINGS):
+        raise refusal
+    assert raised.value.setting == setting

@@ -5,8 +5,9 @@ Codes are those of the SageMaker API's common errors and of botocore.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import (
@@ -55,28 +56,36 @@ _REFUSED = frozenset(
     }
 )
 _INVALID = frozenset({"ValidationException", "ValidationError", "InvalidParameterValue"})
-_CONNECTION = "FEX_TRANSFORM__AWS_CONN_ID"
-_SETTING_BY_WORD = {
-    "role": "FEX_TRANSFORM__ROLE_ARN",
-    "image": "FEX_TRANSFORM__IMAGE_URI",
-    "instancetype": "FEX_TRANSFORM__INSTANCE_TYPE",
-    "instance type": "FEX_TRANSFORM__INSTANCE_TYPE",
-    "instancecount": "FEX_TRANSFORM__INSTANCE_COUNT",
-    "maxpayloadinmb": "FEX_TRANSFORM__MAX_PAYLOAD_MB",
-    "maxconcurrenttransforms": "FEX_TRANSFORM__MAX_CONCURRENT_TRANSFORMS",
-    "modeldataurl": "FEX_MODEL__MLFLOW_ARTIFACT_URI",
-    "s3": "FEX_STORAGE__LAKE_URL",
-}
-"""First match decides: what a validation message speaks of, and the setting behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingNames:
+    """The settings behind a call, named when a person has to change something.
+
+    Attributes:
+        default: Where nothing says more.
+        access: Behind missing or refused credentials; empty: the default.
+        by_word: What a message speaks of, in lower case, and the setting behind it; the
+            first match decides.
+    """
+
+    default: str
+    access: str = ""
+    by_word: Mapping[str, str] = field(default_factory=dict)
+
+    def behind(self, message: str) -> str:
+        """Return the setting that a message speaks of."""
+        lowered = message.lower()
+        found = (setting for word, setting in self.by_word.items() if word in lowered)
+        return next(found, self.default)
 
 
 @contextmanager
-def aws_errors(setting: str | None = None) -> Iterator[None]:
+def aws_errors(names: SettingNames) -> Iterator[None]:
     """Translate botocore's errors into the platform's.
 
     Args:
-        setting: The setting to name when a person has to change something; None finds
-            the one of the inference job that the message speaks of.
+        names: Settings behind the calls.
 
     A refusal that says something about the job itself (`is_name_taken`,
     `is_not_found`, `is_rejected`) is chained to the error it becomes, so that
@@ -94,14 +103,14 @@ def aws_errors(setting: str | None = None) -> Iterator[None]:
         if code in _TRANSIENT or http_status >= 500:
             raise TransientError(str(error)) from error
         if code in _REFUSED:
-            raise ConfigurationError(setting or _CONNECTION, str(error)) from error
-        raise ConfigurationError(setting or _setting(str(error)), str(error)) from error
+            raise ConfigurationError(names.access or names.default, str(error)) from error
+        raise ConfigurationError(names.behind(str(error)), str(error)) from error
     except (NoCredentialsError, PartialCredentialsError, NoRegionError) as error:
-        raise ConfigurationError(setting or _CONNECTION, str(error)) from error
+        raise ConfigurationError(names.access or names.default, str(error)) from error
     except (ConnectionError, HTTPClientError, ReadTimeoutError) as error:
         raise TransientError(str(error)) from error
     except BotoCoreError as error:
-        raise ConfigurationError(setting or _setting(str(error)), str(error)) from error
+        raise ConfigurationError(names.behind(str(error)), str(error)) from error
 
 
 def is_name_taken(error: BaseException) -> bool:
@@ -134,11 +143,3 @@ def is_rejected(error: BaseException) -> bool:
 
 def _code(error: Any) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _setting(message: str) -> str:
-    lowered = message.lower()
-    return next(
-        (setting for word, setting in _SETTING_BY_WORD.items() if word in lowered),
-        "FEX_TRANSFORM__BACKEND",
-    )
