@@ -11,13 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from include.aws_errors import (
-    SettingNames,
-    aws_errors,
-    is_name_taken,
-    is_not_found,
-    is_rejected,
-)
+from include.aws_errors import SettingNames, aws_errors, is_name_taken, is_not_found
 from include.contracts.errors import ConfigurationError
 from include.contracts.identity import stable_hash
 from include.inference.backend import (
@@ -27,15 +21,13 @@ from include.inference.backend import (
     find_outputs,
 )
 from include.inference.spec import TransformSpec
-from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
+from include.jobs.sagemaker import SPEC_HASH, SageMakerJobs, spec_hash_of
+from include.jobs.state import JobStatus
 from include.lake import keys
 from include.settings import TransformSettings
 
 if TYPE_CHECKING:
     from include.lake.store import Lake
-
-SPEC_HASH = "FEX_SPEC_HASH"
-"""Environment variable and tag that carry the specification's hash."""
 
 SETTINGS = SettingNames(
     default="FEX_TRANSFORM__BACKEND",
@@ -74,6 +66,7 @@ class SageMakerBackend:
 
     def __init__(self, *, client: Any, settings: TransformSettings, lake: Lake) -> None:
         self._client = client
+        self._jobs = SageMakerJobs(client, "Transform", SETTINGS)
         self._lake = lake
         self._role_arn, self._image_uri = _check(settings, lake)
 
@@ -89,15 +82,7 @@ class SageMakerBackend:
         manifest_key = keys.transform_input(spec.name)
         self._lake.put_bytes(manifest_key, json.dumps(manifest).encode())
         model = self._create_model(spec)
-        try:
-            self._call(
-                self._client.create_transform_job,
-                **_request(spec, model, self._lake.uri(manifest_key)),
-            )
-        except Exception as error:
-            if is_name_taken(error):
-                raise JobExistsError(spec.name) from error
-            raise
+        self._jobs.create(spec.name, _request(spec, model, self._lake.uri(manifest_key)))
 
     def describe(self, name: str) -> JobDescription:
         """Return the present state of a job.
@@ -107,13 +92,7 @@ class SageMakerBackend:
             TransientError: As for `create`.
             ConfigurationError: The credentials do not allow it.
         """
-        try:
-            answer = self._call(self._client.describe_transform_job, TransformJobName=name)
-        except Exception as error:
-            if is_not_found(error):
-                raise JobNotFoundError(name) from error
-            raise
-        return description_of(answer)
+        return description_of(self._jobs.describe(name))
 
     def stop(self, name: str) -> None:
         """Ask a job to end early; without effect on one that has ended.
@@ -123,14 +102,7 @@ class SageMakerBackend:
             TransientError: As for `create`.
             ConfigurationError: The credentials do not allow it.
         """
-        if self.describe(name).status is not JobStatus.IN_PROGRESS:
-            return
-        try:
-            self._call(self._client.stop_transform_job, TransformJobName=name)
-        except Exception as error:
-            # Refused as invalid: it ended between the two calls.
-            if not is_rejected(error):
-                raise
+        self._jobs.stop(name)
 
     def list_outputs(self, spec: TransformSpec) -> Mapping[str, str]:
         """Return the lake key of each answer by the basename of its shard."""
@@ -188,7 +160,7 @@ def description_of(answer: Mapping[str, Any]) -> JobDescription:
     return JobDescription(
         name=answer["TransformJobName"],
         status=JobStatus(answer["TransformJobStatus"]),
-        spec_hash=(answer.get("Environment") or {}).get(SPEC_HASH),
+        spec_hash=spec_hash_of(answer),
         failure_reason=answer.get("FailureReason") or None,
     )
 
@@ -196,7 +168,6 @@ def description_of(answer: Mapping[str, Any]) -> JobDescription:
 def _request(spec: TransformSpec, model: str, manifest_uri: str) -> dict[str, Any]:
     payload_bytes = str(spec.max_payload_mb * _MIB)
     return {
-        "TransformJobName": spec.name,
         "ModelName": model,
         "MaxConcurrentTransforms": spec.max_concurrent_transforms,
         "MaxPayloadInMB": spec.max_payload_mb,

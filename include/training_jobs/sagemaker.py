@@ -11,19 +11,12 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.aws_errors import (
-    SettingNames,
-    aws_errors,
-    is_name_taken,
-    is_not_found,
-    is_rejected,
-)
+from include.aws_errors import SettingNames
 from include.contracts.errors import ConfigurationError, TransientError
-from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
+from include.jobs.sagemaker import SPEC_HASH, SageMakerJobs, spec_hash_of
 from include.lake import keys
 from include.training_jobs.backend import TrainingDescription
 from include.training_jobs.source import PROGRAM, sha256_of, source_archive
@@ -32,9 +25,6 @@ from include.training_jobs.spec import RESULTS, TrainingSpec
 if TYPE_CHECKING:
     from include.lake.store import Lake
     from include.settings import TrainingSettings
-
-SPEC_HASH = "FEX_SPEC_HASH"
-"""Environment variable that carries the specification's hash; a description repeats it."""
 
 SETTINGS = SettingNames(
     default="FEX_TRAINING__BACKEND",
@@ -68,7 +58,8 @@ class SageMakerTraining:
     """
 
     def __init__(self, *, client: Any, settings: TrainingSettings, lake: Lake) -> None:
-        self._client = client
+        self._region = client.meta.region_name
+        self._jobs = SageMakerJobs(client, "Training", SETTINGS)
         self._settings = settings
         self._lake = lake
         self._role_arn, self._image_uri = _check(settings, lake)
@@ -82,13 +73,7 @@ class SageMakerTraining:
             TransientError: Throttling, a quota in use, a lost connection, a fault of AWS.
             ConfigurationError: AWS refuses the request; a setting is named.
         """
-        request = self._request(spec, self._store_source())
-        try:
-            self._call(self._client.create_training_job, **request)
-        except Exception as error:
-            if is_name_taken(error):
-                raise JobExistsError(spec.name) from error
-            raise
+        self._jobs.create(spec.name, self._request(spec, self._store_source()))
 
     def describe(self, name: str) -> TrainingDescription:
         """Return the present state of a job.
@@ -98,12 +83,12 @@ class SageMakerTraining:
             TransientError: As for `create`.
             ConfigurationError: The credentials do not allow it.
         """
-        answer = self._describe(name)
+        answer = self._jobs.describe(name)
         reason = answer.get("FailureReason") or None
         return TrainingDescription(
             name=name,
-            status=JobStatus(answer["TrainingJobStatus"]),
-            spec_hash=(answer.get("Environment") or {}).get(SPEC_HASH),
+            status=self._jobs.status(answer),
+            spec_hash=spec_hash_of(answer),
             failure_reason=reason,
             permanent=reason is not None and _PERMANENT in reason,
             stage=answer.get("SecondaryStatus"),
@@ -117,21 +102,14 @@ class SageMakerTraining:
             TransientError: As for `create`.
             ConfigurationError: The credentials do not allow it.
         """
-        if self.describe(name).status is not JobStatus.IN_PROGRESS:
-            return
-        try:
-            self._call(self._client.stop_training_job, TrainingJobName=name)
-        except Exception as error:
-            # Refused as invalid: it ended between the two calls.
-            if not is_rejected(error):
-                raise
+        self._jobs.stop(name)
 
     def news(self, name: str) -> list[str]:
         """Return what the service said of the job since the last call.
 
         The log itself is in CloudWatch, group `/aws/sagemaker/TrainingJobs`.
         """
-        steps = self._describe(name).get("SecondaryStatusTransitions") or []
+        steps = self._jobs.describe(name).get("SecondaryStatusTransitions") or []
         fresh = steps[self._said.get(name, 0) :]
         self._said[name] = len(steps)
         return [f"{step['Status']}: {step.get('StatusMessage', '')}".rstrip(": ") for step in fresh]
@@ -169,24 +147,12 @@ class SageMakerTraining:
         self._lake.put_if_absent(key, archive)
         return self._lake.uri(key)
 
-    def _describe(self, name: str) -> Mapping[str, Any]:
-        try:
-            answer: Mapping[str, Any] = self._call(
-                self._client.describe_training_job, TrainingJobName=name
-            )
-        except Exception as error:
-            if is_not_found(error):
-                raise JobNotFoundError(name) from error
-            raise
-        return answer
-
     def _request(self, spec: TrainingSpec, source_uri: str) -> dict[str, Any]:
         settings = self._settings
         stopping = {"MaxRuntimeInSeconds": int(settings.timeout_s)}
         if settings.spot:
             stopping["MaxWaitTimeInSeconds"] = max(int(settings.timeout_s), settings.max_wait_s)
         return {
-            "TrainingJobName": spec.name,
             "RoleArn": self._role_arn,
             "AlgorithmSpecification": {
                 "TrainingImage": self._image_uri,
@@ -196,7 +162,7 @@ class SageMakerTraining:
                 # The containers read each value as JSON.
                 "sagemaker_program": json.dumps(PROGRAM),
                 "sagemaker_submit_directory": json.dumps(source_uri),
-                "sagemaker_region": json.dumps(self._client.meta.region_name),
+                "sagemaker_region": json.dumps(self._region),
             },
             "InputDataConfig": [
                 {
@@ -225,10 +191,6 @@ class SageMakerTraining:
                 {"Key": "fex:retraining", "Value": spec.request_id},
             ],
         }
-
-    def _call(self, method: Callable[..., Any], **arguments: Any) -> Any:
-        with aws_errors(SETTINGS):
-            return method(**arguments)
 
 
 def _check(settings: TrainingSettings, lake: Lake) -> tuple[str, str]:
