@@ -7,8 +7,8 @@ answers. Without it no label can be weighted, so it is written before the tasks 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -77,6 +77,25 @@ class Draw:
             for item in self.selected
             if self.sources[extraction_of(item.instant.row_id)].model_sha256 == model_sha256
         )
+
+
+def without(draw: Draw, extraction_ids: Collection[str]) -> Draw:
+    """Return a draw without the faces of erased extractions.
+
+    Probabilities and the size of the frame stay as they were drawn: who is missing counts as
+    not labelled, which the normalised estimator takes for chance.
+    """
+    gone = {
+        item.instant.row_id
+        for item in draw.selected
+        if extraction_of(item.instant.row_id) in extraction_ids
+    }
+    return replace(
+        draw,
+        sources={name: found for name, found in draw.sources.items() if name not in extraction_ids},
+        selected=tuple(item for item in draw.selected if item.instant.row_id not in gone),
+        abstained=draw.abstained - gone,
+    )
 
 
 def draw_bytes(draw: Draw) -> bytes:

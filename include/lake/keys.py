@@ -15,6 +15,7 @@ retraining/{request_id}/                          data/, frozen/, training/, pac
 training-source/{sha256}/sourcedir.tar.gz         code of SageMaker training jobs
 rollbacks/{run}.json                              from which version to which
 comparisons/{run}/                                tables and page of a comparison of architectures
+erasures/{run}.json                               that somebody was erased: counts, nobody named
 data-docs/{batch_id}/                             Great Expectations, index.html
 labels/incoming/                                  answers to labels, dropped by people
 labels/records/{queue_id}.json                    the design of a draw; not for annotators
@@ -48,6 +49,9 @@ from include.contracts.identity import slug
 
 INCOMING = "incoming"
 EXTRACTIONS = "extractions"
+TRANSFORMS = "transforms"
+REPROCESS = "reprocess"
+DRIFT_FIGURES = "monitoring/figures"
 DATA_DOCS = "data-docs"
 PUBLISHED = "published"
 PUBLISHED_MANIFEST = "manifest.json"
@@ -116,17 +120,17 @@ def validation_result(extraction_id: str) -> str:
 
 def transform_input(job_name: str) -> str:
     """SageMaker `ManifestFile` of a job."""
-    return f"transforms/{job_name}/input.manifest"
+    return f"{TRANSFORMS}/{job_name}/input.manifest"
 
 
 def transform_output(job_name: str) -> str:
     """Output prefix of a job: one prefix per job."""
-    return f"transforms/{job_name}/output"
+    return f"{TRANSFORMS}/{job_name}/output"
 
 
 def transform_answers(model_sha256: str, extraction_id: str) -> str:
     """Which shards of an extraction a model has answered, and where the answers lie."""
-    return f"transforms/answers/{model_sha256}/{extraction_id}.json"
+    return f"{TRANSFORMS}/answers/{model_sha256}/{extraction_id}.json"
 
 
 def analysis_predictions(analysis_id: str) -> str:
@@ -156,12 +160,17 @@ def current_choice(study: str, recording: str, number: int) -> str:
 
 def reprocess(run_id: str, name: str) -> str:
     """A document of a run that re-analyses: `request.json`, `report.html`, `report.json`."""
-    return f"reprocess/{slug(run_id)}/{name}"
+    return f"{REPROCESS}/{slug(run_id)}/{name}"
+
+
+def quarantined(study: str, recording: str) -> str:
+    """Prefix of the reasons for which versions of a recording were set aside."""
+    return f"quarantine/{slug(study)}/{slug(recording)}"
 
 
 def quarantine_reason(study: str, recording: str, object_id: str) -> str:
     """The reason one version of a recording was set aside."""
-    return f"quarantine/{slug(study)}/{slug(recording)}/{object_id}/reason.json"
+    return f"{quarantined(study, recording)}/{object_id}/reason.json"
 
 
 def retraining(request_id: str) -> str:
@@ -174,9 +183,14 @@ def retraining_data(request_id: str) -> str:
     return f"{retraining(request_id)}/data"
 
 
+def retraining_frozen_sets(request_id: str) -> str:
+    """Prefix of the faces that champion and challenger are measured on."""
+    return f"{retraining(request_id)}/frozen"
+
+
 def retraining_frozen(request_id: str, name: str) -> str:
     """Faces that champion and challenger are measured on, as one zip."""
-    return f"{retraining(request_id)}/frozen/{name}.zip"
+    return f"{retraining_frozen_sets(request_id)}/{name}.zip"
 
 
 def retraining_output(request_id: str) -> str:
@@ -209,6 +223,11 @@ def rollback_record(run_id: str) -> str:
     return f"rollbacks/{slug(run_id)}.json"
 
 
+def erasure(run_id: str) -> str:
+    """That a person's recordings were erased, without saying whose."""
+    return f"erasures/{slug(run_id)}.json"
+
+
 def comparison(run_id: str) -> str:
     """Prefix of one comparison of architectures."""
     return f"comparisons/{slug(run_id)}"
@@ -216,7 +235,7 @@ def comparison(run_id: str) -> str:
 
 def drift_figures(day: date) -> str:
     """Figures of the recordings first published on a day, written when it is over."""
-    return f"monitoring/figures/{day.isoformat()}.parquet"
+    return f"{DRIFT_FIGURES}/{day.isoformat()}.parquet"
 
 
 def drift_reference(stamp: str) -> str:

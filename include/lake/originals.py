@@ -4,7 +4,8 @@ People's keys are data: they hold spaces, newlines, percent signs, `..`, bytes
 that are no Unicode. obstore refuses to parse some of them and then fails the
 whole listing, and on `file://` it follows symbolic links out of the lake. So
 originals are listed and read with what addresses a raw key: the file system
-itself, or boto3 (decision 0006). Nothing here writes.
+itself, or boto3 (decision 0006). Nothing here
+writes; `remove` is for erasure alone.
 """
 
 from __future__ import annotations
@@ -73,6 +74,9 @@ class Originals(Protocol):
             FileNotFoundError: There is no such object.
             TransientError: The object is not, or not any longer, that version.
         """
+
+    def remove(self, key: str) -> None:
+        """Delete an object and every earlier version of it; none there is no fault."""
 
 
 def is_recording(relative_key: str) -> bool:
@@ -182,6 +186,12 @@ class LocalOriginals:
             if now != {before}:
                 raise TransientError(f"{key!r} changed while it was read")
 
+    def remove(self, key: str) -> None:
+        """Delete a file; a link is deleted, not what it points at."""
+        path = self._root / key
+        if path.parent.resolve().is_relative_to(self._root.resolve()):
+            path.unlink(missing_ok=True)
+
 
 def _relative(path: Path, top: Path) -> str:
     return path.relative_to(top).as_posix()
@@ -263,6 +273,20 @@ class S3Originals:
             with closing(answer["Body"]) as body:
                 # botocore raises when the connection ends before Content-Length.
                 yield body.iter_chunks(CHUNK_BYTES)
+
+    def remove(self, key: str) -> None:
+        """Delete every version of an object: in a versioned bucket a deletion hides, no more."""
+        name = self._prefix + key
+        with _botocore_errors(key):
+            pages = self._client.get_paginator("list_object_versions").paginate(
+                Bucket=self._bucket, Prefix=name
+            )
+            for page in pages:
+                for found in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                    if found["Key"] == name:
+                        self._client.delete_object(
+                            Bucket=self._bucket, Key=name, VersionId=found["VersionId"]
+                        )
 
     def _object(self, folder: str, relative: str, found: Mapping[str, Any]) -> IncomingObject:
         problem = None

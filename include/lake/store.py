@@ -169,6 +169,17 @@ class Lake:
                     break
         return head[:max_bytes]
 
+    def remove_original(self, key: str) -> None:
+        """Delete what somebody dropped, with every version a bucket keeps: for erasure alone.
+
+        Raises:
+            ValueError: The key is none of those that people drop.
+            TransientError: The store failed for now.
+        """
+        if not key.startswith((f"{keys.INCOMING}/", f"{keys.LABELS_INCOMING}/")):
+            raise ValueError(f"{key!r} is no original")
+        self._originals.remove(key)
+
     # --- the platform's own keys ---
 
     def get_bytes(self, key: str) -> bytes:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, and_, func, select, update
 
 from include.ledger import intake, queue, standing, transitions
 from include.ledger.engine import intake_lock, open_engine, writing
+from include.ledger.erasure import ErasureBook
 from include.ledger.intake import ObserveSummary
 from include.ledger.jobs import TRANSFORM_JOBS
 from include.ledger.models import (
@@ -95,6 +96,11 @@ class Ledger:
     def reanalyses(self) -> ReanalysisBook:
         """Published recordings that another model answers once more."""
         return ReanalysisBook(self._engine, self.clock)
+
+    @property
+    def erasure(self) -> ErasureBook:
+        """What is known of recordings that are to be forgotten."""
+        return ErasureBook(self._engine, self.clock)
 
     # --- intake ---
 

@@ -190,7 +190,7 @@ def test_from_a_request_to_a_promotion_and_back(services: Services) -> None:
     assert "| ferplus, held out by ferplus-v2.txt.gz |" in text
     assert "passed: golden images" in text
     assert "Not audited: no audit set is named" in text
-    assert "| spot _ a / first.mp4 | 3 |" in text
+    assert "| spot _ a / aaaaaaaaaaaa | 3 |" in text
 
     # Every stage that is repeated finds what it did.
     assert opening.run(services, "manual__1", reason="manual") == request_id

@@ -1,6 +1,8 @@
 """What the person who decides reads: Markdown for the approval form, from what was measured.
 
-The same text is kept in the lake; it names no respondent and shows no face.
+The same text is kept in the lake, in Airflow and in notices, where nobody can erase it. So it
+names no recording (its name may be a person's), shows no face, and points at analyses by
+their ids; `side-by-side.json` beside it has the names.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _MOST_RECORDINGS = 10
+_SHORT = 12
 
 
 def approval_text(
@@ -84,7 +87,7 @@ def _recordings_table(recordings: Sequence[Mapping[str, Any]]) -> str:
         return "Nothing was published recently: nothing to compare."
     rows = [
         (
-            "| study / recording | faces | answers that change | most frequent before | after | "
+            "| study / analysis | faces | answers that change | most frequent before | after | "
             "set aside before | after |"
         ),
         "|---|---:|---:|---|---|---:|---:|",
@@ -92,7 +95,7 @@ def _recordings_table(recordings: Sequence[Mapping[str, Any]]) -> str:
     for item in recordings[:_MOST_RECORDINGS]:
         change = item["change"]
         rows.append(
-            f"| {_cell(item['study'])} / {_cell(item['recording'])} | {change['faces']} | "
+            f"| {_cell(item['study'])} / {item['analysis_id'][:_SHORT]} | {change['faces']} | "
             f"{100 * change['changed']:.1f} % | {change['dominant'][0]} | "
             f"{change['dominant'][1]} | {100 * change['abstained'][0]:.1f} % | "
             f"{100 * change['abstained'][1]:.1f} % |"

@@ -14,7 +14,7 @@ import json
 import logging
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -96,6 +96,24 @@ def read(services: Services, first: date, last: date) -> DayFigures:
             values = tuple(float("nan") if row[c] is None else row[c] for c in COLUMNS)
             figures.append(RecordingFigures(row["analysis_id"], row["study_id"], day, values))
     return DayFigures(as_sample(figures), dict(sorted(versions.items())))
+
+
+def forget(services: Services, analysis_ids: Collection[str]) -> int:
+    """Take the lines of erased analyses out of every day; return how many.
+
+    References keep their identity: they are the days that people accepted, less one person.
+
+    Raises:
+        TransientError: The lake failed for now.
+    """
+    count = 0
+    for key in services.lake.list(keys.DRIFT_FIGURES):
+        rows = pq.read_table(io.BytesIO(services.lake.get_bytes(key))).to_pylist()
+        kept = [row for row in rows if row["analysis_id"] not in analysis_ids]
+        if len(kept) < len(rows):
+            services.lake.put_bytes(key, _parquet(kept))
+            count += len(rows) - len(kept)
+    return count
 
 
 def _row(services: Services, recording: PublishedRecording, day: date) -> dict[str, object] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -180,6 +180,21 @@ def _draw(
     return read_record(services.lake, queue_id)
 
 
+def lay_out_again(services: Services, draw: Draw) -> None:
+    """Write tasks and page of a draw that lost faces; nothing where it was not laid out yet.
+
+    Raises:
+        TransientError: The lake failed for now.
+    """
+    lake, prefix = services.lake, keys.label_queue(draw.queue_id)
+    if not lake.exists(f"{prefix}/{MARKER}"):
+        return
+    there = set(lake.list(f"{prefix}/{PICTURES}"))
+    names = {row_id: f"{prefix}/{PICTURES}/{picture_name(row_id)}" for row_id in draw.asked}
+    pictures = {row_id: lake.get_bytes(key) for row_id, key in names.items() if key in there}
+    _write_files(services, draw, pictures)
+
+
 def _lay_out(services: Services, draw: Draw) -> int:
     """Write pictures and tasks, the marker last; return how many faces have a picture."""
     lake, prefix = services.lake, keys.label_queue(draw.queue_id)
@@ -188,6 +203,12 @@ def _lay_out(services: Services, draw: Draw) -> int:
     pictures = dict(crops(lake, draw.asked))
     for row_id, picture in pictures.items():
         lake.put_bytes(f"{prefix}/{PICTURES}/{picture_name(row_id)}", picture)
+    return _write_files(services, draw, pictures)
+
+
+def _write_files(services: Services, draw: Draw, pictures: Mapping[str, bytes]) -> int:
+    """Write what annotators get beside the pictures, the marker last."""
+    lake, prefix = services.lake, keys.label_queue(draw.queue_id)
     shown = [item for item in draw.selected if item.instant.row_id in pictures]
     if len(shown) < len(draw.selected):
         log.warning("%d faces have no crop any more", len(draw.selected) - len(shown))

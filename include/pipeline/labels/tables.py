@@ -7,8 +7,9 @@ written last: when it is behind, everything is made anew, whoever crashed in bet
 from __future__ import annotations
 
 import json
+import posixpath
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """Raised when the same answers would be written in another form."""
+
+_PICTURE = picture_name("")
 
 Votes = Mapping[str, npt.NDArray[np.int64]]
 
@@ -78,6 +81,33 @@ def refresh(services: Services) -> tuple[bool, int]:
     services.lake.put_bytes(keys.LABEL_SUMMARY, json.dumps(summary, indent=2).encode())
     _emit(services, summary)
     return labels_id != before.get("labels_id", ""), len(counted)
+
+
+def remake(services: Services) -> None:
+    """Make the tables anew although no receipt is new: votes or pictures were erased.
+
+    Raises:
+        TransientError: The lake failed for now; the next refresh makes them anew, then.
+    """
+    services.lake.delete(keys.LABEL_SUMMARY)
+    refresh(services)
+
+
+def pictures_of(lake: Lake, owns: Callable[[str], bool]) -> Iterator[str]:
+    """Yield the keys of crops that annotators were shown, and of their copies for training.
+
+    Args:
+        lake: The lake.
+        owns: Whether a row id is one of those looked for.
+
+    Raises:
+        TransientError: The lake failed for now.
+    """
+    for prefix in (keys.LABEL_QUEUES, f"{keys.LABEL_ANNOTATIONS}/{IMAGE_FOLDER}"):
+        for key in lake.list(prefix):
+            name = posixpath.basename(key)
+            if name.endswith(_PICTURE) and owns(name.removesuffix(_PICTURE)):
+                yield key
 
 
 def read_summary(lake: Lake) -> dict[str, Any]:

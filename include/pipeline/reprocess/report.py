@@ -51,18 +51,30 @@ def run(services: Services, run_id: str) -> dict[str, object]:
         TransientError: The lake failed for now.
     """
     request, batch = opened(services, run_id)
-    report = _report(services, request, batch)
-    page = keys.reprocess(run_id, PAGE)
-    services.lake.put_bytes(page, change_page(report, _charts(services, report.recordings)))
-    services.lake.put_bytes(keys.reprocess(run_id, DOCUMENT), change_json(report))
-    log.info("report: %s", services.lake.uri(page))
+    report = write(services, request)
     _require_done(services, request, batch, report)
     return {
-        "report": services.lake.uri(page),
+        "report": services.lake.uri(keys.reprocess(run_id, PAGE)),
         "compared": len(report.recordings),
         "left_out": len(report.left_out),
         "remaining": len(report.remaining),
     }
+
+
+def write(services: Services, request: Request) -> ChangeReport:
+    """Write page and document of a run from what there is now; return them as data.
+
+    Raises:
+        PlatformError: The run was not opened.
+        TransientError: The lake failed for now.
+    """
+    _, batch = opened(services, request.run_id)
+    report = _report(services, request, batch)
+    page = keys.reprocess(request.run_id, PAGE)
+    services.lake.put_bytes(page, change_page(report, _charts(services, report.recordings)))
+    services.lake.put_bytes(keys.reprocess(request.run_id, DOCUMENT), change_json(report))
+    log.info("report: %s", services.lake.uri(page))
+    return report
 
 
 def _require_done(services: Services, request: Request, batch: Batch, report: ChangeReport) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from include.composition import Services
 from include.contracts.errors import PlatformError
@@ -100,14 +101,23 @@ def find_request(services: Services, run_id: str) -> Request | None:
         content = json.loads(services.lake.get_bytes(keys.reprocess(run_id, REQUEST)))
     except FileNotFoundError:
         return None
+    return read_request(content)
+
+
+def read_request(content: Mapping[str, Any]) -> Request:
+    """Return the request that `request_bytes` wrote, from its JSON."""
     pairs = {name: [tuple(pair) for pair in content[name]] for name in ("chosen", "remaining")}
     return Request(**{**content, **pairs})
 
 
+def request_bytes(request: Request) -> bytes:
+    """Return a request as JSON."""
+    return json.dumps(asdict(request), indent=1, ensure_ascii=False).encode()
+
+
 def write_request(services: Services, request: Request) -> Request:
     """Write down what a run is to do; the first to do so wins, everyone gets what is written."""
-    text = json.dumps(asdict(request), indent=1, ensure_ascii=False)
-    services.lake.put_if_absent(keys.reprocess(request.run_id, REQUEST), text.encode())
+    services.lake.put_if_absent(keys.reprocess(request.run_id, REQUEST), request_bytes(request))
     written = find_request(services, request.run_id)
     assert written is not None
     return written

@@ -101,6 +101,34 @@ def test_delete_prefix_never_touches_originals(store: Store) -> None:
     assert [found.key for found in store.lake.list_incoming()] == ["incoming/s/a.mp4"]
 
 
+@pytest.mark.parametrize("key", ["incoming/s/a b%20c.mp4", "labels/incoming/x.csv"])
+def test_an_original_is_removed_for_erasure_and_nothing_beside_it(store: Store, key: str) -> None:
+    store.drop(key, b"a")
+    store.drop(f"{key}.more", b"b")
+
+    store.lake.remove_original(key)
+    store.lake.remove_original(key)
+    found = [*store.lake.list_incoming(), *store.lake.list_label_files()]
+    assert [item.key for item in found] == [f"{key}.more"]
+    for other in ("extractions/e/x", "incoming", ""):
+        with pytest.raises(ValueError, match="no original"):
+            store.lake.remove_original(other)
+
+
+def test_no_version_of_an_original_is_left_in_a_bucket_that_keeps_them(
+    s3: Any, s3_store: Store
+) -> None:
+    bucket = s3_store.lake.uri("").split("/")[2]
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for content in (b"one", b"two"):
+        s3_store.drop("incoming/s/a.mp4", content)
+    s3.delete_object(Bucket=bucket, Key="some/prefix/incoming/s/a.mp4")
+
+    s3_store.lake.remove_original("incoming/s/a.mp4")
+    left = s3.list_object_versions(Bucket=bucket)
+    assert not {"Versions", "DeleteMarkers"} & left.keys()
+
+
 def test_fetch_returns_the_hash_of_the_listed_version(store: Store, tmp_path: Path) -> None:
     store.drop("incoming/s/a.mp4", b"first")
     (listed,) = store.lake.list_incoming()

@@ -1,0 +1,62 @@
+"""
+### Erase a respondent
+
+Somebody asks to be forgotten. Everything that the platform keeps of their recordings goes:
+the originals, crops and frames, answers of every model, results and reports, their faces in
+label queues, votes and training data, their lines in change reports and drift figures.
+
+Start it by hand. It cannot be undone.
+
+| field | |
+|---|---|
+| `study` | name of the study under `incoming/` |
+| `respondent` | id in the study's `respondents.csv` |
+| `recordings` | names of recordings, where the study has no such file |
+
+* Nothing is erased while one of the recordings is being analysed, or while a retraining that
+  holds one of the faces has not ended: the task says so; run it again then.
+* Clear the task to go on after a fault: it finds what is left.
+* `respondents.csv` and dropped files of answers are people's: the result names the lines that
+  remain for them to remove.
+* What stays, and why (aggregates, model weights, Airflow's logs): docs/decisions/0022-erasure.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+from retry_rules import RETRIES
+
+
+@dag(
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    default_args=RETRIES,
+    params={
+        "study": Param(type="string", minLength=1, description="Name under incoming/"),
+        "respondent": Param("", type="string", description="Id in respondents.csv"),
+        "recordings": Param([], type="array", description="Names, one a line"),
+    },
+    doc_md=__doc__,
+    tags=["governance"],
+)
+def erase_respondent() -> None:
+    """One task: take away everything, write that it was done."""
+
+    @task
+    def erase(
+        run_id: str | None = None, params: dict[str, Any] | None = None, dag_run: Any = None
+    ) -> dict[str, object]:
+        """Erase originals, results, labels and training data of a respondent."""
+        from include.composition import build_services
+        from include.pipeline.erasure import stage
+
+        asked_by = dag_run.triggering_user_name or "platform"
+        return stage.run(build_services(), run_id, asked_by=asked_by, **(params or {}))
+
+    erase()
+
+
+erase_respondent()

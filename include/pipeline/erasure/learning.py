@@ -1,0 +1,113 @@
+"""What retraining keeps of a person: faces in its data, a line in a comparison.
+
+A sealed bundle cannot lose one face: its hash is what the job was made for. Bundles and sets
+that hold a face go whole. The weights that were learnt from it stay (see the decision).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from include.lake import keys
+from include.ledger.retraining_tables import OPEN, STARTED, RetrainingRequest
+from include.pipeline.labels.tables import pictures_of
+from include.pipeline.model_retraining import documents
+from ml.data import bundle, frozen
+from ml.data.records import content_key
+
+if TYPE_CHECKING:
+    from include.composition import Services
+    from include.pipeline.erasure.subject import Subject
+
+_SIDES = ("train", "validation")
+
+
+def labelled_faces(services: Services, subject: Subject) -> frozenset[str]:
+    """Return the content keys of their labelled faces, as training data names them.
+
+    Raises:
+        TransientError: The lake failed for now.
+    """
+    found = set()
+    for key in pictures_of(services.lake, subject.owns_row):
+        # As `ml.data.sources` decodes them: the key is one of pixels, not of a file.
+        data = np.frombuffer(services.lake.get_bytes(key), np.uint8)
+        pixels = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if pixels is not None:
+            found.add(content_key(np.asarray(pixels, np.uint8)))
+    return frozenset(found)
+
+
+def under_way(services: Services, faces: frozenset[str]) -> list[str]:
+    """Return the ids of retrainings that have not ended and hold one of the faces.
+
+    Raises:
+        TransientError: The lake failed for now.
+    """
+    requests = services.ledger.retraining.requests(OPEN)
+    return [item.request_id for item in requests if list(_holding(services, item, faces))]
+
+
+def erase(services: Services, subject: Subject, faces: frozenset[str]) -> int:
+    """Delete data and frozen sets with one of the faces, and lines of comparisons; count them.
+
+    Raises:
+        TransientError: The lake failed for now; some of it may be gone.
+    """
+    count = 0
+    for request in services.ledger.retraining.requests(STARTED):
+        for prefix in list(_holding(services, request, faces)):
+            services.lake.delete_prefix(prefix)
+            count += 1
+        count += _side_by_side(services, subject, request.request_id)
+    return count
+
+
+def _holding(
+    services: Services, request: RetrainingRequest, faces: frozenset[str]
+) -> Iterator[str]:
+    """Yield data and frozen sets of a request that hold one of the faces."""
+    data = keys.retraining_data(request.request_id)
+    if not faces.isdisjoint(_bundled(services, f"{data}/{bundle.ROWS}")):
+        yield data
+    for key in services.lake.list(keys.retraining_frozen_sets(request.request_id)):
+        if not faces.isdisjoint(_frozen(services.lake.get_bytes(key))):
+            yield key
+
+
+def _bundled(services: Services, key: str) -> Iterable[str]:
+    try:
+        rows = json.loads(services.lake.get_bytes(key))
+    except FileNotFoundError:
+        return ()
+    return [face for side in _SIDES for face in rows[side]["keys"]]
+
+
+def _frozen(content: bytes) -> list[str]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return [row["key"] for row in json.loads(archive.read(frozen.ROWS))["rows"]]
+
+
+def _side_by_side(services: Services, subject: Subject, request_id: str) -> int:
+    """Take their lines out of the comparison on recordings."""
+    compared = documents.find(services, request_id, documents.SIDE_BY_SIDE)
+    if compared is None:
+        return 0
+    kept = [
+        item
+        for item in compared["recordings"]
+        if (item["study"], item["recording"]) not in subject.places
+    ]
+    gone = len(compared["recordings"]) - len(kept)
+    if gone:
+        documents.write(
+            services, request_id, documents.SIDE_BY_SIDE, {**compared, "recordings": kept}
+        )
+    return gone
