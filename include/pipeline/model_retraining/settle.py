@@ -103,6 +103,10 @@ def _waiting(services: Services, registry: ModelRegistry, request_id: str) -> Mo
 
 def _carry_out(services: Services, decision: Decision, run_id: str) -> None:
     carry_out(build_registry(services.settings), decision, now=services.ledger.clock())
+    if decision.by in (GATES, PLATFORM):  # this task's own, killed after it was recorded
+        state = RequestState.FAILED if decision.by == PLATFORM else RequestState.REJECTED
+        services.ledger.retraining.finish(run_id, state, why=decision.why)
+        return
     state = RequestState.PROMOTED if decision.approved else RequestState.REJECTED
     services.ledger.retraining.finish(run_id, state, why=f"{decision.by}: {decision.why}")
 
