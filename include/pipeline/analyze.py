@@ -33,22 +33,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("video", type=Path, help="a recording, or a folder of recordings")
     parser.add_argument("out", type=Path, help="folder for the results; made when missing")
     options = parser.parse_args(arguments)
-    console, errors = Console(), Console(stderr=True)
+    # Names of files are printed as they are: never broken over lines, never read as markup.
+    console = Console(soft_wrap=True, markup=False, highlight=False)
+    errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
     try:
         recordings = analyze(options.video, options.out, console)
     except (PlatformError, OSError) as error:
-        errors.print(f"[bold red]analyze:[/] {error}", highlight=False)
+        errors.print(f"analyze: {error}", style="red")
         return 1
     for recording in recordings:
         if recording.state is State.PUBLISHED:
             folder = options.out / Path(recording.recording).stem
-            console.print(f"{recording.recording}: {folder / 'report.html'}", highlight=False)
+            console.print(f"{recording.recording}: {folder / 'report.html'}")
         else:
-            errors.print(
-                f"{recording.recording}: {recording.reason_code}: {recording.reason}",
-                highlight=False,
-                markup=False,
-            )
+            errors.print(f"{recording.recording}: {recording.reason_code}: {recording.reason}")
     return 0 if all(item.state is State.PUBLISHED for item in recordings) else 1
 
 
