@@ -17,7 +17,7 @@ PROGRAM = "train.py"
 
 _ROOT = Path(__file__).resolve().parents[2]
 _FOLDERS = ("include/contracts", "ml/data", "ml/models", "ml/training")
-_SINGLE = ("include/__init__.py", "ml/__init__.py")
+_SINGLE = ("include/__init__.py", "ml/__init__.py", "ml/files.py")
 _SUFFIXES = {".py", ".yaml", ".csv", ".gz"}
 _PROGRAM_TEXT = """\
 import sys

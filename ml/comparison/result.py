@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from include.contracts.errors import ConfigurationError
+from ml.files import written_whole
 
 RESULT = "result.json"
 FIGURES = ("accuracy", "macro_f1", "log_loss")
@@ -85,6 +86,5 @@ def read_result(folder: Path, fingerprint: str) -> Result | None:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a text file; a reader sees the old one or the new one, never half."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")

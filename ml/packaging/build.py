@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from include.contracts.package import CODE_MEMBER, SIGNATURE_MEMBER
+from ml.files import written_whole
 
 CODE_DIR = Path(__file__).parent / "code"
 WEIGHTS_MEMBER = "model.safetensors"
@@ -46,9 +47,8 @@ def build_package(
     content[SIGNATURE_MEMBER] = (json.dumps(sealed, indent=2, sort_keys=True) + "\n").encode()
     data = gzip.compress(_tar(content), compresslevel=9, mtime=0)
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(out.name + ".partial")
-    partial.write_bytes(data)
-    partial.replace(out)
+    with written_whole(out) as partial:
+        partial.write_bytes(data)
     return hashlib.sha256(data).hexdigest()
 
 

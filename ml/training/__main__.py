@@ -12,6 +12,7 @@ import torch
 
 from ml.command import run_command
 from ml.data.location import named_sets
+from ml.files import written_whole
 from ml.training.command import add_run_arguments, choose_device, only_one, say
 from ml.training.confusion import write_confusion
 from ml.training.data import load_run_data
@@ -79,9 +80,8 @@ def _keep_recipe(given: Path, recipe: Recipe, kept: Path) -> None:
             if before.get(key) != now.get(key):
                 say(f"recipe changed: {key} was {before.get(key)}, is {now.get(key)}")
     if kept.resolve() != given.resolve():
-        partial = kept.with_suffix(".partial")
-        partial.write_bytes(given.read_bytes())
-        partial.replace(kept)
+        with written_whole(kept) as partial:
+            partial.write_bytes(given.read_bytes())
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from sklearn.model_selection import train_test_split
 from include.contracts.errors import ConfigurationError
 from ml.command import run_command
 from ml.data.location import named_sets
+from ml.files import written_whole
 from ml.packaging.unpack import package_sha256
 from ml.training.ablation_table import Outcome, as_csv, as_markdown, compare
 from ml.training.command import add_run_arguments, choose_device, only_one, say
@@ -222,10 +223,9 @@ def _train(workshop: Workshop, variant: Variant, data: RunData, folder: Path) ->
         normalisation=recipe.input.normalisation,
         classes=len(recipe.data.names),
     )
-    partial = folder / f"{ANSWERS}.partial"
     figures = {"steps": str(progress.total_steps), "seconds": f"{progress.seconds:.1f}"}
-    save_file({"probabilities": shares}, partial, metadata=figures)
-    partial.replace(folder / ANSWERS)
+    with written_whole(folder / ANSWERS) as partial:
+        save_file({"probabilities": shares}, partial, metadata=figures)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from include.contracts.errors import ConfigurationError
+from ml.files import written_whole
 
 
 @dataclass(slots=True)
@@ -124,11 +125,10 @@ def save_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
 
 
 def _write(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None) -> None:
-    partial = path.with_suffix(".partial")
-    save_file({k: v.contiguous() for k, v in tensors.items()}, partial, metadata=metadata)
-    with partial.open("rb") as written:
-        os.fsync(written.fileno())
-    partial.replace(path)
+    with written_whole(path) as partial:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, partial, metadata=metadata)
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
 
 
 def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:

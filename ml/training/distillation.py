@@ -22,6 +22,7 @@ from include.contracts.errors import ConfigurationError
 from ml.data.datasets import load_set
 from ml.data.records import ImageArray, grey_square
 from ml.evaluation.calibration import fit_temperature, softmax
+from ml.files import written_whole
 from ml.training.data import RunData
 from ml.training.examples import Examples
 from ml.training.recipe import DistillationPart
@@ -168,10 +169,9 @@ class _Asking:
     def _ask(self, images: ImageArray, path: Path, keys: dict[str, str]) -> Answers:
         answers = self.teacher.answer(images, self.report, mirror=self.mirror)
         self.cache_dir.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
         tensors = {"logits": answers.logits, "features": answers.features}
-        save_file(tensors, partial, metadata=keys)
-        partial.replace(path)
+        with written_whole(path) as partial:
+            save_file(tensors, partial, metadata=keys)
         return answers
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ml.files import written_whole
 from ml.training.recipe import Recipe
 
 Epoch = dict[str, float]
@@ -35,12 +36,10 @@ def trim_history(path: Path, epochs: int) -> None:
     kept = [(epoch, figures) for epoch, figures in read_history(path) if epoch <= epochs]
     if not path.is_file():
         return
-    partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    partial.touch()
-    for epoch, figures in kept:
-        append_epoch(partial, epoch, figures)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        partial.touch()
+        for epoch, figures in kept:
+            append_epoch(partial, epoch, figures)
 
 
 class Pace:

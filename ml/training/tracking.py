@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ml.files import written_whole
 from ml.training.history import Epoch, read_history
 from ml.training.loop import HISTORY
 from ml.training.recipe import Recipe
@@ -136,9 +137,8 @@ class RunTracking:
         for start in range(0, len(params), _PER_REQUEST):
             self._client.log_batch(run_id, params=params[start : start + _PER_REQUEST])
         self._out.mkdir(parents=True, exist_ok=True)
-        partial = self._out / f"{_STATE}.partial"
-        partial.write_text(json.dumps({"run_id": run_id}), encoding="utf-8")
-        partial.replace(self._out / _STATE)
+        with written_whole(self._out / _STATE) as partial:
+            partial.write_text(json.dumps({"run_id": run_id}), encoding="utf-8")
         return run_id
 
     def _remembered(self) -> str | None:

@@ -13,6 +13,7 @@ import torch
 from sklearn.metrics import confusion_matrix, f1_score, log_loss, recall_score
 from torch import nn
 
+from ml.files import written_whole
 from ml.models.preprocessing import Normalisation, network_input
 from ml.training.examples import Examples
 
@@ -63,9 +64,8 @@ class Validation:
             "labels": self.names,
             "confusion": self.confusion,
         }
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        with written_whole(path) as partial:
+            partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 @torch.inference_mode()
