@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -15,12 +16,20 @@ from include.contracts.errors import TransientError
 _TIMEOUT_S = 10.0
 _PAGE = 100
 _NOT_FOUND = 404
+_FORBIDDEN = 403
 
 Json = dict[str, Any]
 
 
 class NotThereError(TransientError):
     """Airflow does not know what was asked for; it may appear later."""
+
+
+class RefusedError(TransientError):
+    """This user may not do that; an administrator may allow it later."""
+
+
+_KINDS = {_NOT_FOUND: NotThereError, _FORBIDDEN: RefusedError}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,32 @@ class AirflowApi:
         except NotThereError:
             return []
 
+    def returned(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """Return what a task of a run returned (its XCom).
+
+        Raises:
+            NotThereError: It has returned nothing, or not yet.
+        """
+        entry = self._request("GET", f"{_task(dag_id, run_id, task_id)}/xcomEntries/return_value")
+        return entry["value"]
+
+    def asked(self, dag_id: str, run_id: str, task_id: str) -> Json:
+        """Return what a task asks people: subject, body, options, who may answer.
+
+        Raises:
+            NotThereError: It asks nothing, or not yet.
+        """
+        return self._request("GET", f"{_task(dag_id, run_id, task_id)}/-1/hitlDetails")
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str, comment: str) -> None:
+        """Answer what a task asks, as this client's user.
+
+        Raises:
+            RefusedError: This user may not answer it.
+        """
+        body = {"chosen_options": [option], "params_input": {"comment": comment}}
+        self._request("PATCH", f"{_task(dag_id, run_id, task_id)}/-1/hitlDetails", json=body)
+
     def _pages(self, path: str, key: str, query: Mapping[str, str] | None = None) -> list[Json]:
         found: list[Json] = []
         while True:
@@ -148,7 +183,7 @@ class AirflowApi:
             body: Json = answer.json()
         except httpx.HTTPStatusError as error:
             detail = error.response.text[:300]
-            kind = NotThereError if error.response.status_code == _NOT_FOUND else TransientError
+            kind = _KINDS.get(error.response.status_code, TransientError)
             raise kind(
                 f"Airflow answers {error.response.status_code} to {method} {path}: {detail}"
             ) from error
@@ -164,3 +199,7 @@ class AirflowApi:
             self._token = str(answer.json()["access_token"])
         headers = {"Authorization": f"Bearer {self._token}"}
         return self._client.request(method, path, headers=headers, **options)
+
+
+def _task(dag_id: str, run_id: str, task_id: str) -> str:
+    return f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}"

@@ -88,10 +88,12 @@ class Platform:
         """
         return cls(Layout.from_environment(environ), load_platform_settings(), environ)
 
-    def api(self) -> AirflowApi:
-        """Return a client of this platform's Airflow, as its admin."""
+    def api(self, user: str = ADMIN) -> AirflowApi:
+        """Return a client of this platform's Airflow, as one of its users."""
         return AirflowApi(
-            self.settings.base_url, user=ADMIN, read_password=partial(read_password, self.layout)
+            self.settings.base_url,
+            user=user,
+            read_password=partial(read_password, self.layout, user),
         )
 
     def environment(self) -> dict[str, str]:

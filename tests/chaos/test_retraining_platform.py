@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from include.contracts.errors import TransientError
 from include.ledger.retraining_tables import RequestState
-from include.platform.api import AirflowApi
+from include.platform.api import AirflowApi, RefusedError
 from include.platform.credentials import read_password
 from ml.registry.mlflow import MlflowRegistry
 from ml.registry.protocol import CHAMPION, ModelVersion
@@ -25,7 +24,6 @@ pytestmark = [
 ]
 
 DAG = "model_retraining"
-APPROVE = f"/api/v2/dags/{DAG}/dagRuns/{{run}}/taskInstances/approve/-1/hitlDetails"
 
 
 @pytest.fixture
@@ -96,15 +94,13 @@ def test_a_model_is_trained_approved_by_the_one_who_may_and_rolled_back(
             "the approval",
         )
         assert _ended(admin, DAG, run) is None, _states(admin, DAG, run)
-        path = APPROVE.format(run=run)
-        asked = operator._request("GET", path)
+        asked = operator.asked(DAG, run, "approve")
         assert "### On the same frozen faces" in asked["body"]
         assert asked["defaults"] == ["Reject"]
-        answer = {"chosen_options": ["Approve"], "params_input": {"comment": "looks right"}}
-        with pytest.raises(TransientError, match="403"):
-            admin._request("PATCH", path, json=answer)
+        with pytest.raises(RefusedError, match="403"):
+            admin.answer(DAG, run, "approve", "Approve", "looks right")
         assert _champion(platform).version == "1"
-        operator._request("PATCH", path, json=answer)
+        operator.answer(DAG, run, "approve", "Approve", "looks right")
         assert _until(lambda: _ended(admin, DAG, run), "the end") == "success"
 
         champion = _champion(platform)

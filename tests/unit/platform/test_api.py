@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from include.contracts.errors import TransientError
-from include.platform.api import AirflowApi
+from include.platform.api import AirflowApi, RefusedError
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -95,3 +95,35 @@ def test_a_server_that_is_gone_is_transient() -> None:
 
 def test_a_run_that_is_not_there_yet_has_no_tasks() -> None:
     assert client(lambda _: httpx.Response(404, json={})).task_instances("dag", "run") == []
+
+
+def test_what_a_task_returned_and_asks_is_read_by_its_run() -> None:
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.raw_path.decode())
+        if "xcomEntries" in request.url.path:
+            return httpx.Response(200, json={"key": "return_value", "value": {"health": "watch"}})
+        return httpx.Response(200, json={"body": "### why", "defaults": ["Reject"]})
+
+    api = client(answer)
+    assert api.returned("d", "manual__2026-11-21T10:00:00+00:00", "t") == {"health": "watch"}
+    assert api.asked("d", "r", "t")["defaults"] == ["Reject"]
+    run = "/api/v2/dags/d/dagRuns"
+    assert seen == [
+        f"{run}/manual__2026-11-21T10%3A00%3A00%2B00%3A00/taskInstances/t/xcomEntries/return_value",
+        f"{run}/r/taskInstances/t/-1/hitlDetails",
+    ]
+
+
+def test_an_answer_of_the_wrong_person_is_refused() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.method == "PATCH"
+        assert json.loads(request.content) == {
+            "chosen_options": ["Approve"],
+            "params_input": {"comment": "fine"},
+        }
+        return httpx.Response(403, text="not you")
+
+    with pytest.raises(RefusedError, match="403"):
+        client(answer).answer("d", "r", "t", "Approve", "fine")

@@ -16,9 +16,9 @@ from include.ledger.ledger import Ledger
 from include.ledger.models import Recording, State
 from include.platform import cli
 from include.platform.console import Ticker, duration
-from include.platform.demo import Ending
 from include.platform.demo_report import explanation, results_table
 from include.platform.dropping import Followed, NothingToDropError, drop, local_lake
+from include.platform.following import Ending
 from include.settings import StorageSettings
 
 
