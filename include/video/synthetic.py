@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,20 @@ def make_demo_video(
         size: Width and height in pixels, both even.
         rate: Frames per second.
     """
-    frames = max(1, round(seconds * rate))
+    write_video(path, _pictures(max(1, round(seconds * rate)), size), size=size, rate=rate)
+
+
+def write_video(
+    path: Path, pictures: Iterable[Image], *, size: tuple[int, int], rate: float
+) -> None:
+    """Write pictures as MP4 (H.264); the same pictures yield the same bytes.
+
+    Args:
+        path: Where to write; the folder exists.
+        pictures: BGR, all of `size`.
+        size: Width and height in pixels, both even.
+        rate: Pictures per second.
+    """
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream(
             "libx264",
@@ -50,7 +63,7 @@ def make_demo_video(
         stream.pix_fmt = "yuv420p"
         # One thread: with several, x264's rate control depends on how they are scheduled.
         stream.codec_context.thread_count = 1
-        for image in _pictures(frames, size):
+        for image in pictures:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
