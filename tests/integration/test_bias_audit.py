@@ -43,12 +43,14 @@ EACH = 10
 NOW = datetime(2026, 11, 16, 5, tzinfo=UTC)
 
 
-def make_set(path: Path, *, degraded: str | None = None, dimmed: str | None = None) -> Path:
+def make_set(
+    path: Path, *, degraded: str | None = None, dimmed: str | None = None, each: int = EACH
+) -> Path:
     """Two groups; the degraded one's faces cannot be found, the dimmed one's are darker."""
     head = importlib.import_module("skimage.data").astronaut()[10:210, 130:330, ::-1]
     lines = ["file,group"]
     with zipfile.ZipFile(path, "w") as archive:
-        for number in range(2 * EACH):
+        for number in range(2 * each):
             group = "AB"[number % 2]
             picture = cv2.resize(head, (224, 224), interpolation=cv2.INTER_AREA)
             if number % 4 > 1:
