@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from include.composition import Services, build_metric_sink, build_notifier, build_services
+from include.composition import Services, build_metric_sink, build_notifier
 from include.contracts.errors import ConfigurationError, TransientError
-from include.ledger.ledger import Ledger
-from include.settings import Settings, StorageSettings, WatchSettings
+from include.settings import WatchSettings
 from include.watch.embedded import read_metrics
 from include.watch.notice import IN_FLIGHT, Notice, Notifier, OnceNotifier, Severity
 from include.watch.sink import Metric, MetricSink, Unit
+from tests.fakes.home import services_in, storage_in
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
 REGION = "eu-central-1"
@@ -71,17 +71,8 @@ def aws(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def make_services(folder: Path, watch: WatchSettings) -> Services:
-    settings = Settings(
-        storage=StorageSettings(
-            lake_url=(folder / "lake").as_uri(),
-            ledger_url=f"sqlite:///{folder}/ledger.sqlite",
-            s3_region=REGION,
-        ),
-        watch=watch,
-    )
-    services = build_services(settings)
-    ledger = Ledger.open(settings.storage.ledger_url, clock=Clock())
-    return Services(settings=settings, lake=services.lake, ledger=ledger)
+    storage = storage_in(folder, s3_region=REGION)
+    return services_in(folder, clock=Clock(), storage=storage, watch=watch)
 
 
 def embedded_place(folder: Path, caplog: pytest.LogCaptureFixture) -> Place:

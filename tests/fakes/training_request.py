@@ -17,7 +17,6 @@ from include.jobs.processes import stop_all
 from include.lake import keys
 from include.settings import (
     Settings,
-    StorageSettings,
     TrainingSettings,
     TransformSettings,
 )
@@ -27,6 +26,7 @@ from include.training_jobs.embedded import EmbeddedTraining, TrainingFolder
 from include.training_jobs.spec import TrainingSpec, build_spec
 from ml.data.bundle import Bundle, write_bundle
 from ml.data.records import VOTE_NAMES, FaceTable
+from tests.fakes.home import storage_in
 
 PER_CLASS = 8
 RECIPE: dict[str, Any] = {
@@ -97,11 +97,7 @@ class Request:
 
 def make_settings(home: Path, **training: Any) -> Settings:
     return Settings(
-        storage=StorageSettings(
-            lake_url=(home / "lake").as_uri(),
-            ledger_url=f"sqlite:///{home}/ledger.sqlite",
-            scratch_dir=home / "scratch",
-        ),
+        storage=storage_in(home),
         transform=TransformSettings(jobs_dir=home / "jobs"),
         training=TrainingSettings(
             **{"poll_interval_s": 0.1, "embedded_threads": 1, "max_generations": 2, **training}

@@ -12,21 +12,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.composition import Services, build_services
+from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.rows import PREDICTIONS
 from include.insights.tables import PARQUET
 from include.lake import keys
-from include.ledger.ledger import Ledger
 from include.monitoring.alarm import State
 from include.monitoring.metrics import Family
 from include.monitoring.watched import COLUMNS, FloatArray
 from include.monitoring.world import Traffic, darker, make
 from include.pipeline.drift import days, figures, stage
-from include.settings import DriftSettings, Settings, StorageSettings
+from include.settings import DriftSettings
 from include.watch import catalogue
 from include.watch.embedded import read_metrics
+from tests.fakes.home import services_in
 
 LAST = date(2026, 11, 19)
 DAYS = 80
@@ -46,15 +46,7 @@ class Clock:
 
 
 def make_services(folder: Path, **drift: object) -> Services:
-    settings = Settings(
-        storage=StorageSettings(
-            lake_url=(folder / "lake").as_uri(), ledger_url=f"sqlite:///{folder}/l.sqlite"
-        ),
-        drift=DriftSettings(**drift),
-    )
-    services = build_services(settings)
-    ledger = Ledger.open(settings.storage.ledger_url, clock=Clock())
-    return Services(settings=settings, lake=services.lake, ledger=ledger)
+    return services_in(folder, clock=Clock(), drift=DriftSettings(**drift))
 
 
 def fill(

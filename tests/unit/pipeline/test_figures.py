@@ -9,21 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from include.composition import Services, build_services
+from include.composition import Services
 from include.contracts.errors import PlatformError
 from include.lake import keys
-from include.ledger.ledger import JobStatus, Ledger
+from include.ledger.ledger import JobStatus
 from include.pipeline import intake, settle
 from include.settings import (
     DiscoverySettings,
-    Settings,
-    StorageSettings,
     TransformSettings,
     WatchSettings,
 )
 from include.watch import catalogue
 from include.watch.cpu import note, noted_cpu_s, process_cpu_s
 from include.watch.embedded import read_metrics
+from tests.fakes.home import services_in, storage_in
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 MODEL = {"name": "m", "version": "1", "package_uri": "file:///m", "sha256": "0" * 64}
@@ -38,18 +37,13 @@ class Clock:
 
 
 def make(folder: Path, **groups: object) -> Services:
-    settings = Settings(
-        storage=StorageSettings(
-            lake_url=(folder / "lake").as_uri(),
-            ledger_url=f"sqlite:///{folder}/ledger.sqlite",
-            s3_region="us-east-1",
-        ),
+    return services_in(
+        folder,
+        clock=Clock(),
+        storage=storage_in(folder, s3_region="us-east-1"),
         discovery=DiscoverySettings(stable_for_s=0, max_attempts=2),
         **groups,
     )
-    services = build_services(settings)
-    ledger = Ledger.open(settings.storage.ledger_url, clock=Clock())
-    return Services(settings=settings, lake=services.lake, ledger=ledger)
 
 
 def forward(services: Services, **delta: float) -> None:

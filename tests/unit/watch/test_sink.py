@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from include.composition import build_metric_sink, build_notifier, build_services
+from include.composition import build_metric_sink, build_notifier
 from include.contracts.errors import ConfigurationError
 from include.lake.store import Lake
-from include.settings import Settings, StorageSettings, WatchSettings
+from include.settings import StorageSettings, WatchSettings
 from include.watch.embedded import LakeSink, StatsdSink, read_metrics, tidy
 from include.watch.notice import Notice, Severity
 from include.watch.sink import Fanout, Metric, Unit
+from tests.fakes.home import services_in
 
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
@@ -163,31 +164,19 @@ def test_a_notice_needs_a_key_and_one_short_line(key: str, title: str) -> None:
 
 
 def test_aws_without_a_topic_names_the_setting(tmp_path: Path) -> None:
-    settings = Settings(
-        storage=StorageSettings(
-            lake_url=(tmp_path / "lake").as_uri(), ledger_url=f"sqlite:///{tmp_path}/l.sqlite"
-        ),
-        watch=WatchSettings(backend="aws"),
-    )
+    services = services_in(tmp_path, watch=WatchSettings(backend="aws"))
     with pytest.raises(ConfigurationError, match="FEX_WATCH__SNS_TOPIC_ARN"):
-        build_notifier(build_services(settings))
+        build_notifier(services)
 
 
 def test_the_composition_root_adds_statsd_where_a_host_is_named(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.settimeout(5)
-        settings = Settings(
-            storage=StorageSettings(
-                lake_url=(tmp_path / "lake").as_uri(), ledger_url=f"sqlite:///{tmp_path}/l.sqlite"
-            ),
-            watch=WatchSettings(
-                statsd_host="127.0.0.1",
-                statsd_port=listener.getsockname()[1],
-                statsd_prefix="house",
-            ),
+        watch = WatchSettings(
+            statsd_host="127.0.0.1", statsd_port=listener.getsockname()[1], statsd_prefix="house"
         )
-        services = build_services(settings)
+        services = services_in(tmp_path, watch=watch)
         build_metric_sink(services).emit([metric()])
         assert listener.recv(65536) == b"house.QueueDepth:3|g"
     assert [m.name for m in read_metrics(services.lake, NOW.date())] == ["QueueDepth"]

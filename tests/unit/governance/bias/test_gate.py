@@ -7,24 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from include.composition import Services, build_services
+from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.governance.bias import store
 from include.governance.bias.gate import SETTING, blocking_audit
 from include.governance.bias.record import Decision, record_sha256, sign_off
 from include.lake import keys
-from include.settings import BiasAuditSettings, Settings, StorageSettings
+from include.settings import BiasAuditSettings
+from tests.fakes.home import services_in
 
 MODEL = "a" * 64
 NOW = datetime(2026, 11, 16, 5, tzinfo=UTC)
 
 
 def make_services(home: Path, *, required: bool = False) -> Services:
-    storage = StorageSettings(
-        lake_url=f"file://{home}/lake", ledger_url=f"sqlite:///{home}/ledger.sqlite"
-    )
-    audit = BiasAuditSettings(required_for_promotion=required)
-    return build_services(Settings(storage=storage, audit=audit))
+    return services_in(home, audit=BiasAuditSettings(required_for_promotion=required))
 
 
 def put_audit(services: Services, verdict: str, *, at: datetime = NOW, model: str = MODEL) -> str:

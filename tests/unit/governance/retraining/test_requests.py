@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from include.composition import Services, build_services
+from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.governance.retraining.requests import ask
-from include.ledger.ledger import Ledger
 from include.ledger.retraining_tables import RequestState
-from include.settings import RetrainingSettings, Settings, StorageSettings
+from include.settings import RetrainingSettings
+from tests.fakes.home import services_in
 from tests.unit.ledger.support import Clock
 
 ROOT = Path(__file__).parents[4]
@@ -27,16 +27,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def services(tmp_path: Path, clock: Clock) -> Services:
-    settings = Settings(
-        storage=StorageSettings(
-            lake_url=(tmp_path / "lake").as_uri(),
-            ledger_url=f"sqlite:///{tmp_path}/ledger.sqlite",
-            scratch_dir=tmp_path,
-        ),
-        retraining=RetrainingSettings(cooldown_s=3600, daily_cap=2, recipe="small"),
-    )
-    built = build_services(settings)
-    return Services(settings, built.lake, Ledger.open(settings.storage.ledger_url, clock=clock))
+    retraining = RetrainingSettings(cooldown_s=3600, daily_cap=2, recipe="small")
+    return services_in(tmp_path, clock=clock, retraining=retraining)
 
 
 def test_an_accepted_request_names_the_run_to_start(services: Services) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from include.composition import Services, build_services
+from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.governance.bias import store
 from include.governance.bias.gate import blocking_audit
 from include.pipeline.bias_audit.sign_off import ask_for_retraining, record_answer
-from include.settings import Settings, StorageSettings
+from tests.fakes.home import services_in
 
 MODEL = "a" * 64
 NOW = datetime(2026, 11, 16, 5, tzinfo=UTC)
@@ -20,10 +20,7 @@ NOW = datetime(2026, 11, 16, 5, tzinfo=UTC)
 
 @pytest.fixture
 def services(tmp_path: Path) -> Services:
-    storage = StorageSettings(
-        lake_url=f"file://{tmp_path}/lake", ledger_url=f"sqlite:///{tmp_path}/ledger.sqlite"
-    )
-    return build_services(Settings(storage=storage))
+    return services_in(tmp_path)
 
 
 def audited(services: Services, verdict: str = "red", **changes: object) -> dict[str, object]:

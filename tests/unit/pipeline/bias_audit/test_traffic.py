@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.composition import Services, build_services
+from include.composition import Services
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.rows import PREDICTIONS
 from include.labelling.queue import Draw, Source, draw_bytes
@@ -20,7 +20,7 @@ from include.labelling.votes import Vote, votes_bytes
 from include.lake import keys
 from include.pipeline.bias_audit.traffic import NOT_DECLARED, labelled_rows, production_rows
 from include.pipeline.labels.receipts import VOTES, Receipt, receipt_bytes
-from include.settings import Settings, StorageSettings
+from tests.fakes.home import services_in
 
 NOW = datetime(2026, 11, 16, 5, tzinfo=UTC)
 SINCE = NOW - timedelta(days=28)
@@ -29,10 +29,7 @@ MODEL, OTHER = "a" * 64, "b" * 64
 
 @pytest.fixture
 def services(tmp_path: Path) -> Services:
-    storage = StorageSettings(
-        lake_url=f"file://{tmp_path}/lake", ledger_url=f"sqlite:///{tmp_path}/ledger.sqlite"
-    )
-    return build_services(Settings(storage=storage))
+    return services_in(tmp_path)
 
 
 def declare(services: Services, *lines: str, study: str = "spot") -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.composition import Services, build_services
+from include.composition import Services
 from include.contracts.identity import stable_hash
 from include.inference.answers import AnswerIndex
 from include.lake import keys
@@ -27,10 +27,10 @@ from include.settings import (
     DiscoverySettings,
     ReprocessSettings,
     Settings,
-    StorageSettings,
     TransformSettings,
 )
 from ml.registry.protocol import ModelVersion, VersionStatus
+from tests.fakes.home import services_in
 from tests.fakes.tiny_package import build_tiny_package
 from tests.unit.insights.changes import surprised
 from tests.unit.insights.recordings import answers, manifest, story
@@ -148,18 +148,14 @@ class Made:
 
 def make(home: Path, *, cap: int = 200) -> Made:
     """An empty platform with two registered models."""
-    settings = Settings(
-        storage=StorageSettings(
-            lake_url=(home / "lake").as_uri(),
-            ledger_url=f"sqlite:///{home}/ledger.sqlite",
-            scratch_dir=home / "scratch",
-        ),
+    services = services_in(
+        home,
+        clock=lambda: START,
         discovery=DiscoverySettings(stable_for_s=0.0),
         transform=TransformSettings(jobs_dir=home / "jobs"),
         reprocess=ReprocessSettings(max_recordings=cap),
     )
-    services = build_services(settings)
-    services.ledger.clock = lambda: START
+    settings = services.settings
     return Made(
         services,
         Shelf(
