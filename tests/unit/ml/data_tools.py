@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import cv2
@@ -106,6 +106,14 @@ def annotation_files() -> dict[str, bytes | str]:
             "a.png,p2,anger,2026-11-03\n"
         ),
     }
+
+
+def fairface_zip(path: Path, faces: Iterable[tuple[np.ndarray, str, str, str]]) -> Path:
+    """Colour pictures with age, gender and race, in FairFace's layout."""
+    rows = list(faces)
+    lines = [f"{n}.png,{age},{gender},{race}\n" for n, (_, age, gender, race) in enumerate(rows)]
+    pictures = {f"images/{n}.png": encoded(pixels) for n, (pixels, *_) in enumerate(rows)}
+    return write_zip(path, {**pictures, "labels.csv": "file,age,gender,race\n" + "".join(lines)})
 
 
 def fairface_files() -> dict[str, bytes | str]:

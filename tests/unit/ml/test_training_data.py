@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import zipfile
-
 import cv2
 import numpy as np
 import pytest
@@ -20,6 +16,7 @@ from ml.training.loop import BEST_WEIGHTS, Trainer
 from ml.training.network import make_network
 from ml.training.recipe import Recipe
 from tests.unit.ml.conftest import generated_face
+from tests.unit.ml.data_tools import fairface_zip
 
 
 def _recipe(**changes) -> Recipe:
@@ -37,16 +34,11 @@ def _recipe(**changes) -> Recipe:
 def ages_zip(tmp_path_factory):
     """90 faces in FairFace's layout, ten of each age band."""
     path = tmp_path_factory.mktemp("ages") / "faces.zip"
-    sheet = io.StringIO()
-    writer = csv.writer(sheet)
-    writer.writerow(["file", "age", "gender", "race"])
-    with zipfile.ZipFile(path, "w") as archive:
-        for number in range(90):
-            face = cv2.cvtColor(generated_face(number % 7, number), cv2.COLOR_GRAY2BGR)
-            archive.writestr(f"images/{number}.png", cv2.imencode(".png", face)[1].tobytes())
-            writer.writerow([f"{number}.png", AGE_BANDS[number % 9], "Male", "White"])
-        archive.writestr("labels.csv", sheet.getvalue())
-    return path
+    colour = (
+        cv2.cvtColor(generated_face(number % 7, number), cv2.COLOR_GRAY2BGR) for number in range(90)
+    )
+    faces = ((face, AGE_BANDS[n % 9], "Male", "White") for n, face in enumerate(colour))
+    return fairface_zip(path, faces)
 
 
 def test_rows_follow_the_manifest_and_are_named_by_hash(tmp_path, ferplus_zip):

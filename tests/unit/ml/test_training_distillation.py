@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import zipfile
 
 import cv2
 import numpy as np
@@ -25,6 +22,7 @@ from ml.training.examples import Examples, scored_examples, training_examples
 from ml.training.loop import BEST_WEIGHTS, LAST_WEIGHTS, RECIPE_COPY, Trainer
 from ml.training.recipe import DataPart, DistillationPart, LossPart, Recipe
 from ml.training.step import Objective
+from tests.unit.ml import data_tools
 from tests.unit.ml.conftest import generated_face
 
 
@@ -32,17 +30,9 @@ from tests.unit.ml.conftest import generated_face
 def fairface_zip(tmp_path_factory):
     """21 colour faces of 64 px in FairFace's layout."""
     path = tmp_path_factory.mktemp("fairface") / "faces.zip"
-    sheet = io.StringIO()
-    writer = csv.writer(sheet)
-    writer.writerow(["file", "age", "gender", "race"])
-    with zipfile.ZipFile(path, "w") as archive:
-        for number in range(21):
-            face = cv2.resize(generated_face(number % 7, 500 + number), (64, 64))
-            colour = cv2.applyColorMap(face, cv2.COLORMAP_BONE)
-            archive.writestr(f"images/{number}.png", cv2.imencode(".png", colour)[1].tobytes())
-            writer.writerow([f"{number}.png", "20-29", "Female", "Black"])
-        archive.writestr("labels.csv", sheet.getvalue())
-    return path
+    drawn = (cv2.resize(generated_face(n % 7, 500 + n), (64, 64)) for n in range(21))
+    colour = (cv2.applyColorMap(face, cv2.COLORMAP_BONE) for face in drawn)
+    return data_tools.fairface_zip(path, ((face, "20-29", "Female", "Black") for face in colour))
 
 
 @pytest.fixture(scope="module")
