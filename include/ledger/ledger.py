@@ -36,7 +36,7 @@ from include.ledger.models import (
 from include.ledger.queue import Queue
 from include.ledger.reanalysis import ReanalysisBook
 from include.ledger.retraining import RetrainingBook
-from include.ledger.rows import BATCH, RECORDING, recording_of
+from include.ledger.rows import RECORDING, batch_where, recording_of
 from include.ledger.transitions import Transition
 
 if TYPE_CHECKING:
@@ -236,10 +236,6 @@ class Ledger:
         """Every version of these objects that was listed, in the order they were first seen."""
         return self._select(_COLUMNS.uri.in_(list(uris)))
 
-    def duplicates_of(self, video_id: str) -> list[Recording]:
-        """Every recording with these bytes, in the order they were first seen."""
-        return self._select(_COLUMNS.video_id == video_id)
-
     def counts(self) -> dict[State, int]:
         """How many recordings stand in each state."""
         with self._engine.connect() as connection:
@@ -407,8 +403,7 @@ def _quarantined(codes: Collection[str]) -> Any:
 
 
 def _batch(connection: Connection, batch_id: str) -> Batch:
-    row = connection.execute(select(*BATCH).where(batches.c.batch_id == batch_id)).mappings()
-    found = row.first()
+    found = batch_where(connection, batches.c.batch_id == batch_id)
     if found is None:
         raise KeyError(batch_id)
-    return Batch(**found)
+    return found

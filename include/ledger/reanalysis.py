@@ -24,7 +24,7 @@ from include.ledger.models import (
     recordings,
 )
 from include.ledger.reanalysis_tables import Reanalysis, ReanalysisState, Standing, reanalyses
-from include.ledger.rows import BATCH, RECORDING, chunks, recording_of
+from include.ledger.rows import RECORDING, batch_where, chunks, recording_of
 
 _ROW = reanalyses.c
 _OWN = [
@@ -109,7 +109,7 @@ class ReanalysisBook:
             chosen: What is answered: prefix of the result that readers take, by recording id.
         """
         with writing(self._engine) as connection:
-            known = _batch(connection, run_key)
+            known = batch_where(connection, batches.c.run_key == run_key)
             if known is not None:
                 return known
             now = self._clock()
@@ -138,14 +138,14 @@ class ReanalysisBook:
             ]
             if rows:
                 connection.execute(insert(reanalyses), rows)
-            opened = _batch(connection, run_key)
+            opened = batch_where(connection, batches.c.run_key == run_key)
         assert opened is not None
         return opened
 
     def opened(self, run_key: str) -> Batch | None:
         """The batch of a run, None before it is opened."""
         with self._engine.connect() as connection:
-            return _batch(connection, run_key)
+            return batch_where(connection, batches.c.run_key == run_key)
 
     def note(self, batch_id: str, recording_id: int, why: str) -> None:
         """Say what holds an open re-analysis up; any other is left as it is."""
@@ -271,11 +271,6 @@ def _one(connection: Connection, batch_id: str, recording_id: int) -> RowMapping
     if found is None:
         raise LedgerConflictError(f"{batch_id} does not re-analyse recording {recording_id}")
     return found
-
-
-def _batch(connection: Connection, run_key: str) -> Batch | None:
-    row = connection.execute(select(*BATCH).where(batches.c.run_key == run_key)).mappings().first()
-    return None if row is None else Batch(**row)
 
 
 def _batch_id(run_key: str, now: datetime) -> str:
