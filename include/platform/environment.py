@@ -161,9 +161,11 @@ def _tuning(settings: PlatformSettings) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
         "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
-        # A component that was killed is noticed, and its tasks started again,
-        # within this many seconds instead of five minutes.
-        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
+        # Heartbeats come every 5 s, and late on a laptop that trains a model meanwhile: a
+        # scheduler that is taken for dead has its running tasks started again.
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "60",
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "60",
+        # One that was killed is noticed this soon after that, instead of in five minutes.
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
         "AIRFLOW__LOGGING__UVICORN_LOGGING_LEVEL": "WARNING",
     }

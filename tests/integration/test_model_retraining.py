@@ -104,7 +104,9 @@ def _settings(home: Path, base: Path, **release: Any) -> Settings:
             recipe="tiny", base_set=f"ferplus={base}", min_train_rows=50, cooldown_s=3600
         ),
         training=TrainingSettings(poll_interval_s=0.2, embedded_threads=1),
-        release=ReleaseSettings(**{**generous, "varied_pictures": 8, **release}),
+        release=ReleaseSettings(
+            **{**generous, "approvers": ("ada",), "varied_pictures": 8, **release}
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from include.governance.retraining.assembly import Assembled, assemble, divide
 from include.lake import keys
 from include.pipeline.model_retraining import documents
 from include.pipeline.model_retraining.audit import require_set
+from include.settings import RetrainingSettings
 from include.training_jobs.data import sealed_data, store_data
 from ml.data.annotations import IMAGE_FOLDER, LABEL_FILE, NAME, load_annotations
 from ml.data.bundle import Bundle, write_bundle
@@ -52,7 +53,7 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
     opened = documents.read(services, request_id, documents.OPENED)
     with documents.scratch(services) as folder:
         _, _, champion = documents.champion_package(services, opened, folder)
-        recipe = _recipe(services, opened["recipe"], champion)
+        recipe = champion_recipe(services.settings.retraining, opened["recipe"], champion)
         sides = _Sides.read(services, folder)
         rows = assemble(
             sides.train,
@@ -173,14 +174,18 @@ def _freeze(services: Services, request_id: str, sides: _Sides, folder: Path) ->
     return counts
 
 
-def _recipe(services: Services, name: str, champion: Path) -> Recipe:
-    """Read a recipe and hold it to the champion's network, if training starts from it."""
+def champion_recipe(settings: RetrainingSettings, name: str, champion: Path) -> Recipe:
+    """Read a recipe and hold it to the champion's network, if training starts from it.
+
+    Raises:
+        ConfigurationError: It needs a teacher, or describes another network.
+    """
     recipe = read_recipe(RECIPES / f"{name}.yaml")
     if recipe.distillation is not None:
         raise ConfigurationError(
             "FEX_RETRAINING__RECIPE", f"{name!r} learns from a teacher: a retraining has none"
         )
-    if services.settings.retraining.start_from == "recipe":
+    if settings.start_from == "recipe":
         return recipe
     signature = read_signature(champion)
     packed = signature["architecture"]["name"]

@@ -28,8 +28,9 @@ APPROVE = "Approve"
 def run(services: Services, request_id: str, response: Mapping[str, Any]) -> dict[str, Any]:
     """Promote or reject the challenger; return the decision that stands.
 
-    An approval is turned down, with its reason, when another version was promoted since
-    the comparison, or when an audit has blocked the package meanwhile.
+    An approval is turned down, with its reason, when it is not by an approver, when another
+    version was promoted since the comparison, or when an audit has blocked the package
+    meanwhile.
 
     Args:
         services: Collaborators.
@@ -47,6 +48,7 @@ def run(services: Services, request_id: str, response: Mapping[str, Any]) -> dic
     user = response.get("responded_by_user") or {}
     by = person(str(user.get("name") or user.get("id") or ""))
     approved = list(response.get("chosen_options") or ()) == [APPROVE] and bool(by)
+    approvers = services.settings.release.approvers
     wanted = Decision(
         approved=approved,
         by=by or TIME_OUT,
@@ -56,7 +58,10 @@ def run(services: Services, request_id: str, response: Mapping[str, Any]) -> dic
         champion=opened["champion"]["version"],
         at=services.ledger.clock().isoformat(),
     )
-    if approved and champion_changed(registry, wanted):
+    if approved and user.get("id") not in approvers:
+        # Airflow refuses their answers; whoever was taken off the list meanwhile comes here.
+        wanted = _turned_down(wanted, f"{by} is not among FEX_RELEASE__APPROVERS")
+    elif approved and champion_changed(registry, wanted):
         wanted = _turned_down(wanted, "another version was promoted since the comparison")
     elif approved and (blocked := blocking_audit(services, registered["sha256"])):
         wanted = _turned_down(wanted, blocked)

@@ -1,0 +1,115 @@
+"""Who may make a challenger the champion: an approver who answers in time, nobody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.composition import Services, build_registry, build_services
+from include.governance.bias import store
+from include.governance.retraining.requests import ask
+from include.ledger.retraining_tables import RequestState
+from include.pipeline.model_retraining import decide, documents
+from include.settings import (
+    ModelSettings,
+    ReleaseSettings,
+    RetrainingSettings,
+    Settings,
+    StorageSettings,
+)
+from ml.packaging.build import build_package
+from ml.registry.promotion import challenge, promote
+from ml.registry.protocol import CHAMPION, ModelRegistry, VersionStatus
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+ADA = {"id": "ada", "name": "Ada"}
+MALLORY = {"id": "mallory", "name": "Ada"}
+APPROVE, REJECT = ["Approve"], ["Reject"]
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> tuple[Services, ModelRegistry, Path]:
+    """A registry with a champion."""
+    home = tmp_path_factory.mktemp("approval")
+    settings = Settings(
+        storage=StorageSettings(
+            lake_url=(home / "lake").as_uri(), ledger_url=f"sqlite:///{home}/ledger.sqlite"
+        ),
+        model=ModelSettings(
+            mlflow_tracking_uri=f"sqlite:///{home}/mlflow.sqlite",
+            mlflow_artifact_uri=(home / "artefacts").as_uri(),
+        ),
+        release=ReleaseSettings(approvers=("ada",)),
+        retraining=RetrainingSettings(cooldown_s=0, daily_cap=20),
+    )
+    services = build_services(settings)
+    registry = build_registry(settings)
+    build_package(b"first", {"package_version": "1"}, home / "1.tar.gz")
+    first = registry.register(settings.model.name, home / "1.tar.gz")
+    promote(registry, settings.model.name, first.version, approved_by="Grace")
+    return services, registry, home
+
+
+def _waiting(platform: tuple[Services, ModelRegistry, Path], run_id: str) -> tuple[str, str, str]:
+    """A version that waits for a decision; returns its request, number and hash."""
+    services, registry, home = platform
+    name, path = services.settings.model.name, home / f"{run_id}.tar.gz"
+    build_package(run_id.encode(), {"package_version": run_id}, path)
+    version = registry.register(name, path)
+    challenge(registry, version)
+    request_id = ask(services, reason="manual", run_id=run_id, in_cooldown=True).request_id
+    services.ledger.retraining.start(run_id, 60)
+    champion = registry.get_by_alias(name, CHAMPION)
+    assert champion is not None
+    opened = {"run_id": run_id, "champion": {"name": name, "version": champion.version}}
+    registered = {"name": name, "version": version.version, "sha256": version.sha256}
+    documents.write(services, request_id, documents.OPENED, opened)
+    documents.write(services, request_id, documents.REGISTERED, registered)
+    return request_id, version.version, version.sha256
+
+
+@pytest.mark.parametrize(
+    ("run_id", "response", "audit", "why"),
+    [
+        ("stranger", {"chosen_options": APPROVE, "responded_by_user": MALLORY}, None, "not among"),
+        ("nobody", {"chosen_options": APPROVE, "responded_by_user": None}, None, "in time"),
+        ("timeout", {"chosen_options": REJECT, "responded_by_user": None}, None, "in time"),
+        ("reject", {"chosen_options": REJECT, "responded_by_user": ADA}, None, "rejected in"),
+        ("red", {"chosen_options": APPROVE, "responded_by_user": ADA}, "red", "is red"),
+    ],
+)
+def test_the_champion_stays(
+    platform: tuple[Services, ModelRegistry, Path],
+    run_id: str,
+    response: dict[str, Any],
+    audit: str | None,
+    why: str,
+) -> None:
+    services, registry, _ = platform
+    request_id, version, sha256 = _waiting(platform, run_id)
+    if audit is not None:
+        record = {"model": {"sha256": sha256}, "verdict": audit}
+        store.save(services.lake, record, b"", at=services.ledger.clock())
+    before = registry.get_by_alias(services.settings.model.name, CHAMPION)
+    assert not decide.run(services, request_id, response)["approved"]
+    assert registry.get_by_alias(services.settings.model.name, CHAMPION) == before
+    assert registry.get(services.settings.model.name, version).status is VersionStatus.REJECTED
+    ended = services.ledger.retraining.of_run(run_id)
+    assert ended is not None
+    assert ended.state is RequestState.REJECTED
+    assert why in ended.why
+
+
+def test_an_approver_makes_it_the_champion(
+    platform: tuple[Services, ModelRegistry, Path],
+) -> None:
+    services, registry, _ = platform
+    request_id, version, _ = _waiting(platform, "approve")
+    answer = {"chosen_options": APPROVE, "responded_by_user": ADA}
+    assert decide.run(services, request_id, answer)["approved"]
+    champion = registry.get_by_alias(services.settings.model.name, CHAMPION)
+    assert champion is not None
+    assert (champion.version, champion.metadata["approved_by"]) == (version, "Ada")
