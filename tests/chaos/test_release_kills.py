@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -31,6 +33,7 @@ from tests.fakes.killing import survive
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
 
+ROOT = Path(__file__).parents[2]
 RUN_ID = "manual__test"
 APPROVED = {"chosen_options": ["Approve"], "responded_by_user": {"id": "ada", "name": "Ada"}}
 REJECTED = {
@@ -41,40 +44,68 @@ REJECTED = {
 TIMED_OUT = {"chosen_options": ["Reject"], "responded_by_user": None}
 
 
+World = Callable[[int], None]
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow store: to make one takes longer than all that is killed in it."""
+    path = tmp_path_factory.mktemp("mlflow") / "template.sqlite"
+    code = f"MlflowRegistry(tracking_uri='sqlite:///{path}', artifact_uri='file:///nowhere')"
+    code = f"from ml.registry.mlflow import MlflowRegistry; {code}.list_versions('m')"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    return path
+
+
 @pytest.fixture(params=["mlflow", "sagemaker"])
-def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A world of its own, named by the environment."""
+def enter(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Names a world of its own, by the environment, for each step that is killed."""
     for variable in [name for name in os.environ if name.startswith(("AWS_", "FEX_"))]:
         monkeypatch.delenv(variable)
-    variables = {
-        "FEX_STORAGE__LAKE_URL": (tmp_path / "lake").as_uri(),
-        "FEX_STORAGE__LEDGER_URL": f"sqlite:///{tmp_path}/ledger.sqlite",
-        "FEX_STORAGE__SCRATCH_DIR": str(tmp_path / "scratch"),
-        "FEX_TRANSFORM__JOBS_DIR": str(tmp_path / "jobs"),
-        "FEX_MODEL__MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.sqlite",
-        "FEX_MODEL__MLFLOW_ARTIFACT_URI": (tmp_path / "artefacts").as_uri(),
-    }
-    if request.param == "sagemaker":
-        from tests.fakes.sagemaker import shared_service
-
-        url, world = shared_service().url, f"release-{time.time_ns()}"
-        variables |= {
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_DEFAULT_REGION": "eu-central-1",
-            "AWS_ENDPOINT_URL": url,
-            "FEX_STORAGE__LAKE_URL": f"s3://{world}/lake",
-            "FEX_STORAGE__S3_ENDPOINT_URL": url,
-            "FEX_MODEL__NAME": world,
-            "FEX_MODEL__REGISTRY": "sagemaker",
-            "FEX_TRANSFORM__IMAGE_URI": "1.dkr.ecr.eu-central-1.amazonaws.com/torch:2",
-        }
-    else:
+    on_aws = request.param == "sagemaker"
+    if not on_aws:
         monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         import_module("mlflow")  # takes seconds: once, not in every child
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    return tmp_path
+
+    def name_world(step: int) -> None:
+        home = tmp_path / str(step)
+        home.mkdir()
+        if not on_aws:
+            database: Path = request.getfixturevalue("mlflow_database")
+            (home / "mlflow.sqlite").write_bytes(database.read_bytes())
+        monkeypatch.chdir(home)
+        for name, value in _variables(home, on_aws=on_aws).items():
+            monkeypatch.setenv(name, value)
+
+    return name_world
+
+
+def _variables(home: Path, *, on_aws: bool) -> dict[str, str]:
+    variables = {
+        "FEX_STORAGE__LAKE_URL": (home / "lake").as_uri(),
+        "FEX_STORAGE__LEDGER_URL": f"sqlite:///{home}/ledger.sqlite",
+        "FEX_STORAGE__SCRATCH_DIR": str(home / "scratch"),
+        "FEX_TRANSFORM__JOBS_DIR": str(home / "jobs"),
+        "FEX_RELEASE__APPROVERS": '["ada"]',
+        "FEX_MODEL__MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.sqlite",
+        "FEX_MODEL__MLFLOW_ARTIFACT_URI": (home / "artefacts").as_uri(),
+    }
+    if not on_aws:
+        return variables
+    from tests.fakes.sagemaker import shared_service
+
+    url, world = shared_service().url, f"release-{time.time_ns()}"
+    return variables | {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": url,
+        "FEX_STORAGE__LAKE_URL": f"s3://{world}/lake",
+        "FEX_STORAGE__S3_ENDPOINT_URL": url,
+        "FEX_MODEL__NAME": world,
+        "FEX_MODEL__REGISTRY": "sagemaker",
+        "FEX_TRANSFORM__IMAGE_URI": "1.dkr.ecr.eu-central-1.amazonaws.com/torch:2",
+    }
 
 
 def _bucket() -> None:
@@ -86,14 +117,14 @@ def _bucket() -> None:
     )
 
 
-def _challenged(home: Path, *, waiting: bool) -> None:
+def _challenged(*, waiting: bool) -> None:
     """Two champions in a row, and a third version that waits for a decision."""
     if "AWS_ENDPOINT_URL" in os.environ:
         _bucket()
     services, registry, name = _opened()
     versions = []
     for number in range(3 if waiting else 2):
-        path = home / f"{number}.tar.gz"
+        path = Path.cwd() / f"{number}.tar.gz"
         build_package(f"weights {number}".encode(), {"package_version": str(number)}, path)
         versions.append(registry.register(name, path))
     for version in versions[:2]:
@@ -174,7 +205,7 @@ def _ended(champion: str, state: RequestState | None) -> None:
     ids=["promotion", "rejection", "broken run", "rollback"],
 )
 def test_a_kill_at_any_step(
-    home: Path,
+    enter: World,
     job: Callable[[dict[str, Any]], None],
     response: dict[str, Any],
     champion: str,
@@ -182,9 +213,10 @@ def test_a_kill_at_any_step(
     least: int,
 ) -> None:
     deaths = survive(
-        prepare=lambda: _challenged(home, waiting=job is not _roll_back),
+        enter,
+        prepare=lambda: _challenged(waiting=job is not _roll_back),
         job=lambda: job(response),
         check=_one_approved_champion,
         ended=lambda: _ended(champion, state),
     )
-    assert deaths >= least
+    assert deaths >= least, deaths

@@ -1,9 +1,8 @@
 """Processes that are killed at a chosen step of what they write: SIGKILL, for real.
 
-A step is a write to the lake, to the ledger's book of retraining, to MLflow's store or to
-AWS. `survive` runs a job again and again in one world: killed before its first write, then
-before its second, ... until it comes to its end. What a death left is checked by the next
-process before it goes on.
+A step is a write to the lake, to the ledger's books of retraining and re-analyses, to MLflow's
+store or to AWS. `survive` makes a world for each step of a job: there it is killed before
+that write, what the death left is checked, and the job is repeated to its end.
 """
 
 from __future__ import annotations
@@ -17,29 +16,37 @@ from typing import Any
 
 _MLFLOW = ("set_model_version_tag", "set_registered_model_alias", "delete_registered_model_alias")
 _BOOK = ("finish", "close_job", "start")
+_REANALYSES = ("open", "mark_published", "leave_out", "mark_in_front")
 _LAKE = ("put_bytes", "put_if_absent", "put_file", "delete_prefix")
 _AWS = ("UpdateModelPackage", "CreateModelPackage", "PutObject", "StopTrainingJob")
-_MOST_STEPS = 40
+_MOST_STEPS = 60
 
 Step = Callable[[], None]
 
 
-def survive(prepare: Step, job: Step, check: Step, ended: Step) -> int:
-    """Kill a job before each of its steps; return how many deaths it took to its end.
+def survive(
+    enter: Callable[[int], None], prepare: Step, job: Step, check: Step, ended: Step
+) -> int:
+    """Kill a job before each of its steps, and repeat it; return how many steps it has.
 
     Every function runs in forked children alone: this process must not have used the lake,
     whose threads do not survive a fork.
 
     Args:
+        enter: Names a world of its own by the environment, for the step of that number.
         prepare: Makes the world.
         job: What is killed and repeated.
-        check: What must hold after every death.
+        check: What must hold after the death.
         ended: What must hold at the end.
     """
-    assert not _run(0, prepare)
     for step in range(1, _MOST_STEPS):
-        if not _run(step, job, before=check):
-            assert not _run(0, ended)
+        enter(step)
+        assert not _run(0, prepare)
+        died = _run(step, job)
+        if died:
+            assert not _run(0, job, before=check)
+        assert not _run(0, ended)
+        if not died:
             return step - 1
     raise AssertionError(f"no end within {_MOST_STEPS} steps")
 
@@ -67,6 +74,7 @@ def _arm(step: int) -> None:
     import botocore.client
 
     from include.lake.store import Lake
+    from include.ledger.reanalysis import ReanalysisBook
     from include.ledger.retraining import RetrainingBook
 
     left = step
@@ -86,7 +94,7 @@ def _arm(step: int) -> None:
 
         setattr(owner, name, method)
 
-    owners = [(Lake, _LAKE), (RetrainingBook, _BOOK)]
+    owners = [(Lake, _LAKE), (RetrainingBook, _BOOK), (ReanalysisBook, _REANALYSES)]
     if "mlflow" in sys.modules:
         owners.append((sys.modules["mlflow"].MlflowClient, _MLFLOW))
     for owner, names in owners:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from include.composition import Services
 from include.contracts.identity import stable_hash
+from include.contracts.package import package_sha256
 from include.inference.answers import AnswerIndex
 from include.lake import keys
 from include.ledger.ledger import Recording
@@ -147,7 +148,7 @@ class Made:
 
 
 def make(home: Path, *, cap: int = 200) -> Made:
-    """An empty platform with two registered models."""
+    """A platform with two registered models; empty in a new home."""
     services = services_in(
         home,
         clock=lambda: START,
@@ -176,10 +177,13 @@ def _version(
     settings: Settings, home: Path, version: str, aliases: tuple[str, ...], status: VersionStatus
 ) -> ModelVersion:
     path = home / "models" / version / "model.tar.gz"
-    path.parent.mkdir(parents=True)
-    sha256 = build_tiny_package(
-        path, abstain_threshold=0.4, temperature=1.0, metrics={}, package_version=version
-    )
+    if path.exists():  # the platform of a home that another process made
+        sha256 = package_sha256(path)
+    else:
+        path.parent.mkdir(parents=True)
+        sha256 = build_tiny_package(
+            path, abstain_threshold=0.4, temperature=1.0, metrics={}, package_version=version
+        )
     return ModelVersion(settings.model.name, version, path.as_uri(), sha256, aliases, status)
 
 
