@@ -1,4 +1,4 @@
-"""`python -m include.platform up | down | status | demo`."""
+"""`python -m include.platform up | down | status | demo | demo-loop`."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     demo = commands.add_parser("demo", help="watch a video become a report")
     demo.add_argument("--video", type=Path, help="a file or a folder; else a video is made")
     demo.add_argument("--timeout", type=float, default=1800.0, help="seconds to wait for results")
+    loop = commands.add_parser("demo-loop", help="watch a model degrade, be replaced and return")
+    loop.add_argument("--stop", action="store_true", help="stop the platform at the end")
     chosen = parser.parse_args(arguments)
     # Ended from outside like interrupted at the keyboard: what was started is stopped first.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -45,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     width = None if sys.stdout.isatty() else 140
     console, problems = Console(width=width, soft_wrap=True), Console(stderr=True, soft_wrap=True)
     try:
+        if chosen.command == "demo-loop":
+            from include.platform.demo_loop.run import run_demo_loop
+
+            return run_demo_loop(console, stop=chosen.stop)
         defaults = DEMO_DEFAULTS if chosen.command == "demo" else {}
         platform = Platform.from_environment({**defaults, **os.environ})
         match chosen.command:

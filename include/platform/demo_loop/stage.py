@@ -1,0 +1,221 @@
+"""What every step of the demonstration works with, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from include.contracts.errors import PlatformError
+from include.lake.store import Lake
+from include.ledger.ledger import Ledger
+from include.platform.api import AirflowApi, NotThereError
+from include.platform.console import Ticker
+from include.platform.following import until
+from include.platform.supervisor import Platform
+from include.settings import StorageSettings
+from ml.registry.mlflow import MlflowRegistry
+from ml.registry.protocol import ModelRegistry
+
+RUN_TIMEOUT_S = 3600.0
+"""Of one wait: a busy machine is slow, and what is going on is shown meanwhile."""
+_ENDED = ("success", "failed")
+
+
+class StepFailedError(PlatformError):
+    """A step did not come out as it is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a step did, from what the platform wrote.
+
+    Attributes:
+        step: Its name.
+        decided: What was found or decided, with figures.
+        run: DAG and run to look at in Airflow, if there is one.
+        path: File in the lake to look at, if there is one.
+        figures: The same for machines.
+        took_s: How long the step took.
+    """
+
+    step: str
+    decided: str
+    run: tuple[str, str] | None = None
+    path: Path | None = None
+    figures: dict[str, Any] = field(default_factory=dict)
+    took_s: float = 0.0
+
+
+class Stage:
+    """The platform of the demonstration, seen from outside: REST, lake, ledger, registry.
+
+    Args:
+        platform: Up.
+        api: Its Airflow, as admin.
+        ticker: Where progress is shown.
+        model: Name of the registered model.
+    """
+
+    def __init__(self, platform: Platform, api: AirflowApi, ticker: Ticker, model: str) -> None:
+        layout = platform.layout
+        self.platform = platform
+        self.api = api
+        self.ticker = ticker
+        self.model = model
+        self.folder: Path = layout.lake
+        self.lake = Lake.open(StorageSettings(lake_url=layout.lake.as_uri()))
+        self.ledger = Ledger.open(f"sqlite:///{layout.ledger}")
+
+    def registry(self) -> ModelRegistry:
+        """Return the embedded registry."""
+        layout = self.platform.layout
+        return MlflowRegistry(
+            tracking_uri=f"sqlite:///{layout.mlflow_database}",
+            artifact_uri=layout.mlflow_artifacts.as_uri(),
+        )
+
+    def document(self, key: str) -> Any:
+        """Return a JSON document of the lake."""
+        return json.loads(self.lake.get_bytes(key))
+
+    def path(self, key: str) -> Path:
+        """Return where a key of the lake lies on this machine."""
+        return self.folder / key
+
+    def as_user(self, user: str) -> AirflowApi:
+        """Return a client of the platform's Airflow for another user."""
+        return self.platform.api(user)
+
+    # --- runs ---
+
+    def run(self, dag_id: str, conf: dict[str, object] | None = None) -> str:
+        """Start a run and wait for its good end; return its id."""
+        run_id = self.api.trigger(dag_id, conf)
+        self.finish(dag_id, run_id)
+        return run_id
+
+    def finish(self, dag_id: str, run_id: str) -> None:
+        """Wait for the good end of a run.
+
+        Raises:
+            StepFailedError: It failed, or takes too long.
+        """
+        state = self.wait(lambda: self.ended(dag_id, run_id), dag_id, run_id)
+        if state != "success":
+            raise self.failed(dag_id, run_id, f"ended as {state}")
+
+    def wait(self, look: Callable[[], Any], dag_id: str, run_id: str) -> Any:
+        """Wait for something about a run, showing which task runs.
+
+        Raises:
+            StepFailedError: It takes too long.
+        """
+
+        def showing() -> Any:
+            self.ticker.show(f"{dag_id}: {self._working(dag_id, run_id)}")
+            return look()
+
+        found = until(self.platform, showing, self.ticker, RUN_TIMEOUT_S)
+        if found is None:
+            raise self.failed(dag_id, run_id, f"is not there after {RUN_TIMEOUT_S:.0f} s")
+        return found
+
+    def ended(self, dag_id: str, run_id: str) -> str | None:
+        """Return how a run ended, None while it has not."""
+        for run in self.api.dag_runs(dag_id):
+            if run["dag_run_id"] == run_id:
+                return str(run["state"]) if run["state"] in _ENDED else None
+        return None
+
+    def started_since(self, dag_id: str, moment: datetime) -> str:
+        """Wait for a run that the platform starts by itself; return its id."""
+
+        def look() -> str | None:
+            runs = self.api.dag_runs(dag_id, since=moment)
+            return str(runs[0]["dag_run_id"]) if runs else None
+
+        self.ticker.show(f"waiting for {dag_id} to start by itself")
+        found = until(self.platform, look, self.ticker, RUN_TIMEOUT_S)
+        if found is None:
+            raise StepFailedError(f"{dag_id} did not start within {RUN_TIMEOUT_S:.0f} s.")
+        return found
+
+    def returned(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """Return what a task returned.
+
+        Raises:
+            StepFailedError: It returned nothing.
+        """
+        try:
+            return self.api.returned(dag_id, run_id, task_id)
+        except NotThereError as error:
+            raise self.failed(dag_id, run_id, f"has no result of {task_id}") from error
+
+    def failed(self, dag_id: str, run_id: str, problem: str) -> StepFailedError:
+        """Say what is wrong with a run, and where its logs are."""
+        failed = [
+            str(task["task_id"])
+            for task in self.api.task_instances(dag_id, run_id)
+            if task["state"] == "failed"
+        ]
+        logs = self.platform.layout.airflow_home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
+        named = f" (failed: {', '.join(failed)})" if failed else ""
+        return StepFailedError(
+            f"{dag_id} {problem}{named}.\n  {self.url(dag_id, run_id)}\n  {logs}"
+        )
+
+    def url(self, dag_id: str, run_id: str) -> str:
+        """Return where a run is in Airflow's UI."""
+        base = self.platform.settings.base_url
+        return f"{base}/dags/{dag_id}/runs/{quote(run_id, safe='')}"
+
+    def _working(self, dag_id: str, run_id: str) -> str:
+        tasks = self.api.task_instances(dag_id, run_id)
+        busy = [str(task["task_id"]) for task in tasks if task["state"] == "running"]
+        return ", ".join(busy) or "between two tasks"
+
+
+def require(held: bool, sentence: str) -> None:  # noqa: FBT001 - reads as a sentence
+    """Go on only if what was told came out.
+
+    Raises:
+        StepFailedError: It did not.
+    """
+    if not held:
+        raise StepFailedError(sentence)
+
+
+def timed(step: Callable[[], Told]) -> Told:
+    """Do a step and say how long it took."""
+    began = time.monotonic()
+    told = step()
+    return Told(
+        told.step,
+        told.decided,
+        told.run,
+        told.path,
+        told.figures,
+        round(time.monotonic() - began, 1),
+    )
+
+
+def to_json(told: Sequence[Told]) -> list[dict[str, Any]]:
+    """Return the steps as plain values."""
+    return [
+        {
+            "step": item.step,
+            "decided": item.decided,
+            "dag": item.run[0] if item.run else None,
+            "run": item.run[1] if item.run else None,
+            "path": str(item.path) if item.path else None,
+            "figures": item.figures,
+            "took_s": item.took_s,
+        }
+        for item in told
+    ]

@@ -1,0 +1,144 @@
+"""A week: recordings are dropped, analysed, drawn from, labelled, and the model is judged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from include.labelling.health import Health
+from include.labelling.queue import Draw, read_draw
+from include.lake import keys
+from include.ledger.models import State
+from include.platform.console import duration
+from include.platform.demo_loop.annotators import ANNOTATORS, answers
+from include.platform.demo_loop.stage import Stage, Told, require
+from include.platform.demo_loop.weeks import Week
+from include.platform.dropping import Followed, drop
+from include.platform.following import follow_recordings
+from include.watch.notice import Severity
+
+ANALYSIS_TIMEOUT_S = 3600.0
+QUEUE, INTAKE, EVALUATION = "label_queue", "label_intake", "model_evaluation"
+
+
+def week(stage: Stage, shown: Week, folder: Path, *, expected: Health, version: str) -> Told:
+    """Play a week and hold its evaluation against what was planted.
+
+    Args:
+        stage: The platform.
+        shown: What is recorded.
+        folder: Where its recordings lie.
+        expected: What the rule should say.
+        version: Of the model that should have been judged.
+
+    Raises:
+        StepFailedError: A run failed, or the rule says something else.
+    """
+    _analyse(stage, folder)
+    draw, votes_n = _label(stage, shown)
+    began = datetime.now(UTC)
+    run_id = _hand_in(stage, shown, draw, began)
+    outcome = stage.returned(EVALUATION, run_id, "evaluate")
+    document = stage.document(outcome["key"])
+    told = _told(stage, shown, outcome, document, run_id)
+    require(
+        outcome["health"] == expected and str(outcome["model_version"]) == version,
+        f"{shown.study}: version {outcome['model_version']} is {outcome['health']}, not version "
+        f"{version} {expected}: {outcome['reason']}\n  {told.path}",
+    )
+    require(votes_n > 0, f"{shown.study}: nobody answered.")
+    return told
+
+
+def _analyse(stage: Stage, folder: Path) -> None:
+    """Drop a study and wait until all of it is published."""
+    environment = stage.platform.environment()
+    dropped = drop(folder, stage.folder, folder.name)
+    followed = Followed(
+        lake_url=environment["FEX_STORAGE__LAKE_URL"],
+        ledger_url=environment["FEX_STORAGE__LEDGER_URL"],
+        dropped=dropped,
+    )
+    ending = follow_recordings(
+        stage.platform, stage.api, followed, datetime.now(UTC), stage.ticker, ANALYSIS_TIMEOUT_S
+    )
+    require(not ending.timed_out, f"Not analysed after {duration(ANALYSIS_TIMEOUT_S)}.")
+    lost = [row.recording for row in ending.rows if row.state is not State.PUBLISHED]
+    require(not lost, f"Not published: {', '.join(lost)}.")
+
+
+def _label(stage: Stage, shown: Week) -> tuple[Draw, int]:
+    """Have the platform draw faces, and have them answered; return the draw."""
+    run_id = stage.run(QUEUE)
+    drawn = stage.returned(QUEUE, run_id, "draw")
+    require(drawn["queue_id"] is not None, "Nothing was drawn to be labelled.")
+    draw = read_draw(stage.lake.get_bytes(keys.label_record(drawn["queue_id"])))
+    content = answers(draw, shown)
+    target = stage.path(keys.LABELS_INCOMING) / f"{draw.queue_id}.csv"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = stage.folder / f".answers-{os.getpid()}"
+    draft.write_bytes(content)
+    draft.replace(target)
+    return draw, len(draw.selected) * len(ANNOTATORS)
+
+
+def _hand_in(stage: Stage, shown: Week, draw: Draw, began: datetime) -> str:
+    """Have the answers read; return the evaluation that they start."""
+    stage.run(INTAKE)
+    run_id = stage.started_since(EVALUATION, began)
+    stage.finish(EVALUATION, run_id)
+    labelled = stage.document(keys.LABEL_SUMMARY)
+    queue = next(item for item in labelled["queues"] if item["queue_id"] == draw.queue_id)
+    require(
+        queue["labelled"] == len(draw.selected),
+        f"{shown.study}: {queue['labelled']} of {len(draw.selected)} faces have a label.",
+    )
+    return run_id
+
+
+def _told(
+    stage: Stage, shown: Week, outcome: Mapping[str, Any], document: Mapping[str, Any], run_id: str
+) -> Told:
+    estimates = document["estimates"]
+    accuracy = estimates["figures"]["accuracy"]
+    text = (
+        f"version {outcome['model_version']} is {outcome['health']}: {outcome['reason']} Accuracy "
+        f"{interval(accuracy)} of what was published, n = {estimates['n']} labels of "
+        f"{estimates['respondents_n']} respondents"
+    )
+    return Told(
+        shown.study,
+        text,
+        run=(EVALUATION, run_id),
+        path=stage.path(outcome["key"]).with_name("index.html"),
+        figures={
+            "health": outcome["health"],
+            "model_version": str(outcome["model_version"]),
+            "accuracy": accuracy,
+            "key": outcome["key"],
+        },
+    )
+
+
+def interval(figure: Mapping[str, Any], *, signed: bool = False) -> str:
+    """Say a share of faces with its 95 % interval, or a difference of shares in points."""
+    sign = "+" if signed else ""
+    unit = "points" if signed else "%"
+    if figure["low"] is None:
+        return f"{100 * figure['value']:{sign}.1f} {unit}"
+    value, low, high = (100 * float(figure[name]) for name in ("value", "low", "high"))
+    return f"{value:{sign}.1f} {unit} (95 % interval {low:{sign}.1f} to {high:{sign}.1f})"
+
+
+def alarms(stage: Stage) -> list[str]:
+    """Return the titles of what people were warned of so far."""
+    found = []
+    for key in stage.lake.list("watch/notices"):
+        if key.endswith("/notice.json"):
+            notice = stage.document(key)
+            if notice["severity"] != Severity.INFO:
+                found.append(str(notice["title"]))
+    return sorted(found)
