@@ -45,6 +45,8 @@ from include.pipeline.erasure import stage as erasure
 from include.pipeline.labels import intake as label_intake
 from include.pipeline.labels import queue
 from include.pipeline.labels.records import read_draws
+from include.pipeline.model_retraining import audit as challenger_audit
+from include.pipeline.model_retraining import documents
 from include.pipeline.reprocess import begin, put_in_front, report, republish
 from include.pipeline.run_batch import extract_groups
 from include.settings import (
@@ -239,6 +241,25 @@ def test_the_audit_is_kept_in_s3_and_beside_the_version(cloud: Cloud) -> None:
     assert fixed["audit_set"]["people"] == 2 * AUDITED
     again = bias_audit.run(services, at=services.ledger.clock().isoformat())
     assert again["audit_sha256"] == done["audit_sha256"]
+
+
+def test_a_challenger_in_s3_is_audited_before_it_is_registered(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    services, request_id = cloud.later(hours=3), "0123456789abcdef"
+    package = tmp_path / "tiny.tar.gz"
+    sha256 = build_tiny_package(package, abstain_threshold=0.0, temperature=1.0, metrics={})
+    services.lake.put_file(keys.retraining_package(request_id), package)
+    registry = build_registry(services.settings)
+    champion = registry.get(services.settings.model.name, "1")
+    opened = {"name": champion.name, "version": "1", "sha256": champion.sha256}
+    documents.write(services, request_id, documents.OPENED, {"champion": opened})
+    packaged = {"sha256": sha256, "version": "retrained-1"}
+    documents.write(services, request_id, documents.PACKAGED, packaged)
+    found = challenger_audit.run(services, request_id)
+    assert found["verdict"] in ("green", "amber", "red")
+    assert (blocking_audit(services, sha256) is None) == (found["verdict"] != "red")
+    assert services.lake.exists(keys.audit_page(str(found["audit_sha256"])))
 
 
 def test_a_day_is_judged_and_its_figures_are_sent(cloud: Cloud) -> None:

@@ -6,6 +6,7 @@ killed finds again what is left. The record of it names nobody.
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 from collections.abc import Collection
@@ -15,6 +16,7 @@ from include.contracts.errors import ConfigurationError, PlatformError
 from include.lake import keys
 from include.pipeline.erasure import labels, learning, results
 from include.pipeline.erasure.subject import Subject, find
+from include.pipeline.respondents import FILE, MAX_BYTES
 
 if TYPE_CHECKING:
     from include.composition import Services
@@ -112,7 +114,7 @@ def _require_idle(services: Services, subject: Subject, faces: frozenset[str]) -
 def _left(services: Services, subject: Subject, study: str) -> list[str]:
     studies = {place for place, _ in subject.places} | {study}
     lines = [
-        f"{keys.INCOMING}/{name}/respondents.csv still has lines of these recordings: remove them"
+        f"{keys.INCOMING}/{name}/{FILE} still has lines of these recordings: remove them"
         for name in sorted(studies)
         if _declared(services, name, subject)
     ]
@@ -123,12 +125,17 @@ def _left(services: Services, subject: Subject, study: str) -> list[str]:
 
 
 def _declared(services: Services, study: str, subject: Subject) -> bool:
+    """Whether the study's file names one of the recordings, be it well-formed or not."""
     try:
-        content = services.lake.read_head(f"{keys.INCOMING}/{study}/respondents.csv", 1 << 24)
+        content = services.lake.read_head(f"{keys.INCOMING}/{study}/{FILE}", MAX_BYTES)
     except FileNotFoundError:
         return False
-    text = content.decode("utf-8", "replace")
-    return any(name in text for place, name in subject.places if place == study)
+    lines = csv.reader(content.decode("utf-8-sig", "replace").splitlines())
+    try:
+        cells = {cell.strip() for line in lines for cell in line}
+    except csv.Error:
+        return True  # people have to look at it in any case
+    return any(name in cells for place, name in subject.places if place == study)
 
 
 def _read(services: Services, key: str) -> dict[str, Any]:
