@@ -93,7 +93,9 @@ def steps(stage: Stage, recorded: Recorded) -> Iterator[tuple[str, Callable[[], 
 
 
 def _healthy(stage: Stage, recorded: Recorded, version: str) -> Told:
-    told = week(stage, HEALTHY, recorded.folder(HEALTHY), expected=Health.HEALTHY, version=version)
+    told = week(
+        stage, HEALTHY, recorded.folder(HEALTHY), expected=[Health.HEALTHY], version=version
+    )
     raised = alarms(stage)
     requests = stage.ledger.retraining.requests()
     require(
