@@ -109,7 +109,7 @@ else
 endif
 
 .PHONY: chaos
-chaos: setup ## Kill trainings, promotions and rollbacks at every step; a retraining in a real Airflow (about half an hour)
+chaos: setup ## Kill trainings, releases and re-analyses at every step; a retraining in a real Airflow (about half an hour)
 	@$(RUN) -m pytest $(PYTEST) $(or $(ARGS),tests/chaos)
 
 .PHONY: bench
