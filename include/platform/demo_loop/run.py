@@ -42,13 +42,13 @@ def run_demo_loop(console: Console, *, stop: bool) -> int:
     data = home / "made"
     platform = open_platform(home, settings_of(data), os.environ)
     stays_up = False
+    pool = ThreadPoolExecutor(1)
     try:
-        with ThreadPoolExecutor(1) as pool:
-            recorded = _make(pool, data)
-            told, failed = _play(console, platform, recorded)
+        told, failed = _play(console, platform, _make(pool, data))
         write_story(home, told, failed)
         stays_up = not stop
     finally:
+        pool.shutdown(cancel_futures=True)
         if not stays_up:
             with Ticker(console) as ticker:
                 ticker.show("stopping the platform")

@@ -31,6 +31,8 @@ SHORTENED: Mapping[str, str] = {
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
     # The archive is small.
     "FEX_RETRAINING__RECIPE": "retraining_small",
+    # Two threads that wait for each other are slower than one where others work as well.
+    "FEX_TRAINING__EMBEDDED_THREADS": "1",
     # Robustness figures of the model card, on fewer pictures.
     "FEX_RELEASE__VARIED_PICTURES": "8",
     # Time per face is measured on a machine that does other things as well.
