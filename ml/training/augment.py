@@ -1,6 +1,6 @@
 """Random changes of a whole batch at once, on tensors of any device.
 
-RandAugment and blur where asked for, lost resolution, one affine resampling (flip,
+RandAugment, blur and noise where asked for, lost resolution, one affine resampling (flip,
 rotation, shift, zoom and the change to the network's input size together), then light
 and erased patches. All numbers are drawn on the CPU from the generator passed in, so a
 resumed run repeats the same pictures, with or without a GPU.
@@ -20,6 +20,8 @@ from ml.training.recipe import AugmentationPart
 _LOW_SIDES_PX = (16, 20, 24, 32)
 _BLUR_SIGMA = (0.006, 0.03)
 """Standard deviation of the blur as a share of the picture's side."""
+_NOISE_SIGMA = (0.0, 0.12)
+"""Standard deviation of the noise as a share of white: up to 31 grey levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ def augment(
     grey = images.unsqueeze(1).float().div(255)
     if part.blur:
         grey = _blur(grey, part.blur, draws)
+    if part.noise:
+        grey = _add_noise(grey, part.noise, draws)
     grey = _lose_resolution(grey, part.low_resolution, draws)
     grey = _resample(grey, side, part, draws)
     grey = _relight(grey, part, draws)
@@ -110,6 +114,14 @@ def _blur(grey: torch.Tensor, share: float, draws: _Draws) -> torch.Tensor:
     result = grey.clone()
     result[chosen] = v2.gaussian_blur(grey[chosen], [kernel, kernel], [sigma, sigma])
     return result
+
+
+def _add_noise(grey: torch.Tensor, share: float, draws: _Draws) -> torch.Tensor:
+    """Gaussian noise of a sensor in dim light on the chosen pictures, each of its own strength."""
+    chosen = draws.uniform(len(grey)) < share
+    sigma = torch.where(chosen, draws.uniform(len(grey), *_NOISE_SIGMA), 0.0)
+    noise = torch.randn(grey.shape, generator=draws.generator).to(draws.device)
+    return (grey + sigma.view(-1, 1, 1, 1) * noise).clamp(0, 1)
 
 
 def _relight(grey: torch.Tensor, part: AugmentationPart, draws: _Draws) -> torch.Tensor:

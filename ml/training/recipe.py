@@ -179,6 +179,7 @@ class AugmentationPart(_Part):
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Differences from the picture's mean are multiplied by 1 - contrast to 1 + contrast."""
     blur: Share = 0.0
+    noise: Share = 0.0
     erase: Share = 0.3
     low_resolution: Share = 0.15
     randaugment_magnitude: Annotated[int, Field(ge=0, le=30)] = 0

@@ -187,7 +187,13 @@ def _changed(images: torch.Tensor, **strength) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     "strength",
-    [{"blur": 1}, {"brightness": 0.2}, {"contrast": 0.5}, {"randaugment_magnitude": 9}],
+    [
+        {"blur": 1},
+        {"noise": 1},
+        {"brightness": 0.2},
+        {"contrast": 0.5},
+        {"randaugment_magnitude": 9},
+    ],
 )
 def test_each_change_is_repeatable_and_bounded(generated_table, strength):
     images = torch.from_numpy(generated_table.images[:12])
@@ -227,6 +233,15 @@ def test_blur_takes_detail_away(generated_table):
         for p in (images.unsqueeze(1) / 255, _changed(images, blur=1))
     ]
     assert detail[1] < detail[0]
+
+
+def test_noise_is_of_its_own_strength_in_each_picture():
+    grey = torch.full((400, 48, 48), 128, dtype=torch.uint8)
+    changed = _changed(grey, noise=0.5)
+    deviation = changed.std((1, 2, 3))
+    assert 0.4 < float((deviation < 1e-3).float().mean()) < 0.6
+    assert 0.1 < float(deviation.max()) < 0.125
+    torch.testing.assert_close(changed.mean(), torch.tensor(128 / 255), atol=1e-3, rtol=0)
 
 
 def test_only_a_network_of_the_seven_expressions_ships():
