@@ -67,6 +67,9 @@ def test_the_model_degrades_is_replaced_recovers_and_returns(
     assert steps["Retraining"]["figures"]["request_id"] == request.request_id
     difference = steps["Retraining"]["figures"]["accuracy_difference"]
     assert difference["low"] > 0
+    # The archive is of the same kind as new labels, and none of them.
+    learnt = steps["Retraining"]["figures"]
+    assert 0 < learnt["new_labels_train"] < learnt["train"] - 150
     assert (steps["Rollback"]["figures"]["from"], steps["Rollback"]["figures"]["to"]) == ("2", "1")
     for step in steps.values():
         assert step["took_s"] > 0

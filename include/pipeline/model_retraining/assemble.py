@@ -18,7 +18,7 @@ from include.pipeline.model_retraining import documents
 from include.pipeline.model_retraining.audit import require_set
 from include.settings import RetrainingSettings
 from include.training_jobs.data import sealed_data, store_data
-from ml.data.annotations import IMAGE_FOLDER, LABEL_FILE, NAME, load_annotations
+from ml.data.annotations import IMAGE_FOLDER, LABEL_FILE, load_annotations
 from ml.data.bundle import Bundle, write_bundle
 from ml.data.datasets import load_set, parse_set
 from ml.data.frozen import write_frozen
@@ -66,7 +66,7 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
         counts = {
             "train": len(rows.train),
             "validation": len(rows.validation),
-            "new_labels_train": rows.train.sources.count(NAME),
+            "new_labels_train": len(sides.labelled.intersection(rows.train.keys)),
             "dropped": dict(rows.dropped),
             "frozen": frozen,
         }
@@ -83,6 +83,8 @@ class _Sides:
     """Labelled faces by what they are for."""
 
     def __init__(self) -> None:
+        self.labelled: set[str] = set()
+        """Keys of the new labels that may train; the base set may be of the same kind."""
         self.train: list[FaceRecord] = []
         self.validation: list[FaceRecord] = []
         self.frozen: dict[str, tuple[str, list[FaceRecord]]] = {}
@@ -103,6 +105,7 @@ class _Sides:
             selects=not has_base,
         )
         sides.train += labels["train"]
+        sides.labelled = {record.key for record in labels["train"]}
         sides.validation += labels["validation"]
         sides._measure("labels", "new labels, recordings that are never learnt", labels["test"])
         if has_base:
