@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from include.contracts.errors import PlatformError
+from include.contracts.errors import PlatformError, TransientError
 from include.lake.store import Lake
 from include.ledger.ledger import Ledger
-from include.platform.api import AirflowApi, NotThereError
+from include.platform.api import AirflowApi, NotThereError, RefusedError
 from include.platform.console import Ticker
 from include.platform.following import until
 from include.platform.supervisor import Platform
@@ -24,6 +25,8 @@ from ml.registry.protocol import ModelRegistry
 
 RUN_TIMEOUT_S = 3600.0
 """Of one wait: a busy machine is slow, and what is going on is shown meanwhile."""
+_ANSWER_TIMEOUT_S = 180.0
+"""Until Airflow answers one request."""
 _ENDED = ("success", "failed")
 
 
@@ -88,10 +91,6 @@ class Stage:
         """Return where a key of the lake lies on this machine."""
         return self.folder / key
 
-    def as_user(self, user: str) -> AirflowApi:
-        """Return a client of the platform's Airflow for another user."""
-        return self.platform.api(user)
-
     # --- runs ---
 
     def run(self, dag_id: str, conf: dict[str, object] | None = None) -> str:
@@ -152,23 +151,79 @@ class Stage:
         Raises:
             StepFailedError: It returned nothing.
         """
+
+        def look() -> tuple[Any] | None:
+            return (self.api.returned(dag_id, run_id, task_id),)
+
+        found = until(self.platform, look, self.ticker, _ANSWER_TIMEOUT_S)
+        if found is None:
+            raise self.failed(dag_id, run_id, f"has no result of {task_id}")
+        return found[0]
+
+    # --- what people are asked ---
+
+    def asked(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any] | None:
+        """Return what a task asks people; None while the run has not come to it.
+
+        Raises:
+            StepFailedError: The run ended without asking.
+        """
         try:
-            return self.api.returned(dag_id, run_id, task_id)
-        except NotThereError as error:
-            raise self.failed(dag_id, run_id, f"has no result of {task_id}") from error
+            return self.api.asked(dag_id, run_id, task_id)
+        except NotThereError:
+            state = self.ended(dag_id, run_id)
+            if state is not None:
+                problem = f"ended as {state} without asking {task_id}"
+                raise self.failed(dag_id, run_id, problem) from None
+            return None
+
+    def answer(
+        self, user: str, dag_id: str, run_id: str, task_id: str, option: str, comment: str
+    ) -> bool:
+        """Answer as a user; return whether the answer was taken, False where it was refused.
+
+        Raises:
+            StepFailedError: Airflow says neither.
+        """
+
+        def give() -> bool | None:
+            # An answer that was taken although its own request timed out is not given twice.
+            if self.api.asked(dag_id, run_id, task_id)["response_received"]:
+                return True
+            try:
+                client.answer(dag_id, run_id, task_id, option, comment)
+            except RefusedError:
+                return False
+            return True
+
+        with self.platform.api(user) as client:
+            taken = until(self.platform, give, self.ticker, _ANSWER_TIMEOUT_S)
+        if taken is None:
+            raise self.failed(dag_id, run_id, f"does not take the answer of {user}")
+        return taken
+
+    def require_refusal(self, user: str, dag_id: str, run_id: str, task_id: str) -> None:
+        """Have somebody answer who may not, and hold that Airflow refuses it.
+
+        Raises:
+            StepFailedError: The answer was taken.
+        """
+        question = self.api.asked(dag_id, run_id, task_id)
+        if self.answer(user, dag_id, run_id, task_id, question["options"][0], ""):
+            raise self.failed(dag_id, run_id, f"took an answer of {user}, who may not give it")
+
+    # --- where to look ---
 
     def failed(self, dag_id: str, run_id: str, problem: str) -> StepFailedError:
         """Say what is wrong with a run, and where its logs are."""
-        failed = [
-            str(task["task_id"])
-            for task in self.api.task_instances(dag_id, run_id)
-            if task["state"] == "failed"
-        ]
+        tasks: list[dict[str, Any]] = []
+        with suppress(TransientError):
+            tasks = self.api.task_instances(dag_id, run_id)
+        failed = [str(task["task_id"]) for task in tasks if task["state"] == "failed"]
         logs = self.platform.layout.airflow_home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
         named = f" (failed: {', '.join(failed)})" if failed else ""
-        return StepFailedError(
-            f"{dag_id} {problem}{named}.\n  {self.url(dag_id, run_id)}\n  {logs}"
-        )
+        where = f"{self.url(dag_id, run_id)}\n  {logs}"
+        return StepFailedError(f"{dag_id} {problem}{named}.\n  {where}")
 
     def url(self, dag_id: str, run_id: str) -> str:
         """Return where a run is in Airflow's UI."""

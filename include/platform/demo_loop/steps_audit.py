@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from include.governance.bias import store
 from include.governance.bias.disparity import Status
-from include.platform.api import NotThereError, RefusedError
 from include.platform.demo_loop.settings import APPROVER, AUDITOR
 from include.platform.demo_loop.stage import Stage, Told, require
 
@@ -25,7 +24,7 @@ def audit(stage: Stage, name: str, *, version: str) -> Told:
             would ask for a retraining), or somebody else could sign.
     """
     run_id = stage.api.trigger(AUDIT)
-    stage.wait(lambda: asked(stage, AUDIT, run_id, "sign_off"), AUDIT, run_id)
+    stage.wait(lambda: stage.asked(AUDIT, run_id, "sign_off"), AUDIT, run_id)
     audited = stage.returned(AUDIT, run_id, "audit")
     require(
         str(audited["model_version"]) == version,
@@ -36,9 +35,8 @@ def audit(stage: Stage, name: str, *, version: str) -> Told:
         verdict is not Status.RED,
         f"The audit of version {version} is red: {stage.path(audited['report'])}",
     )
-    refused(stage, AUDIT, run_id, "sign_off", user=APPROVER, option="Accept")
-    with stage.as_user(AUDITOR) as auditor:
-        auditor.answer(AUDIT, run_id, "sign_off", "Accept", COMMENT)
+    stage.require_refusal(APPROVER, AUDIT, run_id, "sign_off")
+    stage.answer(AUDITOR, AUDIT, run_id, "sign_off", "Accept", COMMENT)
     stage.finish(AUDIT, run_id)
     signed = store.read_sign_off(stage.lake, audited["audit_sha256"])
     require(
@@ -52,36 +50,3 @@ def audit(stage: Stage, name: str, *, version: str) -> Told:
         path=stage.path(audited["report"]),
         figures={"verdict": str(verdict), "audit_sha256": audited["audit_sha256"]},
     )
-
-
-def asked(stage: Stage, dag_id: str, run_id: str, task_id: str) -> dict[str, object] | None:
-    """Return what a task asks people; None while the run has not come to it.
-
-    Raises:
-        StepFailedError: The run ended without asking.
-    """
-    try:
-        return stage.api.asked(dag_id, run_id, task_id)
-    except NotThereError:
-        state = stage.ended(dag_id, run_id)
-        if state is not None:
-            raise stage.failed(
-                dag_id, run_id, f"ended as {state} without asking {task_id}"
-            ) from None
-        return None
-
-
-def refused(
-    stage: Stage, dag_id: str, run_id: str, task_id: str, *, user: str, option: str
-) -> None:
-    """Have somebody answer who may not, and hold that Airflow refuses it.
-
-    Raises:
-        StepFailedError: The answer was taken.
-    """
-    try:
-        with stage.as_user(user) as other:
-            other.answer(dag_id, run_id, task_id, option, "")
-    except RefusedError:
-        return
-    raise stage.failed(dag_id, run_id, f"took an answer of {user}, who may not give it")

@@ -11,7 +11,6 @@ from include.pipeline.model_retraining import documents
 from include.platform.credentials import ADMIN
 from include.platform.demo_loop.settings import APPROVER
 from include.platform.demo_loop.stage import Stage, Told, require
-from include.platform.demo_loop.steps_audit import asked, refused
 from include.platform.demo_loop.steps_week import interval
 from ml.registry.protocol import CHAMPION, ModelVersion
 
@@ -45,7 +44,7 @@ def retraining(stage: Stage, since: datetime, evidence: str) -> Told:
             without asking anybody.
     """
     run_id = stage.started_since(RETRAINING, since)
-    body = stage.wait(lambda: asked(stage, RETRAINING, run_id, _APPROVE), RETRAINING, run_id)
+    body = stage.wait(lambda: stage.asked(RETRAINING, run_id, _APPROVE), RETRAINING, run_id)
     request = _request(stage, run_id)
     require(
         (request.reason, request.evidence) == ("degraded", evidence),
@@ -89,9 +88,8 @@ def approval(stage: Stage, run_id: str) -> Told:
         StepFailedError: The wrong person could, or the challenger is not the champion.
     """
     before = champion(stage)
-    refused(stage, RETRAINING, run_id, _APPROVE, user=ADMIN, option="Approve")
-    with stage.as_user(APPROVER) as approver:
-        approver.answer(RETRAINING, run_id, _APPROVE, "Approve", _COMMENT)
+    stage.require_refusal(ADMIN, RETRAINING, run_id, _APPROVE)
+    stage.answer(APPROVER, RETRAINING, run_id, _APPROVE, "Approve", _COMMENT)
     stage.finish(RETRAINING, run_id)
     after, request = champion(stage), _request(stage, run_id)
     require(

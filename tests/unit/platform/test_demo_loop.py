@@ -32,7 +32,6 @@ from include.platform.demo_loop.settings import (
     open_platform,
 )
 from include.platform.demo_loop.stage import Stage, StepFailedError, Told, require, timed
-from include.platform.demo_loop.steps_audit import asked, refused
 from include.platform.demo_loop.steps_week import interval
 from include.platform.demo_loop.weeks import DEGRADED, HEALTHY, PEOPLE, displayed_at, scripts
 from include.video.posed_faces import READ_IN_DAYLIGHT
@@ -219,13 +218,18 @@ def stage_of(tmp_path: Path, answer: Callable[[httpx.Request], httpx.Response]) 
     return Stage(platform, api(), Ticker(Console(file=io.StringIO())), "model")
 
 
-def airflow(state: str | None, *, hitl: int = 404) -> Callable[[httpx.Request], httpx.Response]:
+def airflow(
+    state: str | None, *, asks: bool = False, refuses: bool = False
+) -> Callable[[httpx.Request], httpx.Response]:
     """Airflow with one run and one failed task."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         path = request.url.path
+        if path.endswith("hitlDetails") and request.method == "PATCH":
+            return httpx.Response(403 if refuses else 200, json={})
         if path.endswith("hitlDetails"):
-            return httpx.Response(hitl, json={"body": "b"})
+            asked = {"body": "b", "options": ["Approve", "Reject"], "response_received": False}
+            return httpx.Response(200, json=asked) if asks else httpx.Response(404, json={})
         if path.endswith("taskInstances"):
             rows = [{"task_id": "train", "state": "failed"}]
             return httpx.Response(200, json={"task_instances": rows})
@@ -247,24 +251,19 @@ def test_a_failed_run_is_named_with_its_task_its_page_and_its_logs(tmp_path: Pat
 
 
 def test_a_run_that_ends_without_asking_anybody_is_a_failure(tmp_path: Path) -> None:
-    assert asked(stage_of(tmp_path, airflow("running")), "d", "r:1", "approve") is None
-    assert asked(stage_of(tmp_path, airflow("running", hitl=200)), "d", "r:1", "approve")
+    assert stage_of(tmp_path, airflow("running")).asked("d", "r:1", "approve") is None
+    assert stage_of(tmp_path, airflow("running", asks=True)).asked("d", "r:1", "approve")
     with pytest.raises(StepFailedError, match="without asking approve"):
-        asked(stage_of(tmp_path, airflow("success")), "d", "r:1", "approve")
+        stage_of(tmp_path, airflow("success")).asked("d", "r:1", "approve")
 
 
 def test_an_answer_that_should_have_been_refused_is_a_failure(tmp_path: Path) -> None:
-    stage = stage_of(tmp_path, airflow("running", hitl=403))
-    refused(stage, "d", "r:1", "approve", user="marketer", option="Approve")
+    refusing = stage_of(tmp_path, airflow("running", asks=True, refuses=True))
+    refusing.require_refusal("marketer", "d", "r:1", "approve")
+    taking = stage_of(tmp_path, airflow("running", asks=True))
+    assert taking.answer("operator", "d", "r:1", "approve", "Approve", "")
     with pytest.raises(StepFailedError, match="took an answer of marketer"):
-        refused(
-            stage_of(tmp_path, airflow("running", hitl=200)),
-            "d",
-            "r:1",
-            "approve",
-            user="marketer",
-            option="Approve",
-        )
+        taking.require_refusal("marketer", "d", "r:1", "approve")
 
 
 def test_figures_are_said_with_their_interval() -> None:
