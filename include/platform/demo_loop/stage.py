@@ -28,6 +28,7 @@ RUN_TIMEOUT_S = 3600.0
 _ANSWER_TIMEOUT_S = 180.0
 """Until Airflow answers one request."""
 _ENDED = ("success", "failed")
+_PARKED = "awaiting_input"
 
 
 class StepFailedError(PlatformError):
@@ -177,40 +178,52 @@ class Stage:
                 raise self.failed(dag_id, run_id, problem) from None
             return None
 
-    def answer(
-        self, user: str, dag_id: str, run_id: str, task_id: str, option: str, comment: str
-    ) -> bool:
-        """Answer as a user; return whether the answer was taken, False where it was refused.
-
-        Raises:
-            StepFailedError: Airflow says neither.
-        """
-
-        def give() -> bool | None:
-            # An answer that was taken although its own request timed out is not given twice.
-            if self.api.asked(dag_id, run_id, task_id)["response_received"]:
-                return True
-            try:
-                client.answer(dag_id, run_id, task_id, option, comment)
-            except RefusedError:
-                return False
-            return True
-
-        with self.platform.api(user) as client:
-            taken = until(self.platform, give, self.ticker, _ANSWER_TIMEOUT_S)
-        if taken is None:
-            raise self.failed(dag_id, run_id, f"does not take the answer of {user}")
-        return taken
-
     def require_refusal(self, user: str, dag_id: str, run_id: str, task_id: str) -> None:
         """Have somebody answer who may not, and hold that Airflow refuses it.
 
         Raises:
-            StepFailedError: The answer was taken.
+            StepFailedError: The answer was taken, or Airflow says neither.
         """
-        question = self.api.asked(dag_id, run_id, task_id)
-        if self.answer(user, dag_id, run_id, task_id, question["options"][0], ""):
+        option = str(self.api.asked(dag_id, run_id, task_id)["options"][0])
+
+        def give() -> bool:
+            try:
+                client.answer(dag_id, run_id, task_id, option, "")
+            except RefusedError:
+                return True
+            return False
+
+        with self.platform.api(user) as client:
+            refused = until(self.platform, give, self.ticker, _ANSWER_TIMEOUT_S)
+        if not refused:
             raise self.failed(dag_id, run_id, f"took an answer of {user}, who may not give it")
+
+    def decide(
+        self, user: str, dag_id: str, run_id: str, task_id: str, option: str, comment: str
+    ) -> None:
+        """Answer as a user whenever the task asks, and wait for the good end of the run.
+
+        Airflow asks again when it loses an answer: one that comes within about a second of the
+        question is taken, and then the scheduler takes the paused process for a lost one and
+        repeats the task.
+
+        Raises:
+            StepFailedError: The answer is refused, or the run does not end well.
+        """
+
+        def look() -> str | None:
+            tasks = self.api.task_instances(dag_id, run_id)
+            if any((task["task_id"], task["state"]) == (task_id, _PARKED) for task in tasks):
+                try:
+                    client.answer(dag_id, run_id, task_id, option, comment)
+                except RefusedError as error:
+                    raise self.failed(dag_id, run_id, f"refuses the answer of {user}") from error
+            return self.ended(dag_id, run_id)
+
+        with self.platform.api(user) as client:
+            state = self.wait(look, dag_id, run_id)
+        if state != "success":
+            raise self.failed(dag_id, run_id, f"ended as {state}")
 
     # --- where to look ---
 

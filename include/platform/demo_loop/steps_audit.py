@@ -36,8 +36,7 @@ def audit(stage: Stage, name: str, *, version: str) -> Told:
         f"The audit of version {version} is red: {stage.path(audited['report'])}",
     )
     stage.require_refusal(APPROVER, AUDIT, run_id, "sign_off")
-    stage.answer(AUDITOR, AUDIT, run_id, "sign_off", "Accept", COMMENT)
-    stage.finish(AUDIT, run_id)
+    stage.decide(AUDITOR, AUDIT, run_id, "sign_off", "Accept", COMMENT)
     signed = store.read_sign_off(stage.lake, audited["audit_sha256"])
     require(
         signed is not None and signed.who == AUDITOR,

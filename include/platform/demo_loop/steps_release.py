@@ -89,8 +89,7 @@ def approval(stage: Stage, run_id: str) -> Told:
     """
     before = champion(stage)
     stage.require_refusal(ADMIN, RETRAINING, run_id, _APPROVE)
-    stage.answer(APPROVER, RETRAINING, run_id, _APPROVE, "Approve", _COMMENT)
-    stage.finish(RETRAINING, run_id)
+    stage.decide(APPROVER, RETRAINING, run_id, _APPROVE, "Approve", _COMMENT)
     after, request = champion(stage), _request(stage, run_id)
     require(
         after.version != before.version

@@ -40,8 +40,8 @@ def week(
         StepFailedError: A run failed, or the rule says something else.
     """
     _analyse(stage, folder)
+    began = datetime.now(UTC)  # its own schedule may read the answers before we ask for it
     draw, votes_n = _label(stage, shown)
-    began = datetime.now(UTC)
     run_id = _hand_in(stage, shown, draw, began)
     outcome = stage.returned(EVALUATION, run_id, "evaluate")
     document = stage.document(outcome["key"])

@@ -261,9 +261,45 @@ def test_an_answer_that_should_have_been_refused_is_a_failure(tmp_path: Path) ->
     refusing = stage_of(tmp_path, airflow("running", asks=True, refuses=True))
     refusing.require_refusal("marketer", "d", "r:1", "approve")
     taking = stage_of(tmp_path, airflow("running", asks=True))
-    assert taking.answer("operator", "d", "r:1", "approve", "Approve", "")
     with pytest.raises(StepFailedError, match="took an answer of marketer"):
         taking.require_refusal("marketer", "d", "r:1", "approve")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_question_is_answered_each_time_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr("include.platform.following._POLL_S", 0.0)
+    states = ["running", *["awaiting_input", "up_for_retry"] * times, "success"]
+    given: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        if request.method == "PATCH":
+            given.append(json.loads(request.content)["chosen_options"][0])
+            return httpx.Response(200, json={})
+        if path.endswith("taskInstances"):
+            rows = [{"task_id": "approve", "state": states[0]}]
+            return httpx.Response(200, json={"task_instances": rows})
+        done = states.pop(0) == "success"
+        runs = [{"dag_run_id": "r:1", "state": "success" if done else "running"}]
+        return httpx.Response(200, json={"dag_runs": runs})
+
+    stage_of(tmp_path, answer).decide("operator", "d", "r:1", "approve", "Approve", "")
+    assert given == ["Approve"] * times
+
+
+def test_an_answer_that_is_refused_ends_the_step(tmp_path: Path) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "PATCH":
+            return httpx.Response(403, json={})
+        if request.url.path.endswith("taskInstances"):
+            rows = [{"task_id": "approve", "state": "awaiting_input"}]
+            return httpx.Response(200, json={"task_instances": rows})
+        return httpx.Response(200, json={"dag_runs": []})
+
+    with pytest.raises(StepFailedError, match="refuses the answer of marketer"):
+        stage_of(tmp_path, answer).decide("marketer", "d", "r:1", "approve", "Approve", "")
 
 
 def test_figures_are_said_with_their_interval() -> None:
