@@ -1,13 +1,21 @@
-"""A small client of Airflow's REST API (`/auth/token`, `/api/v2`)."""
+"""A small client of Airflow's REST API (`/auth/token`, `/api/v2`).
+
+The embedded platform's Airflow keeps its state in SQLite, which has one writer at a time:
+now and then a request finds it busy for too long and is answered with 500. Every request
+here may be sent again, so it is, a few times.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 
@@ -17,6 +25,8 @@ _TIMEOUT_S = 10.0
 _PAGE = 100
 _NOT_FOUND = 404
 _FORBIDDEN = 403
+_CONFLICT = 409
+_AGAIN_AFTER_S = (0.5, 2.0, 5.0)
 
 Json = dict[str, Any]
 
@@ -29,7 +39,11 @@ class RefusedError(TransientError):
     """This user may not do that; an administrator may allow it later."""
 
 
-_KINDS = {_NOT_FOUND: NotThereError, _FORBIDDEN: RefusedError}
+class ExistsError(TransientError):
+    """Airflow has what was to be made."""
+
+
+_KINDS = {_NOT_FOUND: NotThereError, _FORBIDDEN: RefusedError, _CONFLICT: ExistsError}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,7 @@ class AirflowApi:
         user: A user of Airflow.
         read_password: Called when a token is needed; the password is not kept.
         transport: For tests.
+        sleep: Takes seconds.
     """
 
     def __init__(
@@ -57,6 +72,7 @@ class AirflowApi:
         user: str,
         read_password: Callable[[], str],
         transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = httpx.Client(
             base_url=base_url,
@@ -68,6 +84,7 @@ class AirflowApi:
         self._user = user
         self._read_password = read_password
         self._token: str | None = None
+        self._sleep = sleep
 
     def __enter__(self) -> Self:
         return self
@@ -114,9 +131,12 @@ class AirflowApi:
 
     def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None) -> str:
         """Start a run now; return its id."""
-        body = {"logical_date": None, "conf": dict(conf or {})}
-        answer = self._request("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
-        return str(answer["dag_run_id"])
+        # The name is ours: sent again, the request finds its run instead of starting a second.
+        run_id = f"manual__{datetime.now(UTC).isoformat()}_{uuid4().hex[:8]}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
+        with suppress(ExistsError):
+            self._request("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+        return run_id
 
     def dag_runs(self, dag_id: str, *, since: datetime | None = None) -> list[Json]:
         """Return the runs of a DAG that were started after a moment, oldest first."""
@@ -175,10 +195,10 @@ class AirflowApi:
             TransientError: The server does not answer, or not as expected.
         """
         try:
-            answer = self._send(method, path, **options)
+            answer = self._send_patiently(method, path, **options)
             if answer.status_code == httpx.codes.UNAUTHORIZED:
                 self._token = None
-                answer = self._send(method, path, **options)
+                answer = self._send_patiently(method, path, **options)
             answer.raise_for_status()
             body: Json = answer.json()
         except httpx.HTTPStatusError as error:
@@ -190,6 +210,14 @@ class AirflowApi:
         except (httpx.HTTPError, ValueError) as error:
             raise TransientError(f"Airflow does not answer to {method} {path}: {error}") from error
         return body
+
+    def _send_patiently(self, method: str, path: str, **options: Any) -> httpx.Response:
+        for wait_s in _AGAIN_AFTER_S:
+            answer = self._send(method, path, **options)
+            if not answer.is_server_error:
+                return answer
+            self._sleep(wait_s)
+        return self._send(method, path, **options)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         if self._token is None:

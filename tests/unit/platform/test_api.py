@@ -26,6 +26,7 @@ def client(answer: Answer) -> AirflowApi:
         user="admin",
         read_password=lambda: "p",
         transport=httpx.MockTransport(route),
+        sleep=lambda _: None,
     )
 
 
@@ -70,13 +71,32 @@ def test_pages_are_read_to_the_end() -> None:
     assert len(client(answer).task_instances("dag", "run")) == total
 
 
-def test_trigger_returns_the_run_and_sends_the_conf() -> None:
+def test_a_run_is_started_once_however_often_it_is_asked_for() -> None:
+    asked: list[dict[str, object]] = []
+
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.method == "POST"
-        assert json.loads(request.content) == {"logical_date": None, "conf": {"a": 1}}
-        return httpx.Response(200, json={"dag_run_id": "r"})
+        asked.append(json.loads(request.content))
+        if len(asked) == 1:  # started, but the answer was lost
+            return httpx.Response(500, json={"detail": "database is locked"})
+        return httpx.Response(409, json={"detail": "exists"})
 
-    assert client(answer).trigger("dag", {"a": 1}) == "r"
+    run_id = client(answer).trigger("dag", {"a": 1})
+    assert run_id.startswith("manual__")
+    assert asked == 2 * [{"dag_run_id": run_id, "logical_date": None, "conf": {"a": 1}}]
+
+
+def test_a_busy_server_is_asked_again_and_given_up_on_in_the_end() -> None:
+    answers = [500, 503, 200]
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(answers.pop(0), json={"dags": []})
+
+    assert client(answer).dags() == {}
+    answers = 10 * [500]
+    with pytest.raises(TransientError, match="500"):
+        client(answer).dags()
+    assert len(answers) == 6
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
