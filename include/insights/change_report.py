@@ -16,12 +16,12 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from include.contracts.labels import EXPRESSIONS
+from include.contracts.pages import page_environment
 from include.insights.change import Pair, RecordingChange
 from include.insights.change_study import Estimate, StudyChange
 from include.insights.quality import percent
 from include.insights.report import display_text
 from include.insights.summary import WORDING
-from include.pages import page_environment
 
 MAX_CURVES = 12
 """Recordings whose curves are drawn: those that changed most."""

@@ -19,6 +19,7 @@ import numpy as np
 from jinja2 import Template
 
 from include.contracts.labels import EXPRESSIONS
+from include.contracts.pages import page_environment
 from include.insights import tables
 from include.insights.charts import (
     clock,
@@ -30,7 +31,6 @@ from include.insights.charts import (
 from include.insights.evaluation import read_evaluation
 from include.insights.moments import UNKNOWN_FACE, Moments
 from include.insights.quality import Verdict, percent
-from include.pages import page_environment
 
 REPORT = "report.html"
 

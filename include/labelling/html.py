@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Template
 
 from include.contracts.labels import EXPRESSIONS
-from include.pages import page_environment
+from include.contracts.pages import page_environment
 
 _HERE = Path(__file__).parent
 _HOUSE = _HERE.parent / "insights" / "templates"

@@ -52,10 +52,12 @@ EXTRACTIONS = "extractions"
 TRANSFORMS = "transforms"
 REPROCESS = "reprocess"
 DRIFT_FIGURES = "monitoring/figures"
+EXTRACTION_MARKER = "extraction.json"
 DATA_DOCS = "data-docs"
 PUBLISHED = "published"
 PUBLISHED_MANIFEST = "manifest.json"
 """Written last: the entry point of every reader of results."""
+NOTICES = "watch/notices"
 LABELS_INCOMING = "labels/incoming"
 """Where people drop answers; like `incoming/`, its keys are theirs."""
 LABEL_RECORDS = "labels/records"
@@ -90,7 +92,7 @@ def extraction(extraction_id: str) -> str:
 
 def extraction_marker(extraction_id: str) -> str:
     """Written last: an extraction without it is not complete."""
-    return f"{extraction(extraction_id)}/extraction.json"
+    return f"{extraction(extraction_id)}/{EXTRACTION_MARKER}"
 
 
 def extraction_manifest(extraction_id: str) -> str:
@@ -285,7 +287,7 @@ def batch_figures(batch_id: str) -> str:
 
 def notice(key: str) -> str:
     """Prefix of one notice to people; the key is free text."""
-    return f"watch/notices/{slug(key)}"
+    return f"{NOTICES}/{slug(key)}"
 
 
 def audit_record(audit_sha256: str) -> str:

@@ -100,16 +100,12 @@ class ErasureBook:
     def forget_analyses(self, recording_ids: Collection[int]) -> None:
         """Delete the rows of re-analyses."""
         with writing(self._engine) as connection:
-            connection.execute(
-                delete(reanalyses).where(reanalyses.c.recording_id.in_(recording_ids))
-            )
+            _forget_analyses(connection, recording_ids)
 
     def forget(self, recording_ids: Collection[int], extraction_ids: Collection[str]) -> None:
         """Delete the rows of recordings, and the names of their shards from jobs."""
         with writing(self._engine) as connection:
-            connection.execute(
-                delete(reanalyses).where(reanalyses.c.recording_id.in_(recording_ids))
-            )
+            _forget_analyses(connection, recording_ids)
             for job in _jobs(connection, extraction_ids):
                 kept = [name for name in job.shards if not _of(name, extraction_ids)]
                 connection.execute(
@@ -118,6 +114,10 @@ class ErasureBook:
                     .values(shards=kept)
                 )
             connection.execute(delete(recordings).where(_ROW.id.in_(recording_ids)))
+
+
+def _forget_analyses(connection: Connection, recording_ids: Collection[int]) -> None:
+    connection.execute(delete(reanalyses).where(reanalyses.c.recording_id.in_(recording_ids)))
 
 
 def _of(shard: str, extraction_ids: Iterable[str]) -> bool:

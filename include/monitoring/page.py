@@ -13,12 +13,12 @@ import numpy as np
 from jinja2 import Template
 
 from include.contracts.labels import EXPRESSIONS
+from include.contracts.pages import page_environment
 from include.monitoring.alarm import Outcome, Policy, State, Step
 from include.monitoring.drift import Baseline, Comparison, DayReport
 from include.monitoring.metrics import Family
 from include.monitoring.trend import Trend, draw
 from include.monitoring.watched import COLUMNS, SCALARS, SHARES, Sample
-from include.pages import page_environment
 
 FAMILY_TITLES: Mapping[Family, str] = {
     Family.INPUT: "Quality of the faces",

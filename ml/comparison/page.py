@@ -9,6 +9,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from include.contracts.pages import page_environment
 from ml.comparison import capstone
 from ml.comparison.forecast import spoken
 from ml.comparison.latency import BATCHES
@@ -17,7 +18,6 @@ from ml.comparison.report import Comparison
 from ml.comparison.result import FIGURES
 from ml.comparison.table import NONE
 from ml.models.zoo import ARCHITECTURES
-from ml.pages import page_environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

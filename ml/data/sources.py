@@ -28,6 +28,18 @@ _HIDDEN = (".", "__MACOSX")
 """What operating systems leave in folders and archives."""
 
 
+def decode_picture(data: bytes, *, colour: bool = True) -> ImageArray | None:
+    """Decode a picture's file: uint8 (h, w) in grey, or with `colour` as the file has it.
+
+    Pixels stay where the file has them: boxes were drawn without regard to EXIF orientation.
+    What is empty or not a picture is None.
+    """
+    mode = cv2.IMREAD_ANYCOLOR if colour else cv2.IMREAD_GRAYSCALE
+    mode |= cv2.IMREAD_IGNORE_ORIENTATION
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), mode) if data else None
+    return None if decoded is None else np.asarray(decoded, np.uint8)
+
+
 class DataSource(ABC):
     """The files of one data set, by `/`-separated names below its root.
 
@@ -94,9 +106,6 @@ class DataSource(ABC):
 
         That is (h, w) where the file is grey, (h, w, 3) BGR where it has colour.
 
-        Pixels stay where the file has them: boxes were drawn without regard to EXIF
-        orientation.
-
         Raises:
             ConfigurationError: The file is missing or cannot be decoded.
         """
@@ -107,16 +116,14 @@ class DataSource(ABC):
                 raise self.error(
                     name, f"is damaged in the archive ({error})", "download the archive again"
                 ) from error
-        mode = cv2.IMREAD_ANYCOLOR if colour else cv2.IMREAD_GRAYSCALE
-        mode |= cv2.IMREAD_IGNORE_ORIENTATION
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), mode) if data else None
+        decoded = decode_picture(data, colour=colour)
         if decoded is None:
             raise self.error(
                 name,
                 "is corrupt: it is not a picture that can be decoded",
                 "fetch this file again, or take its row out of the label file",
             )
-        return np.asarray(decoded, np.uint8)
+        return decoded
 
     def rows(
         self, name: str, *, delimiter: str = ",", columns: int | None = None

@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 from include.contracts.labels import EXPRESSIONS
+from include.contracts.pages import page_environment
 from ml.evaluation.card import TEMPLATES, card_values
 from ml.evaluation.charts import (
     abstention_chart,
@@ -15,7 +16,6 @@ from ml.evaluation.charts import (
 )
 from ml.evaluation.explanations import SIDE_PX, Explanation
 from ml.evaluation.report import Report
-from ml.pages import page_environment
 
 HEADLINES: tuple[tuple[str, str, int], ...] = (
     ("accuracy", "Accuracy", 3),

@@ -14,7 +14,6 @@ STORES = GROUND | {"lake", "ledger"}
 MAY_IMPORT: dict[str, set[str]] = {
     "contracts": set(),
     "settings": {"contracts"},
-    "pages": set(),
     "aws_errors": {"contracts"},
     "lake": GROUND,
     "ledger": GROUND,
@@ -23,10 +22,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "jobs": GROUND | {"aws_errors"},
     "inference": STORES | {"jobs", "aws_errors"},
     "training_jobs": STORES | {"jobs", "aws_errors", "composition"},
-    "insights": GROUND | {"pages"},
-    "labelling": {"contracts", "pages"},
-    "monitoring": {"contracts", "pages"},
-    "governance": STORES | {"insights", "pages"},
+    "insights": GROUND,
+    "labelling": {"contracts"},
+    "monitoring": {"contracts"},
+    "governance": STORES | {"insights"},
     "watch": STORES | {"aws_errors", "composition"},
     "composition": STORES | {"inference", "watch"},
 }

@@ -11,9 +11,9 @@ from typing import Any
 
 from jinja2 import Template
 
+from include.contracts.pages import page_environment
 from include.governance.bias.metrics import METRICS
 from include.governance.bias.record import record_sha256
-from include.pages import page_environment
 
 _METRICS = {metric.name: metric for metric in METRICS}
 _ORDER = {metric.name: number for number, metric in enumerate(METRICS)}

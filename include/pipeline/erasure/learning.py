@@ -12,15 +12,13 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-
 from include.lake import keys
 from include.ledger.retraining_tables import OPEN, STARTED, RetrainingRequest
 from include.pipeline.labels.tables import pictures_of
 from include.pipeline.model_retraining import documents
 from ml.data import bundle, frozen
 from ml.data.records import content_key
+from ml.data.sources import decode_picture
 
 if TYPE_CHECKING:
     from include.composition import Services
@@ -37,11 +35,9 @@ def labelled_faces(services: Services, subject: Subject) -> frozenset[str]:
     """
     found = set()
     for key in pictures_of(services.lake, subject.owns_row):
-        # As `ml.data.sources` decodes them: the key is one of pixels, not of a file.
-        data = np.frombuffer(services.lake.get_bytes(key), np.uint8)
-        pixels = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        pixels = decode_picture(services.lake.get_bytes(key))
         if pixels is not None:
-            found.add(content_key(np.asarray(pixels, np.uint8)))
+            found.add(content_key(pixels))
     return frozenset(found)
 
 

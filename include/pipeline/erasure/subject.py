@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from include.ledger.ledger import Recording
 
 _LOOKUPS_AT_ONCE = 16
-_MARKER = "extraction.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,9 @@ def _extractions(
     # Killed before its marker was written: under today's settings, at least.
     found |= {extraction_identity(services.settings, video) for video in videos if video}
     markers = [
-        key for key in services.lake.list(keys.EXTRACTIONS) if posixpath.basename(key) == _MARKER
+        key
+        for key in services.lake.list(keys.EXTRACTIONS)
+        if posixpath.basename(key) == keys.EXTRACTION_MARKER
     ]
     with ThreadPoolExecutor(_LOOKUPS_AT_ONCE) as pool:
         of = zip(markers, pool.map(lambda key: _video(services.lake, key), markers), strict=True)

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -263,14 +263,7 @@ def timed(step: Callable[[], Told]) -> Told:
     """Do a step and say how long it took."""
     began = time.monotonic()
     told = step()
-    return Told(
-        told.step,
-        told.decided,
-        told.run,
-        told.path,
-        told.figures,
-        round(time.monotonic() - began, 1),
-    )
+    return replace(told, took_s=round(time.monotonic() - began, 1))
 
 
 def to_json(told: Sequence[Told]) -> list[dict[str, Any]]:

@@ -135,10 +135,10 @@ def reanalysis(stage: Stage, study: str) -> Told:
 
 
 def rollback(stage: Stage) -> Told:
-    """Roll back, and hold that a retraining asked for now is recorded and starts nothing.
+    """Roll back to the version that answered before the approval.
 
     Raises:
-        StepFailedError: Another version answers, or a second retraining began.
+        StepFailedError: The run failed, or another version answers than its record says.
     """
     before = champion(stage)
     conf: dict[str, object] = {"approved_by": APPROVER, "why": "the demonstration ends"}

@@ -13,7 +13,7 @@ from include.labelling.queue import Draw, read_draw
 from include.lake import keys
 from include.ledger.models import State
 from include.platform.console import duration
-from include.platform.demo_loop.annotators import ANNOTATORS, answers
+from include.platform.demo_loop.annotators import answers
 from include.platform.demo_loop.stage import Stage, Told, require
 from include.platform.demo_loop.weeks import Week
 from include.platform.dropping import Followed, drop
@@ -41,7 +41,7 @@ def week(
     """
     _analyse(stage, folder)
     began = datetime.now(UTC)  # its own schedule may read the answers before we ask for it
-    draw, votes_n = _label(stage, shown)
+    draw = _label(stage, shown)
     run_id = _hand_in(stage, shown, draw, began)
     outcome = stage.returned(EVALUATION, run_id, "evaluate")
     document = stage.document(outcome["key"])
@@ -51,7 +51,6 @@ def week(
         f"{shown.study}: version {outcome['model_version']} is {outcome['health']}, not version "
         f"{version} {' or '.join(expected)}: {outcome['reason']}\n  {told.path}",
     )
-    require(votes_n > 0, f"{shown.study}: nobody answered.")
     return told
 
 
@@ -72,19 +71,20 @@ def _analyse(stage: Stage, folder: Path) -> None:
     require(not lost, f"Not published: {', '.join(lost)}.")
 
 
-def _label(stage: Stage, shown: Week) -> tuple[Draw, int]:
+def _label(stage: Stage, shown: Week) -> Draw:
     """Have the platform draw faces, and have them answered; return the draw."""
     run_id = stage.run(QUEUE)
     drawn = stage.returned(QUEUE, run_id, "draw")
     require(drawn["queue_id"] is not None, "Nothing was drawn to be labelled.")
     draw = read_draw(stage.lake.get_bytes(keys.label_record(drawn["queue_id"])))
+    require(len(draw.selected) > 0, f"{shown.study}: no face was drawn to be labelled.")
     content = answers(draw, shown)
     target = stage.path(keys.LABELS_INCOMING) / f"{draw.queue_id}.csv"
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = stage.folder / f".answers-{os.getpid()}"
     draft.write_bytes(content)
     draft.replace(target)
-    return draw, len(draw.selected) * len(ANNOTATORS)
+    return draw
 
 
 def _hand_in(stage: Stage, shown: Week, draw: Draw, began: datetime) -> str:
@@ -138,7 +138,7 @@ def interval(figure: Mapping[str, Any], *, signed: bool = False) -> str:
 def alarms(stage: Stage) -> list[str]:
     """Return the titles of what people were warned of so far."""
     found = []
-    for key in stage.lake.list("watch/notices"):
+    for key in stage.lake.list(keys.NOTICES):
         if key.endswith("/notice.json"):
             notice = stage.document(key)
             if notice["severity"] != Severity.INFO:

@@ -9,13 +9,13 @@ import numpy as np
 from jinja2 import Template
 
 from include.contracts.labels import EXPRESSIONS
+from include.contracts.pages import page_environment
 from ml.data.eda import charts
 from ml.data.eda.charts import Chart
 from ml.data.eda.findings import findings, interval, name
 from ml.data.eda.report import Report
 from ml.data.eda.samples import Samples
 from ml.data.records import VOTE_NAMES
-from ml.pages import page_environment
 
 _PAIRS_SHOWN = 8
 _TITLES = {
