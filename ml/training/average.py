@@ -1,9 +1,11 @@
-"""Average the weights of runs that started from the same ones:
+"""Average the weights of runs that started from the same ones, or from one of them:
 `python -m ml.training.average var/student var/best --out var/average`.
 
 A "model soup" (Wortsman et al. 2022, arXiv:2203.05482): runs that went on from one network
 in different ways mostly lie in one valley of the loss, and the middle of it answers better
-than its sides, at the cost of one network. Whether it does is for validation to say.
+than its sides, at the cost of one network. Between a run and the one it went on from, the
+middle keeps most of what the first knew and of what the second learnt (Wortsman et al. 2022,
+arXiv:2109.01903). Whether it does is for validation to say.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,7 +23,7 @@ from ml.command import run_command
 from ml.models.weights_file import load_weights
 from ml.training.checkpoint import save_weights
 from ml.training.loop import BEST_WEIGHTS, RECIPE_COPY
-from ml.training.recipe import read_recipe
+from ml.training.recipe import Recipe, read_recipe
 from ml.training.teacher import run_sha256
 
 AVERAGED = "averaged.json"
@@ -51,10 +54,9 @@ def average_runs(runs: list[Path], out: Path) -> None:
     if len(runs) < 2:
         raise ConfigurationError("runs", "an average needs two runs or more")
     recipes = [read_recipe(run / RECIPE_COPY) for run in runs]
-    for run, recipe in zip(runs, recipes, strict=True):
-        same = (recipe.model.architecture, recipe.model.width, recipe.model.weights)
-        last = recipes[-1].model
-        if same != (last.architecture, last.width, last.weights):
+    starts = [_start(recipe, runs) for recipe in recipes]
+    for run, start in zip(runs, starts, strict=True):
+        if start != starts[-1]:
             raise ConfigurationError(
                 "runs", f"{run} has another network or start than {runs[-1]}: see model in both"
             )
@@ -63,16 +65,26 @@ def average_runs(runs: list[Path], out: Path) -> None:
     save_weights(out / BEST_WEIGHTS, _mean(weights))
     shutil.copyfile(runs[-1] / RECIPE_COPY, out / RECIPE_COPY)
     record = [
-        {"recipe": recipe.name, "sha256": run_sha256(run)}
+        {"recipe": recipe.name, "sha256": run_sha256(run), "averaged": averaged_from(run)}
         for run, recipe in zip(runs, recipes, strict=True)
     ]
     (out / AVERAGED).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def averaged_from(run: Path) -> list[dict[str, str]]:
-    """Return what an average was made of, empty for the folder of a single run."""
+def averaged_from(run: Path) -> list[dict[str, Any]]:
+    """Return what an average was made of, in turn where that is one; empty for a single run."""
     path = run / AVERAGED
     return list(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
+
+
+def _start(recipe: Recipe, runs: list[Path]) -> tuple[str, float, str | None]:
+    """Return the network, and the weights from which the line of `runs` that leads here began."""
+    model, file = recipe.model, recipe.model.weights_file
+    for run in runs:
+        if file is not None and file.resolve() == (run / BEST_WEIGHTS).resolve():
+            earlier = [other for other in runs if other != run]
+            return _start(read_recipe(run / RECIPE_COPY), earlier)
+    return model.architecture, model.width, model.weights
 
 
 def _mean(weights: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

@@ -44,6 +44,21 @@ def test_weights_lie_in_the_middle_and_the_record_names_both(tmp_path):
     assert averaged_from(runs[0]) == []
 
 
+def test_a_run_and_those_that_went_on_from_it_have_one_start(tmp_path):
+    first = _run(tmp_path / "a", "one", 3)
+    second = _run(tmp_path / "b", "two", 8, weights=str(first / BEST_WEIGHTS))
+    third = _run(tmp_path / "c", "three", 9, weights=str(second / BEST_WEIGHTS))
+    average_runs([first, second], tmp_path / "pair")
+    average_runs([first, second, third], tmp_path / "line")
+    further = _run(tmp_path / "d", "four", 5, weights=str(tmp_path / "pair" / BEST_WEIGHTS))
+    average_runs([tmp_path / "pair", further], tmp_path / "out")
+    pair, fourth = averaged_from(tmp_path / "out")
+    assert [entry["recipe"] for entry in pair["averaged"]] == ["one", "two"]
+    assert fourth["averaged"] == []
+    with pytest.raises(ConfigurationError, match="has another network or start"):
+        average_runs([first, third], tmp_path / "apart")  # second, between them, is not given
+
+
 def test_runs_that_cannot_be_averaged_are_named(tmp_path):
     run = _run(tmp_path / "a", "one", 3)
     other = _run(tmp_path / "b", "two", 8, weights="var/second/best.safetensors")
