@@ -1,6 +1,7 @@
 """Compare models on the same held-out pictures, pairwise.
 
     python -m ml.evaluation.compare --models a.tar.gz b.tar.gz --answers fer.json
+    python -m ml.evaluation.compare --models a.tar.gz b.tar.gz --spoilt darkness=0.25
 
 The first model is the one the others are held to. Differences come with paired
 bootstrap intervals, and with McNemar's exact test (McNemar 1947; the binomial form for
@@ -27,9 +28,11 @@ from include.contracts.labels import EXPRESSIONS
 from ml.data.datasets import LOADERS
 from ml.data.ferplus import NAME as FERPLUS
 from ml.data.location import add_data_argument
+from ml.data.records import ImageArray
 from ml.data.splits import DEFAULT_MANIFEST
 from ml.evaluation.answers import Answers, packaged_answers, read_answers
 from ml.evaluation.bootstrap import RESAMPLES, Bootstrap, Figure, FloatArray, interval
+from ml.evaluation.corruptions import CORRUPTIONS
 from ml.evaluation.manifests import manifest_of
 from ml.evaluation.metrics import (
     Labels,
@@ -175,6 +178,29 @@ def _figure(figure: Figure | None, sign: str = "") -> str:
     return f"{figure.value:{sign}.3f} ({figure.low:{sign}.3f}, {figure.high:{sign}.3f})"
 
 
+def spoil(images: Sequence[ImageArray], asked: str) -> tuple[ImageArray, ...]:
+    """Return the pictures spoilt one way, by chance that is the same each time.
+
+    Args:
+        images: uint8 (h, w) or (h, w, 3).
+        asked: `WAY=STRENGTH`, as `darkness=0.25`; see `ml.evaluation.corruptions`.
+
+    Raises:
+        ConfigurationError: There is no such way, or the strength is not a number.
+    """
+    ways = {item.name: item for item in CORRUPTIONS}
+    name, _, strength = asked.partition("=")
+    try:
+        way, amount = ways[name], float(strength)
+    except (KeyError, ValueError):
+        known = ", ".join(ways)
+        raise ConfigurationError(
+            "--spoilt", f"{asked} is not WAY=STRENGTH with a way of: {known}"
+        ) from None
+    generator = np.random.default_rng(0)
+    return tuple(way.apply(image, amount, generator) for image in images)
+
+
 def main() -> int:
     """Print the comparison; 2 where a file is wrong."""
     parser = argparse.ArgumentParser(prog="ml.evaluation.compare", description=__doc__)
@@ -189,6 +215,8 @@ def main() -> int:
         default="test",
         help="validation: to choose between models, not to say how good one is",
     )
+    ways = ", ".join(item.name for item in CORRUPTIONS)
+    parser.add_argument("--spoilt", metavar="WAY=STRENGTH", help=f"spoil pictures first: {ways}")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
@@ -206,13 +234,18 @@ def _run(arguments: argparse.Namespace) -> int:
     signatures = [read_signature(path) for path in arguments.models] or [{}]
     manifests = [manifest_of(signature, arguments.manifest) for signature in signatures]
     rows = load_rows(arguments.data, arguments.set, manifests[0], side=arguments.side)
-    answers = [packaged_answers(path, rows.images) for path in arguments.models]
+    images, name = rows.images, rows.name
+    if arguments.spoilt is not None:
+        if arguments.answers:
+            raise ConfigurationError("--spoilt", "answers of a file were given to other pictures")
+        images, name = spoil(images, arguments.spoilt), f"{name}, {arguments.spoilt}"
+    answers = [packaged_answers(path, images) for path in arguments.models]
     answers += [read_answers(path, rows.keys) for path in arguments.answers]
     standings = compare(answers, rows.labels)
-    sys.stdout.write(format_standings(standings, f"{rows.name}, n = {len(rows)}") + "\n")
+    sys.stdout.write(format_standings(standings, f"{name}, n = {len(rows)}") + "\n")
     if arguments.json is not None:
         document = {
-            "data": rows.name,
+            "data": name,
             "n": len(rows),
             "models": [item.to_json() for item in standings],
         }

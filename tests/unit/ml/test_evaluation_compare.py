@@ -127,6 +127,36 @@ def test_the_command_compares_a_package_with_a_file(
     assert second["p_value"] == 1
 
 
+def test_pictures_can_be_spoilt_first(tiny_package, ferplus_zip, monkeypatch, capsys):
+    line = ["compare", "--models", str(tiny_package[0]), "--data", str(ferplus_zip)]
+    monkeypatch.setattr(sys, "argv", [*line, "--spoilt", "darkness=0.1"])
+    assert module.main() == 0
+    assert "darkness=0.1, n = 91" in capsys.readouterr().out
+
+
+def test_spoiling_is_the_same_each_time_and_leaves_the_pictures():
+    image = generated_records(1, seed=1)[0].pixels
+    kept = image.copy()
+    first, second = (module.spoil([image, image], "noise=20") for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert 10 < np.abs(first[0].astype(int) - image).mean() < 20
+    assert not np.array_equal(first[0], first[1])
+    np.testing.assert_array_equal(image, kept)
+
+
+@pytest.mark.parametrize("asked", ["fog=1", "noise", "noise=much"])
+def test_an_unknown_way_to_spoil_is_named(asked):
+    with pytest.raises(ConfigurationError, match="with a way of: blur, noise"):
+        module.spoil([], asked)
+
+
+def test_spoilt_pictures_are_not_compared_with_a_file_of_answers(ferplus_zip, monkeypatch, capsys):
+    line = ["compare", "--answers", "x.json", "--data", str(ferplus_zip)]
+    monkeypatch.setattr(sys, "argv", [*line, "--spoilt", "noise=20"])
+    assert module.main() == 2
+    assert "other pictures" in capsys.readouterr().err
+
+
 def test_a_missing_file_ends_the_command_with_its_name(monkeypatch, capsys, ferplus_zip):
     line = ["compare", "--answers", "/nowhere/x.json", "--data", str(ferplus_zip)]
     monkeypatch.setattr(sys, "argv", line)
