@@ -111,11 +111,8 @@ class Runner:
 
     def _start_worker(self, model_dir: Path) -> subprocess.Popen[str]:
         threads = str(self._runtime.threads)
-        # Read by the arithmetic libraries when they are loaded, and only then. Threads
-        # that spin while they wait take the processor from whoever they wait for as
-        # soon as the machine is shared; here it is shared with Airflow.
+        # Read by the arithmetic libraries when they are loaded, and only then.
         environment = {
-            "OMP_WAIT_POLICY": "PASSIVE",
             **os.environ,
             "OMP_NUM_THREADS": threads,
             "MKL_NUM_THREADS": threads,

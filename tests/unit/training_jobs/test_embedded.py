@@ -47,6 +47,9 @@ def test_what_stops_the_platform_stops_its_trainings(services: Services, tmp_pat
     backend.create(request.spec())
     with pytest.raises(JobExistsError):
         backend.create(request.spec())
+    until(lambda: len(trainers(tmp_path)) == 1, "a process")
+    [trainer] = trainers(tmp_path)
+    assert b"OMP_WAIT_POLICY=PASSIVE" in Path(f"/proc/{trainer}/environ").read_bytes()
     assert stop_all(tmp_path / "jobs") == [request.spec().name]
     assert trainers(tmp_path) == []
     with pytest.raises(JobNotFoundError):
