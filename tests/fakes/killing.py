@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 _MLFLOW = ("set_model_version_tag", "set_registered_model_alias", "delete_registered_model_alias")
@@ -20,6 +21,7 @@ _REANALYSES = ("open", "mark_published", "leave_out", "mark_in_front")
 _LAKE = ("put_bytes", "put_if_absent", "put_file", "delete_prefix")
 _AWS = ("UpdateModelPackage", "CreateModelPackage", "PutObject", "StopTrainingJob")
 _MOST_STEPS = 60
+_LAKE_THREADS = "tokio-rt-worker"
 
 Step = Callable[[], None]
 
@@ -30,7 +32,7 @@ def survive(
     """Kill a job before each of its steps, and repeat it; return how many steps it has.
 
     Every function runs in forked children alone: this process must not have used the lake,
-    whose threads do not survive a fork.
+    whose threads do not survive a fork. It fails at once where they are there.
 
     Args:
         enter: Names a world of its own by the environment, for the step of that number.
@@ -39,6 +41,8 @@ def survive(
         check: What must hold after the death.
         ended: What must hold at the end.
     """
+    threads = {path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")}
+    assert _LAKE_THREADS not in threads, "run this file of tests in a process of its own"
     for step in range(1, _MOST_STEPS):
         enter(step)
         assert not _run(0, prepare)
