@@ -49,10 +49,10 @@ from include.contracts.identity import slug
 
 INCOMING = "incoming"
 EXTRACTIONS = "extractions"
+EXTRACTION_MARKER = "extraction.json"
 TRANSFORMS = "transforms"
 REPROCESS = "reprocess"
 DRIFT_FIGURES = "monitoring/figures"
-EXTRACTION_MARKER = "extraction.json"
 DATA_DOCS = "data-docs"
 PUBLISHED = "published"
 PUBLISHED_MANIFEST = "manifest.json"

@@ -179,7 +179,7 @@ def _figure(figure: Figure | None, sign: str = "") -> str:
 
 
 def spoil(images: Sequence[ImageArray], asked: str) -> tuple[ImageArray, ...]:
-    """Return the pictures spoilt one way, by chance that is the same each time.
+    """Return the pictures spoilt as asked on the command line.
 
     Args:
         images: uint8 (h, w) or (h, w, 3).
@@ -197,8 +197,7 @@ def spoil(images: Sequence[ImageArray], asked: str) -> tuple[ImageArray, ...]:
         raise ConfigurationError(
             "--spoilt", f"{asked} is not WAY=STRENGTH with a way of: {known}"
         ) from None
-    generator = np.random.default_rng(0)
-    return tuple(way.apply(image, amount, generator) for image in images)
+    return tuple(way.spoil(images, amount))
 
 
 def main() -> int:

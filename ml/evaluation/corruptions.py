@@ -7,7 +7,7 @@ one lose alike. The choice follows Hendrycks and Dietterich (2019) where a way i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -39,6 +39,13 @@ class Corruption:
     unit: str
     strengths: tuple[float, ...]
     apply: Spoil
+
+    def spoil(
+        self, images: Sequence[ImageArray], strength: float, *, seed: int = 0
+    ) -> list[ImageArray]:
+        """Return pictures spoilt by chance that is the same each time."""
+        generator = np.random.default_rng(seed)
+        return [self.apply(image, strength, generator) for image in images]
 
 
 def _blur(image: ImageArray, sigma_percent: float, _: np.random.Generator) -> ImageArray:

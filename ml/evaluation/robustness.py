@@ -87,9 +87,7 @@ def robustness(
     for corruption in corruptions:
         steps = []
         for strength in corruption.strengths:
-            generator = np.random.default_rng(seed)
-            spoilt = [corruption.apply(image, strength, generator) for image in images]
-            now = answer(spoilt).argmax(axis=1)
+            now = answer(corruption.spoil(images, strength, seed=seed)).argmax(axis=1)
             hits = (now == labels).astype(np.float64)
             same = (now == clean).astype(np.float64)
             steps.append(
