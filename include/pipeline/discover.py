@@ -11,16 +11,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import yaml
-
 from include.contracts.errors import PermanentInputError, TransientError
 from include.contracts.reasons import QuarantineCode
-from include.lake import keys
-from include.lake.originals import UNSORTED
 from include.pipeline.quarantine import quarantine_recording, reopen_recording
+from include.pipeline.study_files import read_study_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from include.lake.store import Lake
@@ -29,8 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STUDY_FILE_MAX_BYTES = 64 << 10
-_STUDY_FILES = tuple(name for name in keys.STUDY_FILES if name.endswith((".yaml", ".yml")))
 _STUDY_CODES = (QuarantineCode.PURPOSE_DENIED, QuarantineCode.BAD_STUDY_FILE)
 _WORD = re.compile(r"[a-z0-9]+")
 
@@ -129,16 +123,7 @@ def check_purpose(lake: Lake, study: str, settings: DiscoverySettings) -> None:
         PermanentInputError: The purpose is denied, or a study file cannot be understood.
         TransientError: A study file cannot be read for now.
     """
-    folders = [f"{keys.INCOMING}/{study}"]
-    if study == UNSORTED:
-        # Recordings dropped directly under incoming/ are this study too.
-        folders.append(keys.INCOMING)
-    purposes = [
-        purpose
-        for folder in folders
-        for name in _STUDY_FILES
-        if (purpose := _declared_purpose(lake, study, f"{folder}/{name}")) is not None
-    ]
+    purposes = [declared.purpose for declared in read_study_files(lake, study)]
     for purpose in purposes or [settings.default_purpose]:
         denied = _denied_by(purpose, settings.denied_purposes)
         if denied is not None:
@@ -151,32 +136,6 @@ def check_purpose(lake: Lake, study: str, settings: DiscoverySettings) -> None:
             )
 
 
-def _declared_purpose(lake: Lake, study: str, key: str) -> str | None:
-    """The purpose a study file declares; None when there is no such file."""
-    try:
-        head = lake.read_head(key, STUDY_FILE_MAX_BYTES + 1)
-    except FileNotFoundError:
-        return None
-    if len(head) > STUDY_FILE_MAX_BYTES:
-        raise _bad_study_file(study, f"is larger than {STUDY_FILE_MAX_BYTES // 1024} KiB")
-    try:
-        content: object = yaml.safe_load(head.decode("utf-8-sig"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # ValueError: bytes that are no UTF-8, and dates that do not exist.
-        problem = " ".join(str(error).split())[:200]
-        raise _bad_study_file(study, f"is not valid YAML ({problem})") from error
-    if not isinstance(content, dict):
-        raise _bad_study_file(study, "is not a list of `key: value` lines")
-    return _purpose_in(study, content)
-
-
-def _purpose_in(study: str, content: Mapping[object, object]) -> str:
-    purpose = content.get("purpose")
-    if not isinstance(purpose, str) or not purpose.strip():
-        raise _bad_study_file(study, "has no `purpose`, or it is not a text")
-    return purpose.strip()
-
-
 def _denied_by(purpose: str, denied: tuple[str, ...]) -> str | None:
     """The denied purpose whose words all appear in `purpose`; wider matching errs on safety."""
     words = set(_WORD.findall(purpose.casefold()))
@@ -184,15 +143,6 @@ def _denied_by(purpose: str, denied: tuple[str, ...]) -> str | None:
         if set(_WORD.findall(candidate.casefold())) <= words:
             return candidate
     return None
-
-
-def _bad_study_file(study: str, problem: str) -> PermanentInputError:
-    return PermanentInputError(
-        QuarantineCode.BAD_STUDY_FILE,
-        f"study.yaml of study {study!r} {problem}.",
-        "Correct the file (it needs at least a line such as `purpose: market_research`); the "
-        "recordings are then taken up by themselves.",
-    )
 
 
 def _unusable(recording: Recording) -> PermanentInputError:

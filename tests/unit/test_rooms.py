@@ -17,6 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "aws_errors": {"contracts"},
     "lake": GROUND,
     "ledger": GROUND,
+    "study": GROUND,
     "video": GROUND,
     "quality": GROUND,
     "jobs": GROUND | {"aws_errors"},

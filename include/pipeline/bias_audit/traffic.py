@@ -40,7 +40,8 @@ from include.pipeline import published
 from include.pipeline.bias_audit.outcomes import main_faces, outcome
 from include.pipeline.labels.receipts import all_votes, read_receipts
 from include.pipeline.labels.records import read_draws
-from include.pipeline.respondents import Respondent, read_respondents
+from include.pipeline.study_files import read_respondents
+from include.study.respondents_table import Respondent
 
 log = logging.getLogger(__name__)
 

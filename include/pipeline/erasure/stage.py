@@ -16,7 +16,7 @@ from include.contracts.errors import ConfigurationError, PlatformError
 from include.lake import keys
 from include.pipeline.erasure import labels, learning, results
 from include.pipeline.erasure.subject import Subject, find
-from include.pipeline.respondents import FILE, MAX_BYTES
+from include.study.respondents_table import FILE, MAX_BYTES
 
 if TYPE_CHECKING:
     from include.composition import Services

@@ -16,7 +16,7 @@ from include.lake import keys
 from include.pipeline.collect import COLLECT_VERSION
 from include.pipeline.probe import extraction_identity
 from include.pipeline.published import PublishedRecording, result_at
-from include.pipeline.respondents import read_respondents
+from include.pipeline.study_files import read_respondents
 
 if TYPE_CHECKING:
     from include.composition import Services

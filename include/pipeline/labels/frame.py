@@ -17,7 +17,8 @@ from include.inference.answers import AnswerIndex
 from include.labelling.queue import Source
 from include.labelling.selection import Instant
 from include.labelling.votes import lake_row_id, pseudonym
-from include.pipeline.respondents import Respondent, read_respondents
+from include.pipeline.study_files import read_respondents
+from include.study.respondents_table import Respondent
 
 if TYPE_CHECKING:
     from include.lake.store import Lake

@@ -30,7 +30,8 @@ from include.ledger.reanalysis_tables import Reanalysis, ReanalysisState
 from include.pipeline.published import result_at
 from include.pipeline.reprocess.begin import scope_of
 from include.pipeline.reprocess.request import Request, opened
-from include.pipeline.respondents import Respondent, read_respondents
+from include.pipeline.study_files import read_respondents
+from include.study.respondents_table import Respondent
 
 log = logging.getLogger(__name__)
 

@@ -15,14 +15,10 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from include.contracts.errors import PermanentInputError
 from include.contracts.reasons import QuarantineCode
-from include.lake import keys
-
-if TYPE_CHECKING:
-    from include.lake.store import Lake
 
 FILE = "respondents.csv"
 RECORDING, RESPONDENT = "recording", "respondent"
@@ -42,20 +38,6 @@ class Respondent:
 
     respondent: str
     attributes: Mapping[str, str]
-
-
-def read_respondents(lake: Lake, study: str) -> dict[str, Respondent]:
-    """Return who is seen, by the recording's name; empty where the study has no such file.
-
-    Raises:
-        PermanentInputError: A line cannot be understood; the sentence names it.
-        TransientError: The lake failed for now.
-    """
-    try:
-        content = lake.read_head(f"{keys.INCOMING}/{study}/{FILE}", MAX_BYTES + 1)
-    except FileNotFoundError:
-        return {}
-    return parse_respondents(study, content)
 
 
 def parse_respondents(study: str, content: bytes) -> dict[str, Respondent]:

@@ -8,8 +8,9 @@ import pytest
 
 from include.contracts.errors import PermanentInputError
 from include.lake.store import Lake
-from include.pipeline.respondents import parse_respondents, read_respondents
+from include.pipeline.study_files import read_respondents
 from include.settings import StorageSettings
+from include.study.respondents_table import parse_respondents
 
 
 def test_people_and_what_they_declared() -> None:

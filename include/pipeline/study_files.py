@@ -1,0 +1,53 @@
+"""Reading what people say about a study, from the lake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from include.lake import keys
+from include.lake.originals import UNSORTED
+from include.study import respondents_table, study_file
+
+if TYPE_CHECKING:
+    from include.lake.store import Lake
+    from include.study.respondents_table import Respondent
+    from include.study.study_file import StudyFile
+
+
+def read_study_files(lake: Lake, study: str) -> list[StudyFile]:
+    """Return every study file that applies to a study, its own folder's first.
+
+    Recordings dropped directly under `incoming/` are a study too, of which a study file
+    there speaks as well.
+
+    Raises:
+        PermanentInputError: One of them cannot be understood; the sentence says why.
+        TransientError: The lake failed for now.
+    """
+    folders = [f"{keys.INCOMING}/{study}"]
+    if study == UNSORTED:
+        folders.append(keys.INCOMING)
+    found = []
+    for folder in folders:
+        for name in study_file.NAMES:
+            try:
+                content = lake.read_head(f"{folder}/{name}", study_file.MAX_BYTES + 1)
+            except FileNotFoundError:
+                continue
+            found.append(study_file.parse_study_file(study, name, content))
+    return found
+
+
+def read_respondents(lake: Lake, study: str) -> dict[str, Respondent]:
+    """Return who is seen, by the recording's name; empty where the study has no such file.
+
+    Raises:
+        PermanentInputError: A line cannot be understood; the sentence names it.
+        TransientError: The lake failed for now.
+    """
+    key = f"{keys.INCOMING}/{study}/{respondents_table.FILE}"
+    try:
+        content = lake.read_head(key, respondents_table.MAX_BYTES + 1)
+    except FileNotFoundError:
+        return {}
+    return respondents_table.parse_respondents(study, content)
