@@ -165,6 +165,12 @@ class Ledger:
         """Discovered objects that no stage can read; they wait for quarantine."""
         return self._select(_COLUMNS.state == State.DISCOVERED, _COLUMNS.problem.is_not(None))
 
+    def names(self, study: str) -> frozenset[str]:
+        """Names of every recording of a study that was ever seen and is not erased."""
+        with self._engine.connect() as connection:
+            query = select(_COLUMNS.recording).where(_COLUMNS.study == study).distinct()
+            return frozenset(connection.scalars(query))
+
     # --- batches ---
 
     def batch(self, batch_id: str) -> Batch:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from include.lake import keys
 from include.lake.originals import UNSORTED
 from include.study import respondents_table, study_file
+from include.study.respondents import Respondents
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from include.lake.store import Lake
     from include.study.respondents_table import Respondent
     from include.study.study_file import StudyFile
@@ -38,8 +41,25 @@ def read_study_files(lake: Lake, study: str) -> list[StudyFile]:
     return found
 
 
+def people_of(lake: Lake, study: str, recordings: Iterable[str]) -> Respondents:
+    """Return who is seen in which recording; nobody is known where the study has no such file.
+
+    Args:
+        lake: Where the file lies.
+        study: Name of the study.
+        recordings: Every recording that the study has or had (`Ledger.names`).
+
+    Raises:
+        PermanentInputError: A line cannot be understood; the sentence names it.
+        TransientError: The lake failed for now.
+    """
+    return Respondents(study, read_respondents(lake, study), frozenset(recordings))
+
+
 def read_respondents(lake: Lake, study: str) -> dict[str, Respondent]:
-    """Return who is seen, by the recording's name; empty where the study has no such file.
+    """Return the lines of the file, by the recording's name as it was typed; empty without one.
+
+    Typed names are never compared with recordings directly: see `people_of`.
 
     Raises:
         PermanentInputError: A line cannot be understood; the sentence names it.

@@ -40,8 +40,8 @@ from include.pipeline import published
 from include.pipeline.bias_audit.outcomes import main_faces, outcome
 from include.pipeline.labels.receipts import all_votes, read_receipts
 from include.pipeline.labels.records import read_draws
-from include.pipeline.study_files import read_respondents
-from include.study.respondents_table import Respondent
+from include.pipeline.study_files import people_of
+from include.study.respondents import Respondents
 
 log = logging.getLogger(__name__)
 
@@ -55,20 +55,21 @@ class Declared:
 
     Attributes:
         services: Where the studies are.
-        unread: Sentences about studies whose respondents.csv cannot be read.
+        unread: Sentences about studies whose respondents.csv cannot be read, or about lines
+            of it that name no recording.
         unknown: Recordings without a line in it.
     """
 
     services: Services
     unread: list[str] = field(default_factory=list)
     unknown: set[tuple[str, str]] = field(default_factory=set)
-    _studies: dict[str, Mapping[str, Respondent]] = field(default_factory=dict)
+    _studies: dict[str, Respondents] = field(default_factory=dict)
 
     def person(self, study: str, recording: str) -> dict[str, str] | None:
         """Return a person's id and declared groups, None where nobody says who is seen."""
         if study not in self._studies:
             self._studies[study] = self._read(study)
-        known = self._studies[study].get(recording)
+        known = self._studies[study].of(recording)
         if known is None:
             self.unknown.add((study, recording))
             return None
@@ -87,13 +88,15 @@ class Declared:
             )
         return notes
 
-    def _read(self, study: str) -> Mapping[str, Respondent]:
+    def _read(self, study: str) -> Respondents:
         try:
-            return read_respondents(self.services.lake, study)
+            people = people_of(self.services.lake, study, self.services.ledger.names(study))
         except PermanentInputError as error:
             log.warning("%s", error)
             self.unread.append(f"a study is left out: {error.sentence}")
-            return {}
+            return Respondents(study, {}, ())
+        self.unread += people.notes()
+        return people
 
 
 def production_rows(

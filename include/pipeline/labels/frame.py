@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,8 @@ from include.inference.answers import AnswerIndex
 from include.labelling.queue import Source
 from include.labelling.selection import Instant
 from include.labelling.votes import lake_row_id, pseudonym
-from include.pipeline.study_files import read_respondents
-from include.study.respondents_table import Respondent
+from include.pipeline.study_files import people_of
+from include.study.respondents import Respondents
 
 if TYPE_CHECKING:
     from include.lake.store import Lake
@@ -53,12 +53,15 @@ class FrameReader:
         key: Keys the pseudonyms of respondents.
         champion_sha256: Whose answers count where several models published; None: the latest.
         challenger_sha256: Whose answers are compared where there are any; None: nobody's.
+        names: Every recording of a study (`Ledger.names`), for lines of respondents.csv to
+            be matched with.
     """
 
     lake: Lake
     key: bytes
     champion_sha256: str | None
     challenger_sha256: str | None
+    names: Callable[[str], Collection[str]] = lambda _: ()
 
     def read(self, published: Iterable[PublishedRecording], drawn: Collection[str]) -> Frame:
         """Read the frame.
@@ -72,7 +75,7 @@ class FrameReader:
             TransientError: The lake failed for now.
         """
         frame = Frame()
-        people: dict[str, Mapping[str, Respondent]] = {}
+        people: dict[str, Respondents] = {}
         for recording in self._one_per_extraction(published):
             if recording.extraction_id in drawn:
                 continue
@@ -98,16 +101,19 @@ class FrameReader:
                 kept[recording.extraction_id] = recording
         return kept.values()
 
-    def _people(self, study: str) -> Mapping[str, Respondent]:
+    def _people(self, study: str) -> Respondents:
         try:
-            return read_respondents(self.lake, study)
+            people = people_of(self.lake, study, self.names(study))
         except PermanentInputError as error:
             # Labels can do without: each recording then counts as a person of its own.
             log.warning("%s", error)
-            return {}
+            return Respondents(study, {}, ())
+        for note in people.notes():
+            log.warning("%s", note)
+        return people
 
-    def _respondent(self, recording: PublishedRecording, people: Mapping[str, Respondent]) -> str:
-        known = people.get(recording.recording)
+    def _respondent(self, recording: PublishedRecording, people: Respondents) -> str:
+        known = people.of(recording.recording)
         if known is None:
             return f"recording-{recording.video_id[:12]}"
         # Ids such as "P1" mean other people in other studies.

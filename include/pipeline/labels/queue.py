@@ -148,6 +148,7 @@ def _draw(
         key,
         champion_sha256=champion.sha256 if champion else None,
         challenger_sha256=challenger.sha256 if challenger else None,
+        names=services.ledger.names,
     )
     drawn = {name for draw in earlier for name in draw.sources}
     frame = reader.read(published.recordings(services, since, until), drawn)

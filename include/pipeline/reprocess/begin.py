@@ -17,6 +17,7 @@ from include.pipeline.reprocess.request import (
     run_key,
     write_request,
 )
+from include.study.naming import KnownNames
 from ml.registry.protocol import ModelVersion, VersionStatus
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ def run(
     """
     request = find_request(services, run_id)
     if request is None:
-        scope = _scope(services, study or None, since or None, until or None)
+        study = _as_published(services, study) if study else None
+        scope = _scope(services, study, since or None, until or None)
         version = _version(services, model.strip())
         if make_current:
             require_approved(version)
@@ -63,7 +65,7 @@ def run(
             services,
             Request(
                 run_id=run_id,
-                study=study or None,
+                study=study,
                 since=since or None,
                 until=until or None,
                 model=model.strip(),
@@ -115,6 +117,14 @@ def require_approved(version: ModelVersion) -> None:
             "given results of approved versions only. Have it approved, or leave make_current "
             "off: the results then lie beside the old ones",
         )
+
+
+def _as_published(services: Services, study: str) -> str:
+    """Return the study that a typed name stands for; the name itself where none does."""
+    match = KnownNames(services.ledger.reanalyses.studies(), endings=False).match(study)
+    if match.ambiguous:
+        raise ConfigurationError("study", str(match.problem))
+    return match.found or study
 
 
 def _scope(

@@ -30,8 +30,8 @@ from include.ledger.reanalysis_tables import Reanalysis, ReanalysisState
 from include.pipeline.published import result_at
 from include.pipeline.reprocess.begin import scope_of
 from include.pipeline.reprocess.request import Request, opened
-from include.pipeline.study_files import read_respondents
-from include.study.respondents_table import Respondent
+from include.pipeline.study_files import people_of
+from include.study.respondents import Respondents
 
 log = logging.getLogger(__name__)
 
@@ -197,27 +197,29 @@ class _People:
     services: Services
     notes: list[str] = field(default_factory=list)
     known: dict[str, frozenset[str]] = field(default_factory=dict)
-    _studies: dict[str, dict[str, Respondent]] = field(default_factory=dict)
+    _studies: dict[str, Respondents] = field(default_factory=dict)
 
     def identity(self, study: str, recording: str) -> str:
         """Return who is seen; a recording of nobody known is a person of its own."""
         if study not in self._studies:
             self._studies[study] = self._read(study)
             self.known[study] = frozenset(
-                _person(study, item.respondent) for item in self._studies[study].values()
+                _person(study, item.respondent) for item in self._studies[study].table.values()
             )
-        found = self._studies[study].get(recording)
+        found = self._studies[study].of(recording)
         if found is not None:
             return _person(study, found.respondent)
         return stable_hash({"study": study, "recording": recording})
 
-    def _read(self, study: str) -> dict[str, Respondent]:
+    def _read(self, study: str) -> Respondents:
         try:
-            return read_respondents(self.services.lake, study)
+            people = people_of(self.services.lake, study, self.services.ledger.names(study))
         except PermanentInputError as error:
             log.warning("%s", error)
             self.notes.append(f"{error.sentence} Each of its recordings counts as a person.")
-            return {}
+            return Respondents(study, {}, ())
+        self.notes += people.notes()
+        return people
 
 
 def _person(study: str, respondent: str) -> str:

@@ -100,6 +100,16 @@ def test_who_is_unknown_or_answered_by_another_model_is_left_out(services: Servi
     assert "1 recording(s)" in notes[0]
 
 
+def test_lines_are_matched_as_people_type_them(services: Services) -> None:
+    declare(services, ".\\R.MP4,P1,f,", "s,P2,m,")
+    for name in ("r.mp4", "s.mp4"):
+        publish(services, name, [ANSWERED])
+    rows, notes = production_rows(services, MODEL, SINCE, NOW)
+    assert rows is not None
+    assert sorted(rows.frame["gender"]) == ["f", "m"]
+    assert notes == []
+
+
 def test_who_declares_two_values_declared_none(services: Services) -> None:
     declare(services, "r.mp4,P1,f,", "s.mp4,P1,m,", "t.mp4,P2,m,")
     for name in ("r.mp4", "s.mp4", "t.mp4"):

@@ -1,0 +1,89 @@
+"""Who is seen in which recording: the lines of `respondents.csv` met with the recordings."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from include.study.naming import KnownNames, NameMatch
+from include.study.respondents_table import FILE
+
+if TYPE_CHECKING:
+    from include.study.respondents_table import Respondent
+
+
+class Respondents:
+    """The people of a study. Names in the table are matched as people type them.
+
+    Attributes:
+        table: What the file says, by the recording's name as it was typed; ids in one
+            Unicode form.
+        unsettled: Lines that match no recording, or may be several: they say nothing.
+        contradicting: Recordings of which two lines say different things, sorted: nobody
+            is known to be seen in them.
+    """
+
+    def __init__(
+        self, study: str, table: Mapping[str, Respondent], recordings: Collection[str]
+    ) -> None:
+        """Match a table's lines.
+
+        Args:
+            study: Name of the study.
+            table: What the file says, by the recording's name as it was typed.
+            recordings: Every recording that the study has or had.
+        """
+        self.study = study
+        self.table = {
+            typed: replace(seen, respondent=unicodedata.normalize("NFC", seen.respondent))
+            for typed, seen in table.items()
+        }
+        names = KnownNames(recordings, folder=study)
+        self._known = frozenset(recordings)
+        self._lines: dict[str, list[str]] = {}
+        unsettled: list[NameMatch] = []
+        for typed in table:
+            match = names.match(typed, nearest_n=0)
+            if match.found is None:
+                unsettled.append(match)
+            else:
+                self._lines.setdefault(match.found, []).append(typed)
+        self.unsettled = tuple(unsettled)
+        self.contradicting = tuple(
+            recording for recording in sorted(self._lines) if self._agreed(recording) is None
+        )
+
+    def of(self, recording: str) -> Respondent | None:
+        """Return who is seen in a recording; None where no line says so, or lines disagree."""
+        if recording not in self._known:
+            # Published before the ledger knew of it, or by another one.
+            return Respondents(self.study, self.table, (recording,)).of(recording)
+        return self._agreed(recording)
+
+    def lines_of(self, recording: str) -> tuple[str, ...]:
+        """Return the names, as typed, of the lines that speak of a recording."""
+        return tuple(self._lines.get(recording, ()))
+
+    def notes(self) -> list[str]:
+        """Return sentences on lines that are left out; they hold no name.
+
+        A line of a recording that was not dropped yet is no fault.
+        """
+        found = []
+        if ambiguous := sum(match.ambiguous for match in self.unsettled):
+            found.append(
+                f"{ambiguous} line(s) of {FILE} of study {self.study!r} may name several "
+                "recordings: they are left out"
+            )
+        if self.contradicting:
+            found.append(
+                f"{len(self.contradicting)} recording(s) of study {self.study!r} have lines in "
+                f"{FILE} that contradict each other: they are left out"
+            )
+        return found
+
+    def _agreed(self, recording: str) -> Respondent | None:
+        said = [self.table[typed] for typed in self._lines.get(recording, ())]
+        return said[0] if said and all(other == said[0] for other in said) else None
