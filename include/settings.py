@@ -10,16 +10,36 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from include.contracts.errors import ConfigurationError
+from include.contracts.purposes import denied_context, folded
 
 _MIB = 1 << 20
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _added_purpose(text: str) -> str:
+    """Hold an added purpose to its form; what is denied cannot be added."""
+    purpose, _, person = (part.strip() for part in text.partition("="))
+    if not folded(purpose) or len(person) < 2 or not any(map(str.isalpha, person)):
+        raise ValueError(
+            f"{text!r} is not `purpose=Name of the person` who answers for it, for example "
+            "brand_tracking=Anna Muster"
+        )
+    if (context := denied_context(purpose)) is not None:
+        raise ValueError(
+            f"{purpose!r} cannot be allowed: analysing people's expressions for {context!r} is "
+            "denied by the EU AI Act, Article 5(1)(f)"
+        )
+    return f"{folded(purpose)}={person}"
+
+
+AddedPurpose = Annotated[str, AfterValidator(_added_purpose)]
 
 
 class _Group(BaseModel):
@@ -55,10 +75,31 @@ class DiscoverySettings(_Group):
     """A claim older than this is taken over."""
     max_attempts: PositiveInt = 3
     """Analysis runs a recording may fail before it is marked failed."""
-    denied_purposes: tuple[str, ...] = ("workplace", "employment", "education")
-    """EU AI Act, Article 5(1)(f): never decoded."""
+    added_purposes: tuple[AddedPurpose, ...] = ()
+    """Purposes that are allowed beside the built-in ones, each `purpose=Name of the person` who
+    answers for it."""
+    denied_purposes: tuple[str, ...] = ()
+    """Words that deny a purpose beside those of workplaces and education, which always do
+    (EU AI Act, Article 5(1)(f))."""
     default_purpose: str = "market_research"
-    """Used when a study has no study.yaml."""
+    """Used when a study has no study.yaml; `none` where each must state its own (production)."""
+    consent: Literal["required", "not_required"] = "not_required"
+    """Whether a recording needs a consent in respondents.csv where study.yaml does not say so;
+    `required` in production."""
+
+    @property
+    def added_purpose_names(self) -> tuple[str, ...]:
+        """The added purposes without the persons."""
+        return tuple(text.partition("=")[0].strip() for text in self.added_purposes)
+
+    @property
+    def stated_default(self) -> str | None:
+        """The default purpose; None where each study must state its own."""
+        return (
+            None
+            if self.default_purpose.strip().casefold() in ("", "none")
+            else self.default_purpose
+        )
 
 
 class LimitSettings(_Group):

@@ -76,8 +76,6 @@ DRIFT_PAGE = "monitoring/index.html"
 """The page of the day judged last."""
 AUDITS_BY_MODEL = "audits/by-model"
 """Pointers to all bias audits."""
-STUDY_FILES = ("study.yaml", "study.yml", "respondents.csv")
-"""Names under a study that describe it and are no recordings."""
 
 
 def data_docs(batch_id: str) -> str:

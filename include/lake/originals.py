@@ -21,14 +21,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from include.contracts.errors import TransientError
-from include.lake import keys
+from include.contracts.study_names import Role, role
 
 UNSORTED = "unsorted"
 """Study of a recording dropped directly under `incoming/`."""
 
 CHUNK_BYTES = 1 << 20
 PAGE_KEYS = 1000
-_UPLOAD_LEFTOVERS = (".part", ".tmp", ".partial", ".filepart", ".crdownload")
 _TRANSIENT_CODES = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503"}
 
 
@@ -36,7 +35,8 @@ _TRANSIENT_CODES = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestT
 class IncomingObject:
     """One object that people dropped, as the listing saw it.
 
-    `study` and `recording` are the two parts of a key under `incoming/`.
+    `study` and `recording` are the two parts of a key under `incoming/`; of a study file the
+    second is its name.
     """
 
     key: str
@@ -53,6 +53,8 @@ class IncomingObject:
     """Why no stage may read this object, as a clause; None when it is usable."""
     modified_at: datetime | None = None
     """When its bytes last changed, aware; None of an object that cannot be read."""
+    role: Role = Role.RECORDING
+    """What it is, by its name."""
 
     @property
     def usable(self) -> bool:
@@ -79,20 +81,6 @@ class Originals(Protocol):
         """Delete an object and every earlier version of it; none there is no fault."""
 
 
-def is_recording(relative_key: str) -> bool:
-    """Whether a key relative to `incoming/` names a recording.
-
-    Study files, hidden files, upload leftovers and folder markers do not.
-    """
-    segments = relative_key.split("/")
-    name = segments[-1]
-    if not name or name.lower().endswith(_UPLOAD_LEFTOVERS):
-        return False
-    if len(segments) <= 2 and name in keys.STUDY_FILES:
-        return False
-    return not any(part.startswith(".") and part not in (".", "..") for part in segments)
-
-
 def _incoming(
     folder: str,
     relative_key: str,
@@ -115,6 +103,7 @@ def _incoming(
         etag=version,
         problem=problem,
         modified_at=modified_at,
+        role=role(relative_key),
     )
 
 
@@ -150,7 +139,7 @@ class LocalOriginals:
                 if entry.is_dir(follow_symlinks=False):
                     if not entry.name.startswith("."):
                         folders.append(Path(entry.path))
-                elif is_recording(relative := _relative(Path(entry.path), top)):
+                elif role(relative := _relative(Path(entry.path), top)) is not Role.NOTHING:
                     try:
                         status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
@@ -259,7 +248,7 @@ class S3Originals:
             for page in pages:
                 for found in page.get("Contents", ()):
                     relative = found["Key"][len(prefix) :]
-                    if is_recording(relative):
+                    if role(relative) is not Role.NOTHING:
                         yield self._object(folder, relative, found)
 
     @contextmanager

@@ -23,6 +23,7 @@ from obstore.exceptions import (
 from obstore.store import LocalStore, S3Store
 
 from include.contracts.errors import ConfigurationError, TransientError
+from include.contracts.study_names import Role
 from include.lake import keys
 from include.lake.originals import IncomingObject, LocalOriginals, S3Originals
 
@@ -111,13 +112,21 @@ class Lake:
 
     # --- originals: any key ---
 
+    def list_dropped(self) -> Iterator[IncomingObject]:
+        """Every recording and study file under `incoming/`; unusable ones are reported too.
+
+        Raises:
+            TransientError: The store failed for now.
+        """
+        return self._originals.list(keys.INCOMING)
+
     def list_incoming(self) -> Iterator[IncomingObject]:
         """Every recording under `incoming/`; unusable ones are reported, not left out.
 
         Raises:
             TransientError: The store failed for now.
         """
-        return self._originals.list(keys.INCOMING)
+        return (item for item in self.list_dropped() if item.role is Role.RECORDING)
 
     def list_label_files(self) -> Iterator[IncomingObject]:
         """Every file of answers under `labels/incoming/`; unusable ones are reported too.

@@ -7,14 +7,14 @@ set aside with a reason; the rest is claimed once it has stopped changing.
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from include.contracts.errors import PermanentInputError, TransientError
 from include.contracts.reasons import QuarantineCode
+from include.contracts.study_names import Role
 from include.pipeline.quarantine import quarantine_recording, reopen_recording
-from include.pipeline.study_files import read_study_files
+from include.pipeline.study_gate import CODES, StudyGate
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from include.settings import DiscoverySettings
 
 log = logging.getLogger(__name__)
-
-_STUDY_CODES = (QuarantineCode.PURPOSE_DENIED, QuarantineCode.BAD_STUDY_FILE)
-_WORD = re.compile(r"[a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +42,8 @@ class DiscoverSummary:
     """Recordings taken back from quarantine because their study file was corrected."""
     deferred_studies: list[str]
     """Studies whose study file could not be read for now; they wait for the next run."""
+    to_correct: list[str]
+    """Sentences on study files that are not named or placed like one."""
 
 
 def discover(
@@ -62,8 +61,12 @@ def discover(
     Raises:
         TransientError: The lake could not be listed; nothing is lost, run again.
     """
-    reopened = _reopen_corrected_studies(lake, ledger, settings)
-    seen = ledger.observe(lake.list_incoming(), now)
+    dropped = list(lake.list_dropped())
+    gate = StudyGate(lake, settings, dropped)
+    for sentence in gate.to_correct:
+        log.warning("%s", sentence)
+    reopened = _reopen_corrected_studies(lake, ledger, gate)
+    seen = ledger.observe((item for item in dropped if item.role is Role.RECORDING), now)
     quarantined = 0
     for recording in ledger.unusable():
         quarantine_recording(lake, ledger, recording, _unusable(recording))
@@ -72,7 +75,7 @@ def discover(
     deferred: list[str] = []
     for study in ledger.claimable_studies(now, settings):
         try:
-            check_purpose(lake, study, settings)
+            gate.require(study)
         except PermanentInputError as error:
             log.warning("study %r is set aside: %s", study, error)
             for recording in ledger.claimable(study, now, settings):
@@ -92,56 +95,35 @@ def discover(
         quarantined=quarantined,
         reopened=reopened,
         deferred_studies=deferred,
+        to_correct=gate.to_correct,
     )
 
 
-def _reopen_corrected_studies(lake: Lake, ledger: Ledger, settings: DiscoverySettings) -> int:
-    """Recordings set aside for their study file alone: dropping them again would not help.
+def _reopen_corrected_studies(lake: Lake, ledger: Ledger, gate: StudyGate) -> int:
+    """Recordings set aside for their study's files alone: dropping them again would not help.
 
-    On S3 the same bytes under the same key are the same version, which is
-    quarantined; so the correction of the study file has to bring them back.
+    On S3 the same bytes under the same key are the same version, which is quarantined; so
+    the correction of the file has to bring them back. So does another fault of the study:
+    the reason that people read must be the one that holds them now.
     """
     reopened = 0
-    for study in ledger.quarantined_studies(_STUDY_CODES):
+    for study in ledger.quarantined_studies(CODES):
         try:
-            check_purpose(lake, study, settings)
-        except (PermanentInputError, TransientError):
+            holds = _reason(gate, study)
+        except TransientError:
             continue
-        for recording in ledger.quarantined(study, _STUDY_CODES):
-            reopen_recording(lake, ledger, recording)
-            reopened += 1
+        for recording in ledger.quarantined(study, CODES):
+            if recording.reason != holds:
+                reopen_recording(lake, ledger, recording)
+                reopened += 1
     return reopened
 
 
-def check_purpose(lake: Lake, study: str, settings: DiscoverySettings) -> None:
-    """Check the declared purpose of a study before anything of it is decoded.
-
-    Every study file that is there must allow the study; without one the
-    default purpose applies.
-
-    Raises:
-        PermanentInputError: The purpose is denied, or a study file cannot be understood.
-        TransientError: A study file cannot be read for now.
-    """
-    purposes = [declared.purpose for declared in read_study_files(lake, study)]
-    for purpose in purposes or [settings.default_purpose]:
-        denied = _denied_by(purpose, settings.denied_purposes)
-        if denied is not None:
-            raise PermanentInputError(
-                QuarantineCode.PURPOSE_DENIED,
-                f"Study {study!r} declares the purpose {purpose!r}; analysing displayed "
-                f"expressions for {denied!r} is not permitted here.",
-                "If the purpose is stated wrongly, correct study.yaml and the recordings are taken "
-                "up by themselves; else remove them.",
-            )
-
-
-def _denied_by(purpose: str, denied: tuple[str, ...]) -> str | None:
-    """The denied purpose whose words all appear in `purpose`; wider matching errs on safety."""
-    words = set(_WORD.findall(purpose.casefold()))
-    for candidate in denied:
-        if set(_WORD.findall(candidate.casefold())) <= words:
-            return candidate
+def _reason(gate: StudyGate, study: str) -> str | None:
+    try:
+        gate.require(study)
+    except PermanentInputError as error:
+        return str(error)
     return None
 
 

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 from include.contracts.errors import ConfigurationError, PlatformError
+from include.contracts.study_names import Role, role
 from include.lake import keys
-from include.lake.originals import is_recording
 from include.lake.store import Lake
 from include.ledger.ledger import FINAL, Ledger, Recording
 from include.settings import StorageSettings
@@ -55,7 +55,7 @@ def drop(source: Path, lake: Path, study: str) -> list[Path]:
             shutil.copyfile(path, copy)
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             copy.replace(target / name)
-            if is_recording(f"{study}/{name.as_posix()}"):
+            if role(f"{study}/{name.as_posix()}") is Role.RECORDING:
                 dropped.append(target / name)
     if not dropped:
         raise NothingToDropError(f"There is no recording at {source}.")

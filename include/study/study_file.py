@@ -1,20 +1,51 @@
 """`study.yaml`: what a study says about itself.
 
-purpose: market_research
+purpose: market_research     # one of a closed list
+consent: required            # every recording needs a consent in respondents.csv
+title: Spring campaign       # free text: title, description, notes, client, contact, ...
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import yaml
 
 from include.contracts.errors import PermanentInputError
 from include.contracts.reasons import QuarantineCode
+from include.contracts.study_names import STUDY
+from include.study.purpose import require_allowed, require_harmless
 
-NAMES = ("study.yaml", "study.yml")
+if TYPE_CHECKING:
+    from include.settings import DiscoverySettings
+
+NAMES = STUDY
 MAX_BYTES = 64 << 10
+
+PURPOSE, CONSENT = "purpose", "consent"
+REQUIRED, NOT_REQUIRED = "required", "not_required"
+RULES = (PURPOSE, CONSENT, "respondents", "seats")
+"""Keys that decide how recordings are analysed."""
+FREE = (
+    "title",
+    "description",
+    "notes",
+    "name",
+    "study",
+    "stimulus",
+    "client",
+    "contact",
+    "owner",
+    "country",
+    "language",
+    "start",
+    "end",
+    "date",
+)
+"""Keys for people: read by nobody but the check for denied purposes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +54,24 @@ class StudyFile:
 
     Attributes:
         purpose: What the study is for, as written, without spaces around it.
+        consent: Whether every recording needs a consent; None where it is not said.
+        texts: Free text by key.
     """
 
     purpose: str
+    consent: bool | None = None
+    texts: Mapping[str, str] | None = None
+
+    def check(self, study: str, settings: DiscoverySettings) -> None:
+        """Hold what the file says to the purposes that are allowed.
+
+        Raises:
+            PermanentInputError: The purpose is denied or not on the list, or a text states a
+                denied context.
+        """
+        require_allowed(study, self.purpose, settings)
+        for key, text in (self.texts or {}).items():
+            require_harmless(study, f"says in its {key}", text)
 
 
 def parse_study_file(study: str, name: str, content: bytes) -> StudyFile:
@@ -42,14 +88,17 @@ def parse_study_file(study: str, name: str, content: bytes) -> StudyFile:
     if len(content) > MAX_BYTES:
         raise bad_study_file(study, name, f"is larger than {MAX_BYTES // 1024} KiB")
     try:
-        declared: object = yaml.safe_load(content.decode("utf-8-sig"))
+        declared = _mapping(study, name, content.decode("utf-8-sig"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # ValueError: bytes that are no UTF-8, and dates that do not exist.
+        # ValueError: bytes that are no text, and dates that do not exist.
         problem = " ".join(str(error).split())[:200]
         raise bad_study_file(study, name, f"is not valid YAML ({problem})") from error
-    if not isinstance(declared, dict):
-        raise bad_study_file(study, name, "is not a list of `key: value` lines")
-    return StudyFile(purpose=_purpose(study, name, declared))
+    known = _known(study, name, declared)
+    return StudyFile(
+        purpose=_purpose(study, name, known),
+        consent=_consent(study, name, known),
+        texts={key: str(known[key]) for key in FREE if known.get(key) is not None},
+    )
 
 
 def bad_study_file(study: str, name: str, problem: str) -> PermanentInputError:
@@ -62,8 +111,62 @@ def bad_study_file(study: str, name: str, problem: str) -> PermanentInputError:
     )
 
 
-def _purpose(study: str, name: str, declared: Mapping[object, object]) -> str:
-    purpose = declared.get("purpose")
+def _mapping(study: str, name: str, text: str) -> Mapping[object, object]:
+    """The file's `key: value` lines; a key that is there twice is not one of them."""
+    declared: object = yaml.safe_load(text)
+    if not isinstance(declared, dict):
+        raise bad_study_file(study, name, "is not a list of `key: value` lines")
+    # Of two lines with one key YAML silently takes the last.
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    seen: set[str] = set()
+    for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        folded = _folded(key.value)
+        if folded in seen:
+            line = key.start_mark.line + 1
+            raise bad_study_file(study, name, f"says `{folded}` a second time in line {line}")
+        seen.add(folded)
+    return declared
+
+
+def _known(study: str, name: str, declared: Mapping[object, object]) -> dict[str, object]:
+    """Return values by key as it should be written; a key nobody reads is refused.
+
+    A rule that is passed over because of its spelling is a rule that is broken.
+    """
+    known = {_folded(key): value for key, value in declared.items()}
+    unknown = [key for key in known if key not in (*RULES, *FREE)]
+    if unknown:
+        sentences = []
+        for key in unknown:
+            near = difflib.get_close_matches(key, (*RULES, *FREE), n=1, cutoff=0.5)
+            sentences.append(f"`{key}`" + (f" (did you mean `{near[0]}`?)" if near else ""))
+        raise bad_study_file(
+            study,
+            name,
+            f"has {'keys' if len(unknown) > 1 else 'the key'} {', '.join(sentences)} that nobody "
+            f"reads; the keys are {', '.join(RULES)}, and for free text {', '.join(FREE)}",
+        )
+    return known
+
+
+def _folded(key: object) -> str:
+    return "_".join(str(key).casefold().replace("-", " ").replace("_", " ").split())
+
+
+def _purpose(study: str, name: str, declared: Mapping[str, object]) -> str:
+    purpose = declared.get(PURPOSE)
     if not isinstance(purpose, str) or not purpose.strip():
         raise bad_study_file(study, name, "has no `purpose`, or it is not a text")
     return purpose.strip()
+
+
+def _consent(study: str, name: str, declared: Mapping[str, object]) -> bool | None:
+    said = declared.get(CONSENT)
+    if said is None and CONSENT not in declared:
+        return None
+    if isinstance(said, str) and _folded(said) in (REQUIRED, NOT_REQUIRED):
+        return _folded(said) == REQUIRED
+    # YAML makes true and false of yes and no: what they would mean here is a guess.
+    raise bad_study_file(
+        study, name, f"says `{CONSENT}: {said}`; write `{REQUIRED}` or `{NOT_REQUIRED}`"
+    )

@@ -37,7 +37,7 @@ def test_an_intake(s3_store: Store, tmp_path: Path) -> None:
     # corrected study file can bring the recording back.
     s3_store.drop("incoming/office/x.mp4", b"office/x.mp4")
     assert discover(lake, ledger, SETTINGS, run_key="2", now=now).batch_ids == []
-    s3_store.drop("incoming/office/study.yaml", b"purpose: ad_test")
+    s3_store.drop("incoming/office/study.yaml", b"purpose: market_research")
     now += timedelta(seconds=1)
     back = discover(lake, ledger, SETTINGS, run_key="3", now=now)
     assert (back.reopened, len(back.batch_ids)) == (1, 1)

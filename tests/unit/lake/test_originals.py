@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from include.lake.originals import is_recording
+from include.contracts.study_names import Role, role
 from tests.unit.lake.conftest import Store
 
 ODD_NAMES = [
@@ -114,21 +114,33 @@ def test_more_than_one_page_on_s3(s3_store: Store, monkeypatch: pytest.MonkeyPat
 
 def test_what_is_no_recording_is_left_out(store: Store) -> None:
     for key in (
-        "s/study.yaml",
-        "s/respondents.csv",
-        "study.yaml",
         "s/.hidden.mp4",
+        "s/.DS_Store",
+        "s/._x.mp4",
+        "s/Thumbs.db",
+        "s/desktop.ini",
+        "s/~$respondents.xlsx",
+        "s/__MACOSX/x.mp4",
         ".cache/x.mp4",
         "s/x.mp4.part",
         "s/x.MP4.TMP",
     ):
         store.drop(f"incoming/{key}", b"x")
     store.drop("incoming/loose.mp4", b"x")
-    store.drop("incoming/s/deep/study.yaml", b"x")
+    for name in ("study.yaml", "s/study.yaml", "s/respondents.csv", "s/deep/study.yaml"):
+        store.drop(f"incoming/{name}", b"x")
 
     found = {item.key: item.study for item in store.lake.list_incoming()}
+    assert found == {"incoming/loose.mp4": "unsorted"}
 
-    assert found == {"incoming/loose.mp4": "unsorted", "incoming/s/deep/study.yaml": "s"}
+    roles = {item.key: item.role for item in store.lake.list_dropped()}
+    assert roles == {
+        "incoming/loose.mp4": Role.RECORDING,
+        "incoming/study.yaml": Role.STUDY_FILE,
+        "incoming/s/study.yaml": Role.STUDY_FILE,
+        "incoming/s/respondents.csv": Role.STUDY_FILE,
+        "incoming/s/deep/study.yaml": Role.TO_CORRECT,
+    }
 
 
 def test_answers_to_labels_are_listed_apart_and_say_when_they_changed(store: Store) -> None:
@@ -156,8 +168,8 @@ def test_folder_markers_on_s3_are_left_out(s3_store: Store) -> None:
     ("key", "wanted"),
     [("s/a.mp4", True), ("s/..x/a.mp4", False), ("../a.mp4", True), ("s/", False), ("", False)],
 )
-def test_is_recording(key: str, wanted: bool) -> None:
-    assert is_recording(key) is wanted
+def test_a_key_that_names_a_recording(key: str, wanted: bool) -> None:
+    assert (role(key) is Role.RECORDING) is wanted
 
 
 def test_symbolic_links_are_reported_and_never_followed(local_store: Store, tmp_path: Path) -> None:

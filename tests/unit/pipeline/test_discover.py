@@ -99,10 +99,15 @@ def test_one_bad_name_holds_nothing_up(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "purpose", ["workplace", "Workplace monitoring", "EDUCATION", "employment-screening"]
+    "purpose",
+    [
+        *("workplace", "Workplace monitoring", "EDUCATION", "employment-screening"),
+        *("work_place", "workplaces", "employees", "recruitment", "HR", "classroom"),
+        *("Arbeitsplatz", "Bewerbung", "Schüler", "école", "trabajo", "market research at work"),
+    ],
 )
 def test_a_denied_purpose_is_never_claimed(desk: Desk, purpose: str) -> None:
-    desk.drop("office/study.yaml", f"title: x\npurpose: {purpose}\nother: [1, 2]\n")
+    desk.drop("office/study.yaml", f"title: x\npurpose: {purpose}\nnotes: [1, 2]\n")
     desk.drop("office/bob.mp4")
     desk.drop("ad/anna.mp4")
 
@@ -136,7 +141,7 @@ def test_a_denied_purpose_is_never_claimed(desk: Desk, purpose: str) -> None:
 def test_a_bad_study_file_holds_only_its_own_study(desk: Desk, content: bytes, said: str) -> None:
     desk.drop("bad/study.yaml", content)
     desk.drop("bad/a.mp4")
-    desk.drop("good/study.yaml", "purpose: ad_test\nunknown: {deep: [1]}\n")
+    desk.drop("good/study.yaml", "purpose: Market Research\ntitle: {deep: [1]}\n")
     desk.drop("good/b.mp4")
 
     summary = desk.run_until_stable()
@@ -153,7 +158,7 @@ def test_a_corrected_study_file_brings_its_recordings_back(desk: Desk) -> None:
     desk.run_until_stable()
     assert set(desk.reasons()) == {"s/a.mp4"}
 
-    desk.drop("s/study.yaml", "purpose: ad_test\n")
+    desk.drop("s/study.yaml", "purpose: market_research\n")
     back = desk.run()
     summary = desk.run()
 
@@ -176,12 +181,82 @@ def test_the_default_purpose_is_judged_too(desk: Desk) -> None:
 def test_every_study_file_that_applies_must_permit(desk: Desk) -> None:
     desk.drop("study.yaml", "purpose: workplace\n")
     desk.drop("loose.mp4")
-    desk.drop("two/study.yaml", "purpose: ad_test\n")
+    desk.drop("two/study.yaml", "purpose: market_research\n")
     desk.drop("two/study.yml", "purpose: education\n")
     desk.drop("two/a.mp4")
 
     assert desk.run_until_stable().batch_ids == []
     assert {item["code"] for item in desk.reasons().values()} == {"purpose_denied"}
+
+
+def test_a_purpose_off_the_list_waits_until_it_is_stated_rightly(desk: Desk) -> None:
+    desk.drop("s/study.yaml", "purpose: ad_test\n")
+    desk.drop("s/a.mp4")
+    assert desk.run_until_stable().batch_ids == []
+    assert "market_research, ux_research" in desk.reasons()["s/a.mp4"]["sentence"]
+
+    # Another fault takes the place of the first: people read what holds them now.
+    desk.drop("s/study.yaml", "purpose: employees\n")
+    desk.run()
+    desk.run()
+    assert "Article 5(1)(f)" in desk.reasons()["s/a.mp4"]["sentence"]
+    assert desk.run().reopened == 0
+
+    allowed = SETTINGS.model_copy(update={"added_purposes": ("ad_test=Anna Muster",)})
+    desk.drop("s/study.yaml", "purpose: ad test\n")
+    desk.run(allowed)
+    assert desk.claimed(desk.run(allowed)) == ["s/a.mp4"]
+
+
+@pytest.mark.parametrize("name", ["Study.yaml", "study.yml.txt", "STUDY.YAML", "day 1/study.yaml"])
+def test_a_misnamed_study_file_is_no_recording_and_its_study_waits(desk: Desk, name: str) -> None:
+    desk.drop(f"s/{name}", "purpose: workplace\n")
+    desk.drop("s/a.mp4")
+    desk.drop("other/b.mp4")
+
+    summary = desk.run_until_stable()
+
+    assert desk.claimed(summary) == ["other/b.mp4"]
+    assert summary.listed == 2
+    [sentence] = summary.to_correct
+    assert f"'incoming/s/{name}' looks like a study file" in sentence
+    reason = desk.reasons()["s/a.mp4"]
+    assert reason["code"] == "study_file_to_correct"
+    assert f"Rename incoming/s/{name} to incoming/s/study.yaml" in reason["what_to_do"]
+    assert (desk.root / "incoming/s" / name).exists()
+
+    # Rightly named, it is read: and denies.
+    (desk.root / "incoming/s" / name).rename(desk.root / "incoming/s/study.yaml")
+    desk.run()
+    desk.run()
+    assert desk.reasons()["s/a.mp4"]["code"] == "purpose_denied"
+    desk.drop("s/study.yaml", "purpose: market_research\n")
+    desk.run()
+    assert desk.claimed(desk.run()) == ["s/a.mp4"]
+
+
+def test_a_study_file_behind_a_link_is_not_passed_over(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.yaml").write_text("purpose: workplace\n")
+    desk.drop("s/a.mp4")
+    (desk.root / "incoming/s/study.yaml").symlink_to(tmp_path / "elsewhere.yaml")
+
+    assert desk.run_until_stable().batch_ids == []
+    assert "symbolic link" in desk.reasons()["s/a.mp4"]["sentence"]
+
+
+@pytest.mark.parametrize("default", ["none", ""])
+def test_without_a_default_a_study_must_state_its_purpose(desk: Desk, default: str) -> None:
+    strict = SETTINGS.model_copy(update={"default_purpose": default})
+    desk.drop("s/a.mp4")
+    desk.run(strict)
+    assert desk.run(strict).batch_ids == []
+    reason = desk.reasons()["s/a.mp4"]
+    assert reason["code"] == "purpose_missing"
+    assert "incoming/s/study.yaml" in reason["what_to_do"]
+
+    desk.drop("s/study.yaml", "purpose: media_research\n")
+    desk.run(strict)
+    assert desk.claimed(desk.run(strict)) == ["s/a.mp4"]
 
 
 def test_a_study_file_that_cannot_be_read_now_defers_its_study(
