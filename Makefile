@@ -119,6 +119,10 @@ chaos: setup ## Kill trainings, releases and re-analyses at every step; a retrai
 bench: setup ## Measure what performance is claimed
 	@$(RUN) -m benchmarks $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## Put 2,048 damaged recordings through the confined decoder (ARGS='--files 200 --seed 7')
+	@nice -n 5 env PYTHONPATH=$(CURDIR) .venv/bin/python -m benchmarks.fuzz $(ARGS)
+
 .PHONY: pictures
 pictures: setup ## Take the README's pictures from the running platform
 	@$(RUN) scripts/make_pictures.py

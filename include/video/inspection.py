@@ -86,7 +86,13 @@ def open_video(
     }
     try:
         container = av.open(
-            file, "r", format=demuxer.value, options=options, buffer_size=_READ_BYTES
+            file,
+            "r",
+            format=demuxer.value,
+            options=options,
+            buffer_size=_READ_BYTES,
+            # Titles and authors in an older encoding than UTF-8 are common, in AVI the rule.
+            metadata_errors="replace",
         )
     except av.error.FFmpegError as error:
         raise StreamRefusedError(QuarantineCode.UNDECODABLE) from error

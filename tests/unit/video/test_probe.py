@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import av
 import pytest
 
 from include.contracts.errors import PermanentInputError
@@ -134,6 +135,30 @@ def test_a_file_that_still_grows_is_truncated(tmp_path: Path) -> None:
         while not path.exists() or path.stat().st_size < len(data) // 3:
             pass
         assert refused(path).code == QuarantineCode.TRUNCATED
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mov", "mkv", "mp4"])
+@pytest.mark.parametrize("encoding", ["latin-1", "shift-jis"])
+def test_a_title_in_an_older_encoding_is_no_fault(
+    suffix: str, encoding: str, tmp_path: Path
+) -> None:
+    title = {"latin-1": "Gesicht für Größe", "shift-jis": "表情"}[encoding]
+    pictures = make_media.face_pictures(20)
+    good = make_media.encode(tmp_path / "good.mp4", pictures, codec="mpeg4", rate=10)
+    path = tmp_path / f"clip.{suffix}"
+    with (
+        av.open(str(good)) as source,
+        av.open(str(path), "w", metadata_encoding=encoding) as output,
+    ):
+        stream = source.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        output.metadata["title"] = title
+        for packet in source.demux(stream):
+            if packet.size:
+                packet.stream = copy
+                output.mux(packet)
+    assert title.encode(encoding) in path.read_bytes()
+    assert probe_file(path, path.name, LIMITS).duration_s == pytest.approx(2.0, abs=0.1)
 
 
 def test_names_are_quoted_on_one_line() -> None:
