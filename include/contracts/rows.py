@@ -35,6 +35,12 @@ _DETECTION = [
     pa.field("yaw_deg", pa.float64()),  # head turn, positive to the image right
     pa.field("roll_deg", pa.float64()),  # in-plane rotation, positive clockwise in the image
 ]
+_MOVEMENT = [
+    # Mean absolute difference to the picture about a second before, grey levels 0..255, after
+    # the camera's movement and the light's are taken out; null: nothing to compare with.
+    pa.field("change", pa.float64()),  # in the face's box
+    pa.field("scene_change", pa.float64()),  # outside all faces, median over the picture
+]
 
 MANIFEST = pa.schema(
     [
@@ -42,6 +48,7 @@ MANIFEST = pa.schema(
         pa.field("scene", pa.int64(), nullable=False),  # 0, 1, ... increases at each cut
         *_FACE,
         *_DETECTION,
+        *_MOVEMENT,
         pa.field("shard", pa.string()),  # tar that holds "{row_id}.jpg"; null: no crop
         pa.field("reason", pa.string()),  # RowReason, or null for a usable face
     ]
@@ -56,9 +63,26 @@ PREDICTIONS = pa.schema(
         pa.field("confidence", pa.float64()),  # calibrated probability of the top expression, 0..1
         *[pa.field(f"p_{label}", pa.float64()) for label in EXPRESSIONS],
         *_DETECTION,
+        *_MOVEMENT,
+        pa.field("respondent", pa.string()),  # whose row it is: "1", ... or a seat; null: nobody's
         pa.field("reason", pa.string()),
     ]
 )
+
+LATER_COLUMNS: frozenset[str] = frozenset({"change", "scene_change", "respondent"})
+"""Columns that tables written by earlier versions do not have: there they are null."""
+
+
+def with_later_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table with the columns of `schema` that its writer did not know yet, as nulls.
+
+    Other columns and the order of those there are stay as they are.
+    """
+    for index, field in enumerate(schema):
+        if field.name in LATER_COLUMNS and field.name not in table.schema.names:
+            place = min(index, table.num_columns)
+            table = table.add_column(place, field, pa.nulls(table.num_rows, field.type))
+    return table
 
 
 def row_id(instant: int, face: int) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from include.contracts.errors import TransientError
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
-from include.contracts.rows import PREDICTIONS
+from include.contracts.rows import MANIFEST, PREDICTIONS, with_later_columns
 
 SUM_TOLERANCE = 1e-3
 """Probabilities travel as rounded decimals: seven of them sum to 1 only about."""
@@ -83,6 +83,9 @@ def collect(
     joined: dict[str, Any] = {"emotion": emotions, "confidence": confidences, "reason": reasons}
     for position, label in enumerate(EXPRESSIONS):
         joined[f"p_{label}"] = [values[position] for values in probabilities]
+    # Whose row it is, publishing says: it takes the whole recording and what its study declares.
+    joined["respondent"] = [None] * len(row_ids)
+    manifest = with_later_columns(manifest, MANIFEST)
     columns = [
         pa.array(joined[field.name], field.type) if field.name in joined else manifest[field.name]
         for field in PREDICTIONS

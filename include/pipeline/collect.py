@@ -22,7 +22,7 @@ from include.pipeline.outcome import Outcome, for_each_recording
 
 log = logging.getLogger(__name__)
 
-COLLECT_VERSION = 1
+COLLECT_VERSION = 2
 """Raised when the same answers would be turned into other predictions."""
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.contracts.rows import MANIFEST, PREDICTIONS, with_later_columns
 from include.insights.tables import PARQUET
 from include.lake import keys
 
@@ -76,7 +77,7 @@ class PublishedRecording:
             FileNotFoundError: They were removed, for instance erased.
             TransientError: The lake failed for now.
         """
-        return self._table(f"{self.prefix}/{PARQUET}")
+        return with_later_columns(self._table(f"{self.prefix}/{PARQUET}"), PREDICTIONS)
 
     def manifest(self) -> pa.Table:
         """Read the extraction's table, schema `MANIFEST`: the same rows, with their shards.
@@ -85,7 +86,8 @@ class PublishedRecording:
             FileNotFoundError: It was removed, for instance erased.
             TransientError: The lake failed for now.
         """
-        return self._table(keys.extraction_manifest(self.extraction_id))
+        table = self._table(keys.extraction_manifest(self.extraction_id))
+        return with_later_columns(table, MANIFEST)
 
     def _table(self, key: str) -> pa.Table:
         return pq.read_table(io.BytesIO(self._lake.get_bytes(key)))

@@ -157,6 +157,8 @@ def _faces() -> list[Expectation]:
         ("brightness", {"min_value": 0.0, "max_value": 255.0}, "brightness is 0 to 255"),
         ("yaw_deg", {"min_value": -90.0, "max_value": 90.0}, "head turn is -90 to 90 degrees"),
         ("roll_deg", {"min_value": -180.0, "max_value": 180.0}, "roll is -180 to 180 degrees"),
+        ("change", {"min_value": 0.0, "max_value": 255.0}, "changes of a face are 0 to 255"),
+        ("scene_change", {"min_value": 0.0, "max_value": 255.0}, "scenes change by 0 to 255"),
     ]
     return [
         gxe.ExpectColumnValuesToBeBetween(column=column, meta=_meta(rule), **bounds)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.contracts.reasons import RowReason
-from include.contracts.rows import LANDMARKS, MANIFEST
+from include.contracts.rows import LANDMARKS, MANIFEST, with_later_columns
 
 UNKNOWN_FACE = "unknown"
 
@@ -68,7 +68,7 @@ def read_manifest(path: Path) -> pa.Table:
     """
     # ParquetFile, not read_table: a path with "key=value" in it must not become a partition.
     with pq.ParquetFile(path) as file:
-        return file.read()
+        return with_later_columns(file.read(), MANIFEST)
 
 
 def prepare(table: pa.Table, instants_expected: int) -> ManifestFrame:

@@ -16,7 +16,7 @@ from include.video.process import Budget, ConfinedChild, warn_unconfined
 from include.video.recorder import ExtractionRecorder
 from include.video.refusals import refusal
 
-EXTRACT_VERSION = 1
+EXTRACT_VERSION = 2
 """Version of this stage's code: raise it whenever the same bytes would yield another output."""
 
 _FIXED_CPU_S = 60.0
@@ -29,7 +29,7 @@ class ExtractionResult:
     """What an extraction left in its working folder, and what it cost.
 
     `summary` is what extraction.json holds. `timings` are CPU seconds by part
-    (start, decode, detect, crop, other in the child; write in this process).
+    (start, decode, detect, crop, stillness, other in the child; write in this process).
     """
 
     manifest_path: Path

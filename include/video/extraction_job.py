@@ -11,6 +11,7 @@ from include.video.face_quality import QualityLimits
 from include.video.messages import write_message
 from include.video.opening import Request, header_message, open_recording, stream_limits
 from include.video.sampling import Sampler, expected_instants
+from include.video.stillness import FaceChange, StillnessMeter
 from include.video.warmup import warm_up
 
 
@@ -23,6 +24,7 @@ class ExtractionJob:
         quality = QualityLimits(**request["analysis"]["quality"])
         options = AnalysisOptions(**{**request["analysis"], "quality": quality})
         self._analyser = PictureAnalyser(options, self._cpu)
+        self._stillness = StillnessMeter()
         self._shown_px: tuple[int, int] | None = None
         warm_up(options)
         self._cpu.book("start")
@@ -78,11 +80,18 @@ class ExtractionJob:
         self._cpu.book("decode")
         self._shown_px = self._shown_px or (image.shape[1], image.shape[0])
         picture = self._analyser.analyse(shot.instant, image)
+        at_s = sampler.pts_s(shot.pts)
+        found = [face.detection for face in picture.faces]
+        changes = self._stillness.changes(image, found, scene=picture.scene, at_s=at_s)
+        self._cpu.book("stillness")
         message |= {
-            "pts_s": sampler.pts_s(shot.pts),
+            "pts_s": at_s,
             "scene": picture.scene,
             "reason": None if picture.faces else RowReason.NO_FACE.value,
-            "faces": [_face_message(face) for face in picture.faces],
+            "faces": [
+                _face_message(face, change)
+                for face, change in zip(picture.faces, changes, strict=True)
+            ],
             "frame_bytes": len(picture.frame_jpeg),
         }
         crops = (face.crop_jpeg or b"" for face in picture.faces)
@@ -90,7 +99,7 @@ class ExtractionJob:
         self._cpu.book("other")
 
 
-def _face_message(face: AnalysedFace) -> dict[str, Any]:
+def _face_message(face: AnalysedFace, change: FaceChange | None) -> dict[str, Any]:
     found, measures = face.detection, face.measures
     return {
         "face_id": face.face_id,
@@ -101,6 +110,8 @@ def _face_message(face: AnalysedFace) -> dict[str, Any]:
         "brightness": measures.brightness,
         "yaw_deg": measures.yaw_deg,
         "roll_deg": measures.roll_deg,
+        "change": change and change.face,
+        "scene_change": change and change.scene,
         "reason": face.reason,
         "crop_bytes": len(face.crop_jpeg or b""),
     }

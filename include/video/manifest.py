@@ -43,7 +43,8 @@ def face_columns(face: dict[str, Any]) -> Row:
         "box_height_px": _number(height_px),
         "reason": None if face["reason"] is None else str(face["reason"]),
     }
-    for name in ("detector_score", "blur", "brightness", "yaw_deg", "roll_deg"):
+    measured = ("detector_score", "blur", "brightness", "yaw_deg", "roll_deg")
+    for name in (*measured, "change", "scene_change"):
         columns[name] = _number(face[name])
     for name, (point_x_px, point_y_px) in zip(LANDMARKS, face["landmarks_px"], strict=True):
         columns[f"{name}_x_px"] = _number(point_x_px)

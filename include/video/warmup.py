@@ -7,6 +7,8 @@ import numpy as np
 
 from include.video import alignment, cuts, face_quality
 from include.video.analysis import AnalysisOptions, CpuSeconds, PictureAnalyser
+from include.video.detection import Detection
+from include.video.stillness import StillnessMeter
 from include.video.tracking import look_of
 
 _SIDE_PX = 96
@@ -19,7 +21,7 @@ def warm_up(options: AnalysisOptions) -> None:
     ramp = np.arange(_SIDE_PX * _SIDE_PX * 3, dtype=np.int64) % 251
     image = ramp.astype(np.uint8).reshape(_SIDE_PX, _SIDE_PX, 3)
     PictureAnalyser(options, CpuSeconds()).analyse(0, image)
-    landmarks = [(30.0, 40.0), (60.0, 40.0), (45.0, 55.0), (34.0, 70.0), (58.0, 70.0)]
+    landmarks = ((30.0, 40.0), (60.0, 40.0), (45.0, 55.0), (34.0, 70.0), (58.0, 70.0))
     transform = alignment.similarity_transform(landmarks, options.crop_side_px)
     if transform is not None:
         crop = alignment.aligned_crop(image, transform, options.crop_side_px)
@@ -27,3 +29,7 @@ def warm_up(options: AnalysisOptions) -> None:
         look_of(crop)
     signature = cuts.signature_of(image)
     cuts.change_between(signature, signature)
+    meter = StillnessMeter()
+    face = Detection(30.0, 30.0, 40.0, 50.0, 0.9, landmarks)
+    for second, shown in enumerate((image, np.roll(image, 2, axis=1))):
+        meter.changes(shown, [face], scene=0, at_s=float(second))

@@ -193,7 +193,8 @@ def test_the_summary_adds_up(media: dict[str, Path], extract: Extract) -> None:
     assert summary["instants_expected"] == len(set(done.column("instant")))
     assert summary["instants_present"] == sum(row["pts_s"] is not None for row in done.rows)
     assert summary["settings"] == ExtractionSettings().model_dump(mode="json")
-    assert set(done.result.timings) == {"start", "decode", "detect", "crop", "other", "write"}
+    parts = {"start", "decode", "detect", "crop", "stillness", "other", "write"}
+    assert set(done.result.timings) == parts
 
 
 def test_unusable_faces_carry_their_reason(media: dict[str, Path], extract: Extract) -> None:
