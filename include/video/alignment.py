@@ -19,7 +19,10 @@ _YAW_FULL_DEG = 90.0
 
 
 def similarity_transform(
-    landmarks_px: Sequence[tuple[float, float]], crop_side_px: int
+    landmarks_px: Sequence[tuple[float, float]],
+    crop_side_px: int,
+    *,
+    template_unit: Sequence[tuple[float, float]] = FACE_TEMPLATE_UNIT,
 ) -> Affine | None:
     """Return the least-squares similarity that brings landmarks to the face template.
 
@@ -30,9 +33,10 @@ def similarity_transform(
     Args:
         landmarks_px: Five (x, y) of the picture, in the template's order.
         crop_side_px: Side of the square crop.
+        template_unit: Where the landmarks lie in the crop, in its unit square.
     """
     source = np.asarray(landmarks_px, dtype=np.float64)
-    target = np.asarray(FACE_TEMPLATE_UNIT, dtype=np.float64) * crop_side_px
+    target = np.asarray(template_unit, dtype=np.float64) * crop_side_px
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     source_zero, target_zero = source - source_mean, target - target_mean
     spread = float((source_zero**2).sum()) / len(source)

@@ -11,7 +11,10 @@ import numpy as np
 from include.video import alignment, cuts, face_quality
 from include.video.detection import Detection, FaceDetector, Image
 from include.video.face_quality import FaceMeasures, QualityLimits
-from include.video.tracking import FaceTracker, SeenFace, look_of
+from include.video.identity.embedding import FaceEmbedder, is_describable
+from include.video.identity.following import FaceFollower
+from include.video.identity.look import look_of
+from include.video.identity.tracklets import SeenFace
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,12 @@ class AnalysisOptions:
 
 @dataclass(frozen=True, slots=True)
 class AnalysedFace:
-    """One face of an instant; `crop_jpeg` only where it is usable (`reason` is None)."""
+    """One face of an instant; `crop_jpeg` only where it is usable (`reason` is None).
 
-    face_id: str
+    `tracklet` counts from 0; whose it is, `PictureAnalyser.people` says in the end.
+    """
+
+    tracklet: int
     detection: Detection
     measures: FaceMeasures
     reason: str | None
@@ -70,7 +76,7 @@ class PictureAnalyser:
         self._detector = FaceDetector(
             width_px=options.detection_width_px, score_min=options.detector_score_min
         )
-        self._tracker = FaceTracker()
+        self._follower = FaceFollower(FaceEmbedder())
         self._signature: cuts.FrameSignature | None = None
         self.scene = 0
 
@@ -82,12 +88,22 @@ class PictureAnalyser:
         detections.sort(key=lambda d: d.width_px * d.height_px, reverse=True)
         detections = detections[: self._options.max_faces_per_instant]
         crops = [self._crop(image_bgr, detection) for detection in detections]
-        seen = [SeenFace(d, look_of(c)) for d, c in zip(detections, crops, strict=True)]
-        ids = self._tracker.name_faces(instant, self.scene, seen)
-        faces = [self._judge(*found) for found in zip(ids, detections, crops, strict=True)]
+        measured = [_measure(*found) for found in zip(detections, crops, strict=True)]
+        self._cpu.book("crop")
+        seen = [_seen(*found) for found in zip(detections, crops, measured, strict=True)]
+        tracklets = self._follower.follow(instant, self.scene, image_bgr, seen)
+        self._cpu.book("identity")
+        found = zip(tracklets, detections, measured, crops, strict=True)
+        faces = [self._judge(*face) for face in found]
         frame_jpeg = self._frame_jpeg(image_bgr)
         self._cpu.book("crop")
         return AnalysedPicture(self.scene, faces, frame_jpeg)
+
+    def people(self) -> list[int]:
+        """Return, by tracklet, whose it is: 1, 2, ...; 0 where that cannot be told. Called last."""
+        names = self._follower.names()
+        self._cpu.book("identity")
+        return names
 
     def _note_cut(self, image_bgr: Image) -> None:
         signature = cuts.signature_of(image_bgr)
@@ -102,17 +118,12 @@ class PictureAnalyser:
             return np.zeros((side, side, 3), dtype=np.uint8)
         return alignment.aligned_crop(image_bgr, transform, side)
 
-    def _judge(self, face_id: str, detection: Detection, crop: Image) -> AnalysedFace:
-        blur, brightness = face_quality.measure_light(crop)
-        measures = FaceMeasures(
-            blur=blur,
-            brightness=brightness,
-            yaw_deg=alignment.yaw_deg(detection.landmarks_px),
-            roll_deg=alignment.roll_deg(detection.landmarks_px),
-        )
+    def _judge(
+        self, tracklet: int, detection: Detection, measures: FaceMeasures, crop: Image
+    ) -> AnalysedFace:
         reason = face_quality.reason_for(detection, measures, self._options.quality)
         jpeg = None if reason else self._jpeg(crop)
-        return AnalysedFace(face_id, detection, measures, reason and reason.value, jpeg)
+        return AnalysedFace(tracklet, detection, measures, reason and reason.value, jpeg)
 
     def _frame_jpeg(self, image_bgr: Image) -> bytes:
         height, width = image_bgr.shape[:2]
@@ -125,3 +136,18 @@ class PictureAnalyser:
     def _jpeg(self, image_bgr: Image) -> bytes:
         flags = [cv2.IMWRITE_JPEG_QUALITY, self._options.jpeg_quality]
         return bytes(cv2.imencode(".jpg", image_bgr, flags)[1])
+
+
+def _measure(detection: Detection, crop: Image) -> FaceMeasures:
+    blur, brightness = face_quality.measure_light(crop)
+    return FaceMeasures(
+        blur=blur,
+        brightness=brightness,
+        yaw_deg=alignment.yaw_deg(detection.landmarks_px),
+        roll_deg=alignment.roll_deg(detection.landmarks_px),
+    )
+
+
+def _seen(detection: Detection, crop: Image, measures: FaceMeasures) -> SeenFace:
+    describable = is_describable(detection.width_px, detection.height_px, measures.yaw_deg)
+    return SeenFace(detection, look_of(crop), describable)

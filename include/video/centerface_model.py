@@ -3,24 +3,32 @@
 The published file declares a fixed input of 10x3x32x32 and lists every weight
 as a graph input, which stops ONNX Runtime from folding batch normalisation
 into the convolutions. Both are edits of a few protocol-buffer fields, made
-here on the bytes so that the platform needs no `onnx` package. Field numbers
-are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+here on the bytes so that the child needs no `onnx` package.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
+
+from include.video.onnx_bytes import (
+    BYTES,
+    GRAPH_INPUT,
+    GRAPH_OUTPUT,
+    MODEL_GRAPH,
+    Chunks,
+    Dimensions,
+    embedded,
+    fields,
+    message,
+    value_info,
+)
 
 INPUT_NAME = "input.1"
 OUTPUT_NAMES = ("537", "538", "539", "540")
 """Heat map, size, offset, landmarks."""
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_MODEL_GRAPH = 7
-_GRAPH_INPUT, _GRAPH_OUTPUT = 11, 12
-_FLOAT = 1
+_INPUT_SHAPE = ("batch", 3, "height", "width")
 
 
 def shipped_model_path() -> Path:
@@ -43,87 +51,29 @@ def any_size_model(model: bytes) -> bytes:
     Raises:
         ValueError: The bytes are not a serialised ONNX model.
     """
-    out = bytearray()
-    for field, kind, raw, payload in _fields(model):
-        if field == _MODEL_GRAPH and kind == _BYTES:
-            out += _message(_MODEL_GRAPH, _rewrite_graph(payload))
+    chunks: Chunks = []
+    for field, kind, raw, payload in fields(model):
+        if field == MODEL_GRAPH and kind == BYTES:
+            chunks += embedded(MODEL_GRAPH, _rewritten_graph(payload))
         else:
-            out += raw
-    return bytes(out)
+            chunks.append(raw)
+    return b"".join(chunks)
 
 
-def _rewrite_graph(graph: bytes) -> bytes:
-    out = bytearray()
-    for field, _, raw, payload in _fields(graph):
-        if field == _GRAPH_INPUT:
+def _rewritten_graph(graph: memoryview) -> Chunks:
+    chunks: Chunks = []
+    for field, _, raw, payload in fields(graph):
+        if field == GRAPH_INPUT:
             if _name(payload) == INPUT_NAME:
-                out += _message(field, _tensor(INPUT_NAME, ("batch", 3, "height", "width")))
-        elif field == _GRAPH_OUTPUT:
+                chunks.append(message(field, value_info(INPUT_NAME, _INPUT_SHAPE)))
+        elif field == GRAPH_OUTPUT:
             name = _name(payload)
-            out += _message(field, _tensor(name, (f"b{name}", f"c{name}", f"h{name}", f"w{name}")))
+            shape: Dimensions = (f"b{name}", f"c{name}", f"h{name}", f"w{name}")
+            chunks.append(message(field, value_info(name, shape)))
         else:
-            out += raw
-    return bytes(out)
+            chunks.append(raw)
+    return chunks
 
 
-def _name(value_info: bytes) -> str:
-    return next(p.decode() for field, _, _, p in _fields(value_info) if field == 1)
-
-
-def _tensor(name: str, shape: tuple[int | str, ...]) -> bytes:
-    """A ValueInfoProto of float elements; a string is a free dimension."""
-    dims = b"".join(
-        _message(1, _message(2, dim.encode()) if isinstance(dim, str) else b"\x08" + _varint(dim))
-        for dim in shape
-    )
-    tensor_type = b"\x08" + _varint(_FLOAT) + _message(2, dims)
-    return _message(1, name.encode()) + _message(2, _message(1, tensor_type))
-
-
-def _message(field: int, payload: bytes) -> bytes:
-    return _varint(field << 3 | _BYTES) + _varint(len(payload)) + payload
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if at >= len(data) or shift > 63:
-            raise ValueError("not a serialised ONNX model")
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at += 1
-        shift += 7
-        if byte < 0x80:
-            return value, at
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int, bytes, bytes]]:
-    """Yield (field number, wire type, the whole field, payload) of a message."""
-    at = 0
-    while at < len(data):
-        start = at
-        tag, at = _read_varint(data, at)
-        kind = tag & 7
-        payload = b""
-        if kind == _VARINT:
-            _, at = _read_varint(data, at)
-        elif kind == _BYTES:
-            size, at = _read_varint(data, at)
-            payload = data[at : at + size]
-            at += size
-        elif kind in (_FIXED32, _FIXED64):
-            at += 4 if kind == _FIXED32 else 8
-        else:
-            raise ValueError("not a serialised ONNX model")
-        if at > len(data):
-            raise ValueError("not a serialised ONNX model")
-        yield tag >> 3, kind, data[start:at], payload
+def _name(info: memoryview) -> str:
+    return next(bytes(p).decode() for field, _, _, p in fields(info) if field == 1)

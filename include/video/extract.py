@@ -29,7 +29,8 @@ class ExtractionResult:
     """What an extraction left in its working folder, and what it cost.
 
     `summary` is what extraction.json holds. `timings` are CPU seconds by part
-    (start, decode, detect, crop, stillness, other in the child; write in this process).
+    (start, decode, detect, crop, identity, stillness, other in the child; write in this
+    process).
     """
 
     manifest_path: Path
@@ -129,7 +130,7 @@ def _run(
         for header, payload in child.messages():
             try:
                 recorder.take(header, payload)
-            except (KeyError, TypeError, ValueError) as error:
+            except (LookupError, TypeError, ValueError) as error:
                 # The child speaks nonsense only when the decoder was taken over.
                 raise refusal(QuarantineCode.UNDECODABLE, name) from error
             if header["kind"] == "opened" and recorder.promised_s:

@@ -59,6 +59,7 @@ class ExtractionJob:
                 "expected": expected,
                 "width_px": width_px,
                 "height_px": height_px,
+                "people": self._analyser.people(),
                 "cpu_s": self._cpu.parts,
             },
         )
@@ -102,7 +103,7 @@ class ExtractionJob:
 def _face_message(face: AnalysedFace, change: FaceChange | None) -> dict[str, Any]:
     found, measures = face.detection, face.measures
     return {
-        "face_id": face.face_id,
+        "tracklet": face.tracklet,
         "box_px": [found.x_px, found.y_px, found.width_px, found.height_px],
         "detector_score": found.score,
         "landmarks_px": found.landmarks_px,

@@ -1,22 +1,36 @@
-"""Writes manifest.parquet row group by row group, from what the confined child reports."""
+"""Writes manifest.parquet row group by row group, from what the confined child reports.
+
+Whose a face is, is known when the recording has ended: until then rows lie in a
+file without a name, with the number of the face's tracklet.
+"""
 
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from include.contracts.rows import LANDMARKS, MANIFEST, row_id
 
 ROWS_PER_GROUP = 4096
+UNKNOWN_FACE = "unknown"
 
 Row = dict[str, Any]
+
+
+def face_id(person: int) -> str:
+    """Return the id of a person, 1, 2, ...; "unknown" for 0."""
+    return f"f{person}" if person else UNKNOWN_FACE
 
 
 def instant_row(message: dict[str, Any], face: int) -> Row:
@@ -36,7 +50,7 @@ def face_columns(face: dict[str, Any]) -> Row:
     """Return the columns of one reported face."""
     x_px, y_px, width_px, height_px = face["box_px"]
     columns: Row = {
-        "face_id": str(face["face_id"]),
+        "tracklet": int(face["tracklet"]),
         "box_x_px": _number(x_px),
         "box_y_px": _number(y_px),
         "box_width_px": _number(width_px),
@@ -60,11 +74,15 @@ def _number(value: float | None) -> float | None:
 
 
 class ManifestWriter:
-    """Writes rows with the schema `MANIFEST`. Use as a context manager."""
+    """Writes rows with the schema `MANIFEST`. Use as a context manager.
+
+    Args:
+        path: Written by `write`; nothing is left beside it.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._writer = pq.ParquetWriter(path, MANIFEST, compression="zstd")
-        self._rows: list[Row] = []
+        self._path = path
+        self._spool = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 closed in __exit__
 
     def __enter__(self) -> ManifestWriter:
         return self
@@ -75,28 +93,43 @@ class ManifestWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self._flush()
-        self._writer.close()
+        self._spool.close()
 
     def add(self, row: Row) -> None:
-        """Append one row; columns that are not named are null."""
-        self._rows.append(row)
-        if len(self._rows) >= ROWS_PER_GROUP:
-            self._flush()
+        """Append one row; columns that are not named are null. `tracklet` stands for the face."""
+        tracklet = row.pop("tracklet", "")
+        self._spool.write(f"{tracklet}\t{json.dumps(row)}\n".encode())
 
-    def _flush(self) -> None:
-        if not self._rows:
-            return
-        # Arrow's own readers build columns without importing pandas, which
-        # `Table.from_pylist` does at a second of CPU time.
-        lines = b"".join(json.dumps(row).encode() + b"\n" for row in self._rows)
-        table = pj.read_json(
-            io.BytesIO(lines),
-            read_options=pj.ReadOptions(use_threads=False, block_size=len(lines)),
-            parse_options=pj.ParseOptions(
-                explicit_schema=MANIFEST, unexpected_field_behavior="error"
-            ),
-        )
-        self._writer.write_table(table.cast(MANIFEST))
-        self._rows = []
+    def write(self, people: Sequence[int]) -> None:
+        """Write the file.
+
+        Args:
+            people: The person of each tracklet, 1, 2, ...; 0 where it cannot be told.
+
+        Raises:
+            IndexError: A row's tracklet is not among them.
+        """
+        self._spool.seek(0)
+        with pq.ParquetWriter(self._path, MANIFEST, compression="zstd") as writer:
+            while spooled := list(itertools.islice(self._spool, ROWS_PER_GROUP)):
+                writer.write_table(_table(b"".join(_named(line, people) for line in spooled)))
+
+
+def _named(spooled: bytes, people: Sequence[int]) -> bytes:
+    """Return the row as a line of JSON, with the person's id for the tracklet's number."""
+    tracklet, _, line = spooled.partition(b"\t")
+    if not tracklet:
+        return line
+    # Arrow's `take` would do, and import pandas.
+    return b'{"face_id": "%s", %s' % (face_id(people[int(tracklet)]).encode(), line[1:])
+
+
+def _table(lines: bytes) -> pa.Table:
+    # Arrow's own readers build columns without importing pandas, which
+    # `Table.from_pylist` does at a second of CPU time.
+    table = pj.read_json(
+        io.BytesIO(lines),
+        read_options=pj.ReadOptions(use_threads=False, block_size=len(lines)),
+        parse_options=pj.ParseOptions(explicit_schema=MANIFEST, unexpected_field_behavior="error"),
+    )
+    return table.cast(MANIFEST)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from include.contracts.reasons import RowReason
-from include.video.manifest import ManifestWriter, face_columns, instant_row
+from include.video.manifest import ManifestWriter, face_columns, face_id, instant_row
 from include.video.shards import TarSequence
 
 _PROGRESS_EVERY_S = 0.5
@@ -47,7 +47,8 @@ class ExtractionRecorder:
         self._expected = 0
         self._shown_px = (0, 0)  # width, height of the upright picture
         self._reasons: Counter[str] = Counter()
-        self._faces: Counter[str] = Counter()
+        self._tracklets: Counter[int] = Counter()
+        self._people: list[int] = []
         self._first_pts_s: float | None = None
         self._last_pts_s: float | None = None
         self.confined = False
@@ -83,7 +84,7 @@ class ExtractionRecorder:
         """Record one message.
 
         Raises:
-            KeyError, TypeError, ValueError: The message is not one the child sends.
+            LookupError, TypeError, ValueError: The message is not one the child sends.
         """
         kind = header["kind"]
         if kind == "started":
@@ -94,6 +95,8 @@ class ExtractionRecorder:
             self._take_instant(header, payload)
         elif kind == "extracted":
             self.ended = True
+            self._people = [int(person) for person in header["people"]]
+            self._manifest.write(self._people)
             self._expected = int(header["expected"])
             self._shown_px = (int(header["width_px"]), int(header["height_px"]))
             self.cpu_s = {str(part): float(spent) for part, spent in header["cpu_s"].items()}
@@ -119,8 +122,15 @@ class ExtractionRecorder:
             "rows": self._rows,
             "scenes": self._scenes,
             "reasons": {reason.value: self._reasons[reason.value] for reason in RowReason},
-            "faces": {face: self._faces[face] for face in sorted(self._faces, key=_face_order)},
+            "faces": self._faces(),
         }
+
+    def _faces(self) -> dict[str, int]:
+        """Return the rows of each face id: f1, f2, ... f10, then "unknown"."""
+        rows: Counter[int] = Counter()
+        for tracklet, count in self._tracklets.items():
+            rows[self._people[tracklet]] += count
+        return {face_id(person): rows[person] for person in sorted(rows, key=lambda p: (not p, p))}
 
     def _duration_s(self) -> float:
         if self.promised_s is not None:
@@ -150,7 +160,7 @@ class ExtractionRecorder:
                 crop = payload[at : at + crop_bytes]
                 face_row["shard"] = self._shards.add(f"{face_row['row_id']}.jpg", crop)
             at += crop_bytes
-            self._faces[face_row["face_id"]] += 1
+            self._tracklets[face_row["tracklet"]] += 1
             self._add(face_row)
         self._usable += usable
         self._report_progress()
@@ -168,9 +178,3 @@ class ExtractionRecorder:
         if now - self._progress_at >= _PROGRESS_EVERY_S:
             self._progress_at = now
             self._progress(min(1.0, self._instants / (self.promised_s * self._sample_rate_hz)))
-
-
-def _face_order(face_id: str) -> tuple[int, str]:
-    """f1, f2, ... f10, then "unknown"."""
-    number = face_id[1:]
-    return (int(number), "") if number.isdigit() else (1 << 30, face_id)

@@ -8,8 +8,9 @@ import numpy as np
 from include.video import alignment, cuts, face_quality
 from include.video.analysis import AnalysisOptions, CpuSeconds, PictureAnalyser
 from include.video.detection import Detection
+from include.video.identity.embedding import chip_of
+from include.video.identity.look import look_of
 from include.video.stillness import StillnessMeter
-from include.video.tracking import look_of
 
 _SIDE_PX = 96
 
@@ -27,6 +28,8 @@ def warm_up(options: AnalysisOptions) -> None:
         crop = alignment.aligned_crop(image, transform, options.crop_side_px)
         face_quality.measure_light(crop)
         look_of(crop)
+    chip = chip_of(image, landmarks)
+    assert chip is not None  # the landmarks above are apart
     signature = cuts.signature_of(image)
     cuts.change_between(signature, signature)
     meter = StillnessMeter()

@@ -193,7 +193,7 @@ def test_the_summary_adds_up(media: dict[str, Path], extract: Extract) -> None:
     assert summary["instants_expected"] == len(set(done.column("instant")))
     assert summary["instants_present"] == sum(row["pts_s"] is not None for row in done.rows)
     assert summary["settings"] == ExtractionSettings().model_dump(mode="json")
-    parts = {"start", "decode", "detect", "crop", "stillness", "other", "write"}
+    parts = {"start", "decode", "detect", "crop", "identity", "stillness", "other", "write"}
     assert set(done.result.timings) == parts
 
 

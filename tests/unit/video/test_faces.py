@@ -7,7 +7,6 @@ import math
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +17,6 @@ from include.video import alignment, centerface_model, cuts
 from include.video.assignment import cheapest_assignment
 from include.video.detection import Detection, FaceDetector, Image
 from include.video.face_quality import FaceMeasures, QualityLimits, reason_for
-from include.video.tracking import FaceTracker, SeenFace, look_of
 from tests.media.make_media import astronaut, head, paste, texture
 
 
@@ -206,46 +204,3 @@ def test_the_assignment_is_the_cheapest(cost: list[list[float]]) -> None:
 def test_fewer_columns_than_rows_are_refused() -> None:
     with pytest.raises(ValueError, match="columns"):
         cheapest_assignment([[1.0], [2.0]])
-
-
-FIRST = look_of(cv2.resize(head(), (112, 112)))
-SECOND = look_of(cv2.resize(head(second_person=True), (112, 112)))
-
-
-def seen(look: npt.NDArray[np.float32], x_px: float, side_px: float = 100) -> SeenFace:
-    return SeenFace(box(x_px, 50, side_px), look)
-
-
-def test_a_face_keeps_its_name_while_it_moves_and_through_an_absence() -> None:
-    tracker = FaceTracker()
-    assert tracker.name_faces(0, 0, [seen(FIRST, 0)]) == ["f1"]
-    assert tracker.name_faces(1, 0, [seen(FIRST, 80, 110)]) == ["f1"]
-    assert tracker.name_faces(2, 0, []) == []
-    assert tracker.name_faces(5, 0, [seen(FIRST, 300)]) == ["f1"]
-
-
-def test_two_faces_that_swap_places_keep_their_names() -> None:
-    tracker = FaceTracker()
-    assert tracker.name_faces(0, 0, [seen(FIRST, 0), seen(SECOND, 300)]) == ["f1", "f2"]
-    assert tracker.name_faces(1, 0, [seen(SECOND, 0), seen(FIRST, 300)]) == ["f2", "f1"]
-
-
-def test_after_a_cut_only_a_clear_likeness_takes_up_a_name() -> None:
-    tracker = FaceTracker()
-    tracker.name_faces(0, 0, [seen(FIRST, 0)])
-    assert tracker.name_faces(1, 1, [seen(SECOND, 0)]) == ["f2"]
-    assert tracker.name_faces(2, 2, [seen(FIRST, 500)]) == ["f1"]
-
-
-def test_after_a_cut_twins_get_new_names() -> None:
-    tracker = FaceTracker()
-    tracker.name_faces(0, 0, [seen(FIRST, 0), seen(FIRST, 300)])
-    # Two earlier tracks look alike: neither is clearly the one.
-    assert tracker.name_faces(1, 1, [seen(FIRST, 100)]) == ["f3"]
-
-
-def test_twins_that_may_have_swapped_are_unknown() -> None:
-    tracker = FaceTracker()
-    assert tracker.name_faces(0, 0, [seen(FIRST, 0), seen(FIRST, 100)]) == ["f1", "f2"]
-    assert tracker.name_faces(1, 0, [seen(FIRST, 48), seen(FIRST, 52)]) == ["unknown"] * 2
-    assert tracker.name_faces(2, 0, [seen(FIRST, 0), seen(FIRST, 100)]) == ["f1", "f2"]
