@@ -141,6 +141,10 @@ format: setup ## Rewrite the sources in the project's style
 typecheck: setup ## Check types (strict on include and ml)
 	@.venv/bin/mypy include ml
 
+.PHONY: settings-page
+settings-page: setup ## Write docs/settings.md from the settings
+	@$(RUN) -m include.settings.page
+
 .PHONY: lock
 lock: ## Resolve the short requirement lists into the full lock (ARGS=--upgrade)
 	@PYTHON="$(PYTHON)" scripts/setup.sh --lock $(ARGS)

@@ -6,6 +6,9 @@ from __future__ import annotations
 class PlatformError(Exception):
     """Root of everything the platform raises on purpose."""
 
+    exit_status = 1
+    """What a command ends with that this error stopped."""
+
 
 class PermanentInputError(PlatformError):
     """The input can never be used: quarantine it, never retry.
@@ -37,6 +40,8 @@ class ConfigurationError(PlatformError):
         setting: The setting's name as its user writes it (environment variable).
         problem: What is wrong and which values are accepted.
     """
+
+    exit_status = 2
 
     def __init__(self, setting: str, problem: str) -> None:
         super().__init__(f"{setting}: {problem}")

@@ -40,8 +40,11 @@ def open_engine(url: str) -> Engine:
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         # No pool: a connection is cheap here, and none may survive into a forked task.
         engine = create_engine(parsed, poolclass=NullPool)
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise ConfigurationError(_SETTING, f"not a database URL: {error}") from error
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        # The error itself may quote the URL, and with it a password.
+        raise ConfigurationError(
+            _SETTING, "not a database URL: scheme, user, password, host and port are read from it"
+        ) from None
     if backend == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

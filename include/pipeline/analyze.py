@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         recordings = analyze(options.video, options.out, console)
     except (PlatformError, OSError) as error:
         errors.print(f"analyze: {error}", style="red")
-        return 1
+        return error.exit_status if isinstance(error, PlatformError) else 1
     for recording in recordings:
         if recording.state is State.PUBLISHED:
             folder = options.out / Path(recording.recording).stem

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
         settings = load_settings()
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return error.exit_status
     return run(lambda: build_registry(settings), settings.model.name, arguments)
 
 

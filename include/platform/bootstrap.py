@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from include.contracts.errors import PlatformError
 from include.settings import ModelSettings
 
 _LOG = logging.getLogger(__name__)
@@ -61,8 +62,12 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     from include.composition import build_services
 
-    build_services()
-    _LOG.info("champion: version %s", ensure_champion())
+    try:
+        build_services()
+        _LOG.info("champion: version %s", ensure_champion())
+    except PlatformError as error:
+        _LOG.error("%s", error)
+        return error.exit_status
     return 0
 
 

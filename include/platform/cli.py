@@ -11,13 +11,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from include.contracts.errors import PlatformError
+from include.contracts.errors import ConfigurationError, PlatformError
 from include.platform.components import SCHEDULER, Health
 from include.platform.console import Ticker, components_table, duration, print_addresses
 from include.platform.environment import fex_defaults
 from include.platform.supervisor import Platform
 
-OK, FAILED, INTERRUPTED = 0, 1, 130
+OK, FAILED, MISUSED, INTERRUPTED = 0, 1, ConfigurationError.exit_status, 130
 
 DEMO_DEFAULTS = {
     # The demo's files arrive by rename, complete: no need to watch them first.
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
                 return run_demo(platform, console, video=chosen.video, timeout_s=chosen.timeout)
     except PlatformError as error:
         problems.print(str(error), style="red", markup=False, highlight=False)
-        return FAILED
+        return error.exit_status
     except KeyboardInterrupt:
         problems.print("interrupted; `make down` stops what is running")
         return INTERRUPTED

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from include.platform.api import ComponentHealth
-from include.platform.environment import PlatformSettings
 from include.platform.processes import ProcessRecord
+from include.settings import PlatformSettings
 
 
 class Health(StrEnum):

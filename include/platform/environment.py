@@ -11,56 +11,25 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from include.contracts.errors import ConfigurationError
 from include.platform.credentials import USERS, Secrets
 from include.platform.layout import HOME_VARIABLE, PROJECT_ROOT, Layout
+from include.settings import PlatformSettings, load_settings
 
 PREFIX = "FEX_PLATFORM__"
 ID_VARIABLE = "FEX_PLATFORM_ID"
 COMPONENT_VARIABLE = "FEX_PLATFORM_COMPONENT"
 
 
-class PlatformSettings(BaseSettings):
-    """How the embedded platform runs: `FEX_PLATFORM__API_PORT` and so on."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
-
-    api_host: str = "127.0.0.1"
-    """Address the UI and the API listen on."""
-    api_port: Annotated[int, Field(ge=1, le=65535)] = 8080
-    """The only port the platform opens."""
-    parallelism: Annotated[int, Field(ge=2, le=256)] = 4
-    """Airflow tasks at a time."""
-    start_timeout_s: Annotated[float, Field(gt=0)] = 180.0
-    stop_timeout_s: Annotated[float, Field(gt=0)] = 10.0
-    """How long components may take to stop, and running tasks to end, before they are killed."""
-    dags_folder: Path = PROJECT_ROOT / "dags"
-    plugins_folder: Path = PROJECT_ROOT / "plugins"
-
-    @property
-    def base_url(self) -> str:
-        """Where this machine reaches the UI and the API."""
-        anywhere = self.api_host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-        return f"http://{'127.0.0.1' if anywhere else self.api_host}:{self.api_port}"
-
-
-def load_platform_settings() -> PlatformSettings:
-    """Read `FEX_PLATFORM__*`.
+def load_platform_settings(environ: Mapping[str, str] | None = None) -> PlatformSettings:
+    """Read `FEX_PLATFORM__*` alone: a platform can be stopped whatever the other settings say.
 
     Raises:
         ConfigurationError: Names the variable and what it accepts.
     """
-    try:
-        return PlatformSettings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(PREFIX + str(first["loc"][0]).upper(), first["msg"]) from error
+    environ = os.environ if environ is None else environ
+    ours = {name: value for name, value in environ.items() if name.upper().startswith(PREFIX)}
+    return load_settings(ours).platform
 
 
 def platform_id(layout: Layout) -> str:
@@ -89,6 +58,12 @@ def child_environment(
     inherited: Mapping[str, str],
 ) -> dict[str, str]:
     """Return the full environment of every process of the platform."""
+    # A variable of ours that is empty counts as not set, here as in the settings.
+    inherited = {
+        name: value
+        for name, value in inherited.items()
+        if value.strip() or not name.startswith("FEX_")
+    }
     return {
         **fex_defaults(layout),
         "FEX_LABELS__PSEUDONYM_KEY": secrets.pseudonym_key,

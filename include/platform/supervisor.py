@@ -25,14 +25,15 @@ from include.platform.components import (
 from include.platform.credentials import ADMIN, ensure_secrets, read_password
 from include.platform.environment import (
     COMPONENT_VARIABLE,
-    PlatformSettings,
     child_environment,
+    fex_defaults,
     load_platform_settings,
     platform_id,
 )
 from include.platform.layout import PROJECT_ROOT, Layout
 from include.platform.ports import require_free
 from include.platform.processes import ProcessManager, ProcessRecord
+from include.settings import PlatformSettings, load_settings
 
 MIGRATE = "migrate"
 BOOTSTRAP = "bootstrap"
@@ -86,7 +87,7 @@ class Platform:
         Raises:
             ConfigurationError: A `FEX_PLATFORM__*` variable is wrong.
         """
-        return cls(Layout.from_environment(environ), load_platform_settings(), environ)
+        return cls(Layout.from_environment(environ), load_platform_settings(environ), environ)
 
     def api(self, user: str = ADMIN) -> AirflowApi:
         """Return a client of this platform's Airflow, as one of its users."""
@@ -131,9 +132,11 @@ class Platform:
             False when everything was up already.
 
         Raises:
+            ConfigurationError: A setting is wrong; nothing was started.
             PortTakenError: Another process has the port.
             StartError: A component ended or did not get healthy in time.
         """
+        load_settings({**fex_defaults(self.layout), **self._environ})
         self.layout.create()
         with self._exclusive():
             env = self.environment()

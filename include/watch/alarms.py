@@ -126,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
                     client.put_metric_alarm(**request)
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return error.exit_status
     names = [request["AlarmName"] for request in wanted]
     sys.stdout.write(json.dumps(names if given.apply else wanted, indent=2) + "\n")
     return 0

@@ -32,7 +32,7 @@ def run(open_registry: Callable[[], ModelRegistry], name: str, arguments: Sequen
             sys.stdout.write(line + "\n")
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return error.exit_status
     return 0
 
 

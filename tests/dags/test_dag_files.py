@@ -52,14 +52,13 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="module")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """Every DAG as Airflow parses it, in a fresh process."""
+def parse(home: Path, dags: Path, **settings: str) -> dict[str, object]:
+    """Parse as Airflow does, in a fresh process."""
     import json
 
-    home = tmp_path_factory.mktemp("airflow")
     environment = {
         **os.environ,
+        **settings,
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
@@ -67,7 +66,7 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
     }
     done = subprocess.run(
-        [sys.executable, "-c", INSPECT, str(ROOT / "dags")],
+        [sys.executable, "-c", INSPECT, str(dags)],
         env=environment,
         capture_output=True,
         text=True,
@@ -76,6 +75,23 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     )
     result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """Every DAG."""
+    return parse(tmp_path_factory.mktemp("airflow"), ROOT / "dags")
+
+
+def test_a_wrong_setting_is_an_import_error_in_words(tmp_path: Path) -> None:
+    wrong = {
+        "FEX_DISCOVERY__SCHEDULE": "every day",
+        "FEX_STORAGE__LEDGER_URL": "postgres://u:geheim@h/d",
+    }
+    found = parse(tmp_path, ROOT / "dags" / "video_intake.py", **wrong)
+    (said,) = found["errors"].values()  # type: ignore[attr-defined]
+    assert "FEX_DISCOVERY__SCHEDULE: 'every day' is not a cron expression of five fields" in said
+    assert "geheim" not in said
 
 
 def test_every_dag_file_parses(parsed: dict) -> None:

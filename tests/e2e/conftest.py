@@ -16,9 +16,9 @@ import pytest
 
 from include.ledger.ledger import FINAL, Ledger, State
 from include.platform.dropping import drop
-from include.platform.environment import PlatformSettings
 from include.platform.layout import PROJECT_ROOT, Layout
 from include.platform.supervisor import Platform
+from include.settings import PlatformSettings
 
 
 @dataclass

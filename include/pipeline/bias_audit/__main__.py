@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         findings = _audit(services, options.package, path, options.people, options.out)
     except PlatformError as error:
         sys.stderr.write(f"bias_audit: {error}\n")
-        return 1
+        return error.exit_status
     sys.stdout.write("\n".join([*findings, f"{options.out / 'bias-audit.html'}\n"]))
     return 0
 

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps(stage.judge(services, given.day), indent=2))
     except PlatformError as error:
         print(error, file=sys.stderr)
-        return 1
+        return error.exit_status
     return 0
 
 

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Sequence
 
 from include.composition import build_services
-from include.contracts.errors import PlatformError
+from include.contracts.errors import ConfigurationError, PlatformError
 from include.pipeline.erasure import stage
 
 
@@ -37,8 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asked_by=options.asked_by,
         )
     except PlatformError as error:
-        sys.stderr.write(f"erasure: {error}\nerasure: go on with --run-id {run_id}\n")
-        return 1
+        sys.stderr.write(f"erasure: {error}\n")
+        if not isinstance(error, ConfigurationError):  # of which nothing was begun
+            sys.stderr.write(f"erasure: go on with --run-id {run_id}\n")
+        return error.exit_status
     sys.stdout.write(f"{json.dumps(record, indent=1, ensure_ascii=False)}\n")
     return 0
 

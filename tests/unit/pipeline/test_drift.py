@@ -340,7 +340,7 @@ def test_the_command_names_what_is_wrong(
 
     monkeypatch.setenv("FEX_STORAGE__LAKE_URL", (tmp_path / "lake").as_uri())
     monkeypatch.setenv("FEX_STORAGE__LEDGER_URL", f"sqlite:///{tmp_path}/l.sqlite")
-    assert main(["freeze", "2025-01-01", "2025-01-31"]) == 1
+    assert main(["freeze", "2025-01-01", "2025-01-31"]) == 2
     assert "name more days" in capsys.readouterr().err
 
 

@@ -211,8 +211,22 @@ def test_commands_fail_with_a_sentence(
     assert cli.main(["demo", "--video", str(tmp_path / "none.mp4")]) == cli.FAILED
     assert "none.mp4" in capsys.readouterr().err
     monkeypatch.setenv("FEX_PLATFORM__API_PORT", "x")
-    assert cli.main(["status"]) == cli.FAILED
+    assert cli.main(["status"]) == cli.MISUSED
     assert "FEX_PLATFORM__API_PORT" in capsys.readouterr().err
+
+
+def test_a_wrong_setting_starts_nothing_and_keeps_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FEX_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FEX_EXTRACTION__SAMPLE_RATE_HZ", "inf")
+    monkeypatch.setenv("FEX_" + "RATE", "1")
+    assert cli.main(["up"]) == cli.MISUSED
+    told = capsys.readouterr().err
+    assert "FEX_EXTRACTION__SAMPLE_RATE_HZ: 'inf' is not a number from 0.001 to 240." in told
+    assert "FEX_" + "RATE: there is no such setting" in told
+    assert not (tmp_path / "home").exists()
+    assert cli.main(["down"]) == cli.OK, "what runs can be stopped all the same"
 
 
 def test_a_champion_is_found_without_mlflow(tmp_path: Path) -> None:

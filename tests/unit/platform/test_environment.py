@@ -12,13 +12,12 @@ from include.contracts.errors import ConfigurationError
 from include.platform.credentials import USERS, ensure_secrets, read_password
 from include.platform.environment import (
     ID_VARIABLE,
-    PlatformSettings,
     child_environment,
     load_platform_settings,
     platform_id,
 )
 from include.platform.layout import PROJECT_ROOT, Layout
-from include.settings import Settings
+from include.settings import PlatformSettings, load_settings
 
 
 @pytest.fixture
@@ -77,11 +76,8 @@ def test_secrets_are_not_shown(layout: Layout) -> None:
     assert secrets.fernet_key not in repr(secrets)
 
 
-def test_the_settings_point_into_the_home(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in environment(layout).items():
-        if name.startswith("FEX_"):
-            monkeypatch.setenv(name, value)
-    settings = Settings()
+def test_the_settings_point_into_the_home(layout: Layout) -> None:
+    settings = load_settings(environment(layout))
     places = [
         settings.storage.lake_url,
         settings.storage.ledger_url,
@@ -97,6 +93,12 @@ def test_the_users_settings_win(layout: Layout) -> None:
     env = environment(layout, FEX_DISCOVERY__STABLE_FOR_S="77", AIRFLOW__CORE__PARALLELISM="9")
     assert env["FEX_DISCOVERY__STABLE_FOR_S"] == "77"
     assert env["AIRFLOW__CORE__PARALLELISM"] == "9"
+
+
+def test_an_empty_setting_is_none(layout: Layout) -> None:
+    env = environment(layout, FEX_STORAGE__LAKE_URL="", FEX_WATCH__STATSD_HOST=" ")
+    assert env["FEX_STORAGE__LAKE_URL"] == layout.lake.as_uri()
+    assert "AIRFLOW__METRICS__STATSD_ON" not in env
 
 
 def test_another_airflow_in_the_environment_is_not_joined(layout: Layout) -> None:

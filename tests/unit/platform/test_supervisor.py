@@ -19,10 +19,10 @@ import pytest
 from include.contracts.errors import PlatformError
 from include.platform import supervisor
 from include.platform.components import Component, Health, airflow_version
-from include.platform.environment import PlatformSettings
 from include.platform.layout import Layout
 from include.platform.ports import PortTakenError
 from include.platform.supervisor import Platform, StartError
+from include.settings import PlatformSettings
 
 SERVER = """
 import http.server, json, sys

@@ -160,10 +160,10 @@ def test_alarms_are_created_and_created_again(
 def test_without_a_topic_or_aws_the_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--print"]) == 1
+    assert main(["--print"]) == 2
     assert "FEX_WATCH__SNS_TOPIC_ARN" in capsys.readouterr().err
     monkeypatch.setenv("FEX_WATCH__SNS_TOPIC_ARN", "arn:aws:sns:eu-central-1:1:t")
-    assert main(["--apply"]) == 1
+    assert main(["--apply"]) == 2
     assert "FEX_WATCH__BACKEND" in capsys.readouterr().err
 
 

@@ -1,0 +1,37 @@
+"""Settings of the embedded platform itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from include.settings.values import AbsolutePath, Group, Host, Port
+
+_PROJECT = Path(__file__).parents[2]
+
+
+class PlatformSettings(Group):
+    """How the embedded platform runs (`make up`, `make demo`)."""
+
+    api_host: Host = "127.0.0.1"
+    """Address the UI and the API listen on."""
+    api_port: Port = 8080
+    """The only port the platform opens."""
+    parallelism: Annotated[int, Field(ge=2, le=256)] = 4
+    """Airflow tasks at a time."""
+    start_timeout_s: Annotated[float, Field(gt=0, le=24 * 3600)] = 180.0
+    """How long the components may take to be healthy."""
+    stop_timeout_s: Annotated[float, Field(gt=0, le=24 * 3600)] = 10.0
+    """How long components may take to stop, and running tasks to end, before they are killed."""
+    dags_folder: AbsolutePath = _PROJECT / "dags"
+    """Where Airflow finds the DAGs."""
+    plugins_folder: AbsolutePath = _PROJECT / "plugins"
+    """Where Airflow finds the plugins."""
+
+    @property
+    def base_url(self) -> str:
+        """Where this machine reaches the UI and the API."""
+        anywhere = self.api_host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+        return f"http://{'127.0.0.1' if anywhere else self.api_host}:{self.api_port}"
