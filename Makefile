@@ -123,6 +123,10 @@ bench: setup ## Measure what performance is claimed
 fuzz: setup ## Put 2,048 damaged recordings through the confined decoder (ARGS='--files 200 --seed 7')
 	@nice -n 5 env PYTHONPATH=$(CURDIR) .venv/bin/python -m benchmarks.fuzz $(ARGS)
 
+.PHONY: bench-identity
+bench-identity: setup ## Measure who is who and who is the respondent on made recordings (ARGS='--half dev --faults')
+	@$(RUN) -m benchmarks.identity $(ARGS)
+
 .PHONY: pictures
 pictures: setup ## Take the README's pictures from the running platform
 	@$(RUN) scripts/make_pictures.py

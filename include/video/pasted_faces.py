@@ -114,7 +114,7 @@ def _shown(picture: bytes, number: int, frames: int) -> Iterator[Image]:
     square = photograph[top : top + side, left : left + side]
     cut_out = np.dstack([square, _soft_mask(side)])
     pose = pose_of(picture)
-    room = _room(pose.room)
+    room = room_of(pose.room)
     for index in range(frames):
         yield _frame(room, cut_out, pose, pose.phase + 2 * math.pi * index / frames)
 
@@ -155,7 +155,7 @@ def _soft_mask(side: int) -> Image:
 
 
 @cache
-def _room(number: int) -> Image:
+def room_of(number: int) -> Image:
     """A room out of focus: a wall, light from one side, a few dim pieces of furniture."""
     width, height = FRAME_SIZE_PX
     draw = np.random.default_rng([20261, number])

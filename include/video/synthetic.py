@@ -43,7 +43,7 @@ def make_demo_video(
 
 
 def write_video(
-    path: Path, pictures: Iterable[Image], *, size: tuple[int, int], rate: float
+    path: Path, pictures: Iterable[Image], *, size: tuple[int, int], rate: float, crf: int = 23
 ) -> None:
     """Write pictures as MP4 (H.264); the same pictures yield the same bytes.
 
@@ -52,12 +52,13 @@ def write_video(
         pictures: BGR, all of `size`.
         size: Width and height in pixels, both even.
         rate: Pictures per second.
+        crf: Quality of the encoding: 18 is fine, 32 is coarse.
     """
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream(
             "libx264",
             rate=Fraction(rate).limit_denominator(1001),
-            options={"preset": "superfast", "crf": "23", "g": str(round(2 * rate))},
+            options={"preset": "superfast", "crf": str(crf), "g": str(round(2 * rate))},
         )
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"

@@ -1,0 +1,102 @@
+"""CPU time of extraction, this build beside another, in turn on the same recordings."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+_ONCE = Path(__file__).with_name("extract_once.py")
+_DRAWS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Median CPU seconds of extracting one recording, by this build and by the other."""
+
+    name: str
+    this_s: float
+    other_s: float
+
+    @property
+    def ratio(self) -> float:
+        """This build's cost in the other's."""
+        return self.this_s / self.other_s
+
+
+def compare(
+    this: Path,
+    other: Path,
+    recordings: Sequence[Path],
+    *,
+    rounds: int,
+    tell: Callable[[str], None],
+) -> list[Cost]:
+    """Measure both builds on each recording, `rounds` times in turn, the first one alternating.
+
+    Raises:
+        subprocess.CalledProcessError: A build failed on a recording; its log is printed.
+    """
+    spent: dict[tuple[Path, str], list[float]] = defaultdict(list)
+    for number in range(rounds):
+        for path in recordings:
+            for build in (this, other) if number % 2 else (other, this):
+                spent[build, path.name].append(_extract_s(build, path))
+        tell(f"round {number + 1} of {rounds} measured")
+    return [
+        Cost(
+            path.name,
+            statistics.median(spent[this, path.name]),
+            statistics.median(spent[other, path.name]),
+        )
+        for path in recordings
+    ]
+
+
+def ratio_of(costs: Sequence[Cost]) -> tuple[float, float, float]:
+    """Return the ratio of the summed costs with its 95 % bootstrap interval over recordings."""
+    pairs = np.array([(cost.this_s, cost.other_s) for cost in costs])
+    draws = np.random.default_rng(0).integers(0, len(pairs), (_DRAWS, len(pairs)))
+    sums = pairs[draws].sum(axis=1)
+    low, high = np.percentile(sums[:, 0] / sums[:, 1], [2.5, 97.5])
+    total = pairs.sum(axis=0)
+    return float(total[0] / total[1]), float(low), float(high)
+
+
+def cost_table(costs: Sequence[Cost], rounds: int) -> Table:
+    """Return a line for each recording and one for all."""
+    table = Table(title=f"CPU seconds of extraction, median of {rounds}, child and parent")
+    for column in ("recording", "this build", "the other", "ratio"):
+        table.add_column(column, justify="left" if column == "recording" else "right")
+    for cost in costs:
+        table.add_row(cost.name, f"{cost.this_s:.2f}", f"{cost.other_s:.2f}", f"{cost.ratio:.3f}")
+    ratio, low, high = ratio_of(costs)
+    table.add_section()
+    table.add_row(
+        f"all {len(costs)}",
+        f"{sum(cost.this_s for cost in costs):.2f}",
+        f"{sum(cost.other_s for cost in costs):.2f}",
+        f"{ratio:.3f} ({low:.3f} to {high:.3f})",
+    )
+    return table
+
+
+def _extract_s(build: Path, path: Path) -> float:
+    done = subprocess.run(
+        [sys.executable, "-P", str(_ONCE), str(path)],
+        cwd=build,
+        env={**os.environ, "PYTHONPATH": str(build), "OMP_WAIT_POLICY": "PASSIVE"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return float(json.loads(done.stdout)["cpu_s"])
