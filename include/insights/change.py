@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.contracts.identity import stable_hash
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
 from include.insights.moments import UNKNOWN_FACE
@@ -61,21 +62,22 @@ class Analysed:
 
 @dataclass(frozen=True, slots=True)
 class RecordingChange:
-    """One recording, before and after.
+    """One respondent of a recording, before and after.
 
     Attributes:
         study: As people wrote it.
         recording: As people wrote it.
-        respondent: Identity of the person seen; a recording of nobody known is its own person.
+        respondent: Identity of the person seen; a recording of nobody known is its own person,
+            and so is each of several respondents.
+        label: Which of several respondents of the recording; None where it has one.
         before: Lake prefix of the old result.
         after: Lake prefix of the new one.
         models: Model versions, before and after.
-        main_face: The face that reports speak of; None where no face was found.
-        change: Of the main face, one row per sampled instant.
+        main_face: The respondent's face; None where no face could be followed.
+        change: Of that face, one row per sampled instant.
         all_faces: Of every face.
-        shares: Share of the readable time of the main face by expression, before and after:
-            the figures of the two reports.
-        abstained: Share of the judged faces on which each abstained, likewise.
+        shares: Share of that face's readable time by expression, before and after.
+        abstained: Share of the moments judged in which each abstained, likewise.
         confidence: Mean confidence, likewise.
         verdicts: Quality verdicts, likewise.
         in_front: Whether readers take the new result.
@@ -84,6 +86,7 @@ class RecordingChange:
     study: str
     recording: str
     respondent: str
+    label: str | None
     before: str
     after: str
     models: tuple[str, str]
@@ -101,10 +104,13 @@ class RecordingChange:
         return asdict(self)
 
 
-def recording_change(
+def recording_changes(
     before: Analysed, after: Analysed, *, respondent: str, in_front: bool
-) -> RecordingChange:
-    """Compare two published analyses of one recording.
+) -> list[RecordingChange]:
+    """Compare two published analyses of one recording: one entry for each of its respondents.
+
+    Whom it is about, the re-analysis says: both read the same faces, and an older version may
+    have reported another of them.
 
     Args:
         before: What readers took.
@@ -116,24 +122,30 @@ def recording_change(
         ValueError: The two are not of the same rows.
     """
     old, new = before.summary, after.summary
-    main = new["main_face"]
-    shares = [_shares(summary, main) for summary in (old, new)]
-    return RecordingChange(
-        study=new["study"],
-        recording=new["recording"],
-        respondent=respondent,
-        before=before.prefix,
-        after=after.prefix,
-        models=(str(old["model"]["version"]), str(new["model"]["version"])),
-        main_face=main,
-        change=change_between(_of_face(before.table, main), _of_face(after.table, main)),
-        all_faces=change_between(before.table, after.table),
-        shares={label: (shares[0][label], shares[1][label]) for label in EXPRESSIONS},
-        abstained=(old["abstention_share"], new["abstention_share"]),
-        confidence=(old["mean_confidence"], new["mean_confidence"]),
-        verdicts=(old["quality"]["verdict"], new["quality"]["verdict"]),
-        in_front=in_front,
-    )
+    several = len(new["respondents"]) > 1
+    faces = [(item["respondent"], item["face_id"]) for item in new["respondents"]]
+    return [
+        RecordingChange(
+            study=new["study"],
+            recording=new["recording"],
+            respondent=stable_hash({"respondent": respondent, "label": label})
+            if several
+            else respondent,
+            label=label if several else None,
+            before=before.prefix,
+            after=after.prefix,
+            models=(str(old["model"]["version"]), str(new["model"]["version"])),
+            main_face=face_id,
+            change=change_between(_of_face(before.table, face_id), _of_face(after.table, face_id)),
+            all_faces=change_between(before.table, after.table),
+            shares=_shares(old, new, face_id),
+            abstained=_figure("abstention_share", old, new, face_id),
+            confidence=_figure("mean_confidence", old, new, face_id),
+            verdicts=(old["quality"]["verdict"], new["quality"]["verdict"]),
+            in_front=in_front,
+        )
+        for label, face_id in faces or [(None, None)]
+    ]
 
 
 def change_between(before: pa.Table, after: pa.Table) -> Change:
@@ -167,11 +179,23 @@ def _of_face(table: pa.Table, face_id: str | None) -> pa.Table:
     return table.filter(pc.equal(table["face_id"], face_id or UNKNOWN_FACE))
 
 
-def _shares(summary: Mapping[str, Any], face_id: str | None) -> dict[str, float | None]:
-    face = next((face for face in summary["faces"] if face["face_id"] == face_id), None)
-    if face is None:
-        return dict.fromkeys(EXPRESSIONS)
-    return {entry["expression"]: entry["share"] for entry in face["expressions"]}
+def _face(summary: Mapping[str, Any], face_id: str | None) -> Mapping[str, Any] | None:
+    # Of faces, not of respondents: summaries of earlier versions have no respondents.
+    return next((face for face in summary["faces"] if face["face_id"] == face_id), None)
+
+
+def _figure(name: str, old: Mapping[str, Any], new: Mapping[str, Any], face_id: str | None) -> Pair:
+    faces = [_face(summary, face_id) for summary in (old, new)]
+    before, after = (None if face is None else face[name] for face in faces)
+    return before, after
+
+
+def _shares(old: Mapping[str, Any], new: Mapping[str, Any], face_id: str | None) -> dict[str, Pair]:
+    before, after = (
+        {entry["expression"]: entry["share"] for entry in face["expressions"]} if face else {}
+        for face in (_face(summary, face_id) for summary in (old, new))
+    )
+    return {label: (before.get(label), after.get(label)) for label in EXPRESSIONS}
 
 
 def _probabilities(table: pa.Table) -> npt.NDArray[np.float64]:

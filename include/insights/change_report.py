@@ -19,8 +19,8 @@ from include.contracts.labels import EXPRESSIONS
 from include.contracts.pages import page_environment
 from include.insights.change import Pair, RecordingChange
 from include.insights.change_study import Estimate, StudyChange
-from include.insights.quality import percent
 from include.insights.report import display_text
+from include.insights.shares import percent
 from include.insights.summary import WORDING
 
 MAX_CURVES = 12
@@ -49,7 +49,8 @@ class ChangeReport:
         request: What was asked for: study, window, model, make_current.
         generated_at: ISO 8601, UTC.
         studies: Sums, sorted by study.
-        recordings: Compared recordings, those that changed most first.
+        recordings: Compared recordings, those that changed most first; one with several
+            respondents has an entry for each.
         left_out: Recordings that cannot be re-analysed.
         unfinished: Recordings on which the run did not get to an end.
         remaining: Recordings that the next run takes.
@@ -72,25 +73,26 @@ class ChangeReport:
 
 def change_json(report: ChangeReport) -> bytes:
     """Return the report for machines; shares are 0..1, differences after less before."""
-    content = {"report_version": 1, "wording": WORDING, **asdict(report)}
+    content = {"report_version": 2, "wording": WORDING, **asdict(report)}
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8", "replace")
 
 
-def change_page(report: ChangeReport, charts: Mapping[str, Markup]) -> bytes:
+def change_page(report: ChangeReport, charts: Mapping[tuple[str, str | None], Markup]) -> bytes:
     """Return the report for people.
 
     Args:
         report: What was found.
-        charts: Curves by the lake prefix of the new result, of at most `MAX_CURVES`.
+        charts: Curves of at most `MAX_CURVES` entries, by `curve_key`.
     """
-    drawn = [item for item in report.recordings if item.after in charts]
+    drawn = [item for item in report.recordings if curve_key(item) in charts]
     html = _template().render(
         report=report,
         rows=report.recordings[:MAX_ROWS],
         rows_left=max(0, len(report.recordings) - MAX_ROWS),
-        drawn=[(item, charts[item.after]) for item in drawn],
-        in_front=sum(item.in_front for item in report.recordings),
+        drawn=[(item, charts[curve_key(item)]) for item in drawn],
+        compared=len({item.after for item in report.recordings}),
+        in_front=len({item.after for item in report.recordings if item.in_front}),
         before_versions=sorted({item.models[0] for item in report.recordings}),
         few=FEW_RESPONDENTS,
         labels=EXPRESSIONS,
@@ -103,6 +105,11 @@ def change_page(report: ChangeReport, charts: Mapping[str, Markup]) -> bytes:
         moved=_moved,
     )
     return html.encode("utf-8", "replace")
+
+
+def curve_key(item: RecordingChange) -> tuple[str, str | None]:
+    """Return what tells an entry of the report from every other: result and respondent."""
+    return item.after, item.label
 
 
 def share_text(estimate: Estimate) -> str:

@@ -54,12 +54,13 @@ class StudyChange:
         recordings: Compared.
         respondents: Seen in them.
         known: Respondents that `respondents.csv` names; the others are recordings.
-        faces: Instants of main faces that were compared.
+        faces: Instants of respondents' faces that were compared.
         changed: Share of a respondent's instants whose displayed expression differs.
         differences: Share of readable time by expression, after less before.
         abstained: Share of judged faces on which the model abstained, after less before.
         confidence: Mean confidence, after less before.
-        dominant_changed: Recordings whose most frequent displayed expression is another.
+        dominant_changed: Respondents of a recording whose most frequent displayed expression is
+            another.
         verdict_changed: Recordings whose quality verdict is another.
     """
 
@@ -99,7 +100,7 @@ def _study(name: str, changes: Sequence[RecordingChange], known: frozenset[str])
     people = {change.respondent for change in changes}
     return StudyChange(
         study=name,
-        recordings=len(changes),
+        recordings=len({item.after for item in changes}),
         respondents=len(people),
         known=len(people & known),
         faces=sum(change.change.faces for change in changes),
@@ -116,7 +117,7 @@ def _study(name: str, changes: Sequence[RecordingChange], known: frozenset[str])
         abstained=_over_respondents(changes, lambda item: _difference(item.abstained)),
         confidence=_over_respondents(changes, lambda item: _difference(item.confidence)),
         dominant_changed=sum(len(set(item.change.dominant)) > 1 for item in changes),
-        verdict_changed=sum(len(set(item.verdicts)) > 1 for item in changes),
+        verdict_changed=len({item.after for item in changes if len(set(item.verdicts)) > 1}),
     )
 
 

@@ -175,8 +175,8 @@ def _pieces(
         yield piece
 
 
-def timeline_chart(moments: Moments, track: Track) -> Markup:
-    """The main face through time: a ribbon of named stretches over seven lanes of probability."""
+def timeline_chart(moments: Moments, track: Track, chart_id: str = "timeline") -> Markup:
+    """A face through time: a ribbon of named stretches over seven lanes of probability."""
     series = steps(moments, track)
     ribbon_h, lane_h, label_h, top = 34, 30, 22, 4
     lanes_top = top + ribbon_h + 8
@@ -201,7 +201,7 @@ def timeline_chart(moments: Moments, track: Track) -> Markup:
         + (f", first {named[0]}, last {named[-1]}." if named else ", none of them readable.")
         + " The table below lists them."
     )
-    return drawing("timeline", "Expression timeline", description, plot_bottom + 24, parts)
+    return drawing(chart_id, "Expression timeline", description, plot_bottom + 24, parts)
 
 
 def presence_chart(moments: Moments, track: Track, chart_id: str) -> Markup:

@@ -17,11 +17,13 @@ import pyarrow as pa
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
+from include.contracts.rows import PREDICTIONS, with_later_columns
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 UNKNOWN_FACE = "unknown"
+_BOX = ("x", "y", "width", "height")
 NONE = -1
 """Index used where there is no expression."""
 
@@ -58,6 +60,10 @@ class Track:
         emotion: (n,) index into `EXPRESSIONS`, `NONE` where there is none.
         confidence: (n,) 0..1, NaN where the model gave no answer.
         probabilities: (n, 7) 0..1, NaN where the model gave no answer.
+        box_px: (n, 4) left, top, width and height in the upright picture, NaN without a row.
+        change: (n,) how far the face changed within about a second, grey levels, NaN where
+            that was not measured.
+        scene_change: (n,) likewise of its surroundings.
     """
 
     face_id: str
@@ -66,6 +72,9 @@ class Track:
     emotion: IntArray
     confidence: FloatArray
     probabilities: FloatArray
+    box_px: FloatArray
+    change: FloatArray
+    scene_change: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,25 +106,27 @@ class Moments:
     reasons: dict[str, int]
     rows: int
 
-    def main_face(self) -> Track | None:
-        """The face present in most instants; ties go to the one read more often, then to the id."""
-        known = [track for track in self.tracks if track.face_id != UNKNOWN_FACE]
-        if not known:
-            return None
-        return max(
-            reversed(known),
-            key=lambda track: (int(track.present.sum()), int((track.emotion != NONE).sum())),
-        )
+    @property
+    def known(self) -> tuple[Track, ...]:
+        """The faces that could be followed."""
+        return tuple(track for track in self.tracks if track.face_id != UNKNOWN_FACE)
+
+    @property
+    def unknown(self) -> Track | None:
+        """The faces of which it could not be told whose they are."""
+        return next((track for track in self.tracks if track.face_id == UNKNOWN_FACE), None)
 
 
 def read_moments(table: pa.Table, *, sample_rate_hz: float, duration_s: float) -> Moments:
     """Read predictions (schema `PREDICTIONS`).
 
     Args:
-        table: Any number of rows, ordered by instant.
+        table: Any number of rows, ordered by instant; columns that an earlier version did not
+            know may be missing.
         sample_rate_hz: Targets per second.
         duration_s: Length of the recording; 0 when it is unknown.
     """
+    table = with_later_columns(table, PREDICTIONS)
     period_s = 1.0 / sample_rate_hz
     instants = np.asarray(table["instant"].to_numpy(), dtype=np.int64)
     unique, first, position = np.unique(instants, return_index=True, return_inverse=True)
@@ -165,6 +176,8 @@ def _tracks(
     )
     confidence = _floats(table, "confidence")
     probabilities = np.column_stack([_floats(table, f"p_{label}") for label in EXPRESSIONS])
+    box_px = np.column_stack([_floats(table, f"box_{name}_px") for name in _BOX])
+    change, scene_change = _floats(table, "change"), _floats(table, "scene_change")
     # Where a face has no row: no frame at all, or simply not in the picture.
     absent = np.where(state == State.NO_FRAME, int(State.NO_FRAME), int(State.NO_FACE))
     tracks = []
@@ -178,12 +191,18 @@ def _tracks(
             emotion=np.full(len(state), NONE, dtype=np.int64),
             confidence=np.full(len(state), np.nan),
             probabilities=np.full((len(state), len(EXPRESSIONS)), np.nan),
+            box_px=np.full((len(state), len(_BOX)), np.nan),
+            change=np.full(len(state), np.nan),
+            scene_change=np.full(len(state), np.nan),
         )
         track.present[at] = True
         track.state[at] = row_state[rows]
         track.emotion[at] = emotion[rows]
         track.confidence[at] = confidence[rows]
         track.probabilities[at] = probabilities[rows]
+        track.box_px[at] = box_px[rows]
+        track.change[at] = change[rows]
+        track.scene_change[at] = scene_change[rows]
         tracks.append(track)
     return tuple(tracks)
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from include.contracts.rows import PREDICTIONS, with_later_columns
+from include.contracts.seating import ONE_RESPONDENT, Seating
 from include.insights import tables
 from include.insights.moments import Moments, read_moments
 from include.insights.report import REPORT, render_report
+from include.insights.respondent import Choice, choose
 from include.insights.summary import summarise
 
 DEFAULT_RATE_HZ = 1.0
@@ -34,6 +37,7 @@ class ReportContext:
         provenance: More lines for the report's data table, such as the batch or the settings' hash.
         thumbnails: (presentation time in seconds, JPEG bytes) of sampled frames; a few are shown.
         extra_files: (file name, what it is) of further files published beside these.
+        seating: How many respondents the study expects in a recording, and where.
     """
 
     recording: str
@@ -47,6 +51,7 @@ class ReportContext:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     thumbnails: tuple[tuple[float, bytes], ...] = ()
     extra_files: tuple[tuple[str, str], ...] = ()
+    seating: Seating = ONE_RESPONDENT
 
     @property
     def sample_rate_hz(self) -> float:
@@ -61,13 +66,35 @@ class ReportContext:
             duration_s=float(self.extraction.get("duration_s") or 0.0),
         )
 
+    def choice(self, moments: Moments) -> Choice:
+        """Choose whom this recording is about."""
+        size_px = tuple(int(self.extraction.get(f"{side}_px") or 0) for side in ("width", "height"))
+        return choose(
+            moments,
+            seating=self.seating,
+            picture_px=(size_px[0], size_px[1]) if all(size_px) else None,
+        )
+
+    def attributed(self, table: pa.Table) -> pa.Table:
+        """Return predictions (schema `PREDICTIONS`) with each row's respondent noted in it."""
+        return attribute(table, self.choice(self.moments(table)))
+
+
+def attribute(table: pa.Table, choice: Choice) -> pa.Table:
+    """Fill the column `respondent` of predictions, schema `PREDICTIONS`."""
+    table = with_later_columns(table, PREDICTIONS)
+    labels = [choice.label_of.get(face_id) for face_id in table["face_id"].to_pylist()]
+    place = table.schema.get_field_index("respondent")
+    return table.set_column(place, PREDICTIONS.field("respondent"), pa.array(labels, pa.string()))
+
 
 def render_results(context: ReportContext, table: pa.Table, outdir: Path) -> list[Path]:
     """Write the results of one recording.
 
     Args:
         context: What the table does not say.
-        table: Predictions, schema `PREDICTIONS`, ordered by instant.
+        table: Predictions, schema `PREDICTIONS`, ordered by instant; whose row each is, is
+            noted in what is written.
         outdir: Local folder; made when it is not there.
 
     Returns:
@@ -78,13 +105,20 @@ def render_results(context: ReportContext, table: pa.Table, outdir: Path) -> lis
     """
     outdir.mkdir(parents=True, exist_ok=True)
     moments = context.moments(table)
+    choice = context.choice(moments)
+    table = attribute(table, choice)
     summary = {
         "recording": context.recording,
         "study": context.study,
         "video_id": context.video_id,
         "analysis_id": context.analysis_id,
         "model": {key: context.model.get(key) for key in ("name", "version", "sha256")},
-        **summarise(moments, sample_rate_hz=context.sample_rate_hz, validation=context.validation),
+        **summarise(
+            moments,
+            choice,
+            sample_rate_hz=context.sample_rate_hz,
+            validation=context.validation,
+        ),
     }
     parquet = outdir / tables.PARQUET
     identity = {
@@ -100,6 +134,7 @@ def render_results(context: ReportContext, table: pa.Table, outdir: Path) -> lis
         REPORT: render_report(
             summary,
             moments,
+            choice,
             extraction=context.extraction,
             validation=context.validation,
             model=context.model,

@@ -30,7 +30,9 @@ from include.insights.charts import (
 )
 from include.insights.evaluation import read_evaluation
 from include.insights.moments import UNKNOWN_FACE, Moments
-from include.insights.quality import Verdict, percent
+from include.insights.respondent import Choice
+from include.insights.shares import percent
+from include.insights.verdict import Verdict
 
 REPORT = "report.html"
 
@@ -68,6 +70,7 @@ _FILES: tuple[tuple[str, str], ...] = (
 def render_report(
     summary: Mapping[str, Any],
     moments: Moments,
+    choice: Choice,
     *,
     extraction: Mapping[str, Any],
     validation: Mapping[str, Any] | None,
@@ -82,6 +85,7 @@ def render_report(
     Args:
         summary: What `summarise` returns, with the recording's identity.
         moments: The recording, for the charts.
+        choice: Whom it is about.
         extraction: Facts about the file and the sampling.
         validation: JSON form of the data-quality result.
         model: The model and its metrics.
@@ -90,8 +94,8 @@ def render_report(
         thumbnails: (presentation time in seconds, JPEG bytes).
         extra_files: (file name, what it is).
     """
-    main = moments.main_face()
-    shown = [track for track in moments.tracks if track.face_id != UNKNOWN_FACE][:MAX_FACES]
+    # The respondents first: they are never among the faces that are left to the tables.
+    shown = [*choice.tracks, *(other.face.track for other in choice.others)][:MAX_FACES]
     faces = {face["face_id"]: face for face in summary["faces"]}
     verdict_class, verdict_title = _VERDICTS[summary["quality"]["verdict"]]
     html = _template().render(
@@ -101,18 +105,16 @@ def render_report(
         verdicts=_VERDICTS,
         verdict_class=verdict_class,
         verdict_title=verdict_title,
-        timeline=timeline_chart(moments, main) if main else overview_chart(moments),
-        thinned=steps(moments, main).instants_per_step if main else 1,
-        main=faces[main.face_id] if main else None,
-        bars=_bars(faces[main.face_id]) if main else [],
+        overview=overview_chart(moments),
+        respondents=_respondents(summary, moments, choice),
+        whom=_whom(summary["respondents"]),
+        labels_of=choice.label_of,
         faces=[
             (faces[track.face_id], presence_chart(moments, track, f"face-{number}"))
             for number, track in enumerate(shown)
         ],
         faces_found=sum(face_id != UNKNOWN_FACE for face_id in faces),
         unknown=faces.get(UNKNOWN_FACE),
-        segments=summary["segments"][:MAX_TABLE_ROWS],
-        segments_left=max(0, len(summary["segments"]) - MAX_TABLE_ROWS),
         facts=_facts(extraction, moments),
         validation=validation,
         model=model,
@@ -124,6 +126,7 @@ def render_report(
             for name, text in (*_FILES, *extra_files)
         ],
         labels=EXPRESSIONS,
+        max_others=MAX_FACES,
         clock=clock,
         percent=percent,
         period_s=1.0 / float(summary["sampling"]["rate_hz"]),
@@ -144,6 +147,40 @@ def display_text(text: str) -> str:
 def _template() -> Template:
     folder = Path(__file__).parent / "templates"
     return page_environment(folder).get_template("report.html.j2")
+
+
+def _respondents(
+    summary: Mapping[str, Any], moments: Moments, choice: Choice
+) -> list[dict[str, Any]]:
+    """What the page shows of each respondent: figures, chart and stretches."""
+    shown = []
+    for number, (figures, item) in enumerate(
+        zip(summary["respondents"], choice.respondents, strict=True), start=1
+    ):
+        segments = figures["segments"]
+        chart_id = "timeline" if number == 1 else f"timeline-{number}"
+        shown.append(
+            {
+                "figures": figures,
+                "bars": _bars(figures),
+                "chart": timeline_chart(moments, item.track, chart_id),
+                "thinned": steps(moments, item.track).instants_per_step,
+                "segments": segments[:MAX_TABLE_ROWS],
+                "segments_left": max(0, len(segments) - MAX_TABLE_ROWS),
+            }
+        )
+    return shown
+
+
+def _whom(respondents: Sequence[Mapping[str, Any]]) -> str:
+    """Name the faces that the report is about: "face f1", "left (f2) and right (f1)"."""
+    if len(respondents) == 1 and not respondents[0]["seat"]:
+        return f"face {respondents[0]['face_id']}"
+    names = [
+        f"{item['seat'] or 'respondent ' + item['respondent']} (face {item['face_id']})"
+        for item in respondents
+    ]
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def _bars(face: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -16,9 +16,12 @@ import numpy as np
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
 from include.insights.moments import NONE, FloatArray, Moments, State, Track, runs
-from include.insights.quality import abstention_counts, judge
+from include.insights.quality import abstention_counts, judge, readable_instants
+from include.insights.respondent import Choice, Respondent
+from include.insights.respondent_words import choice_json, respondent_json
 
-SUMMARY_VERSION = 1
+SUMMARY_VERSION = 2
+"""2: `respondents` and `others`; means and abstentions are those of the respondents."""
 
 WORDING = (
     "Expressions displayed on the face, as classified by a model; "
@@ -42,24 +45,34 @@ SHORT_RUN_SHARE = 0.5
 
 
 def summarise(
-    moments: Moments, *, sample_rate_hz: float, validation: Mapping[str, Any] | None
+    moments: Moments,
+    choice: Choice,
+    *,
+    sample_rate_hz: float,
+    validation: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Summarise a recording.
 
     Args:
         moments: The recording's predictions.
+        choice: Whom it is about.
         sample_rate_hz: Targets per second.
         validation: JSON form of the data-quality result, when there is one.
 
     Returns:
         A JSON-able mapping; shares 0..1, null where nothing can be said. Times are
         seconds: those named `pts_s` on the file's own clock, the others counted
-        from the first sampling target, at `clock_starts_at_s`.
+        from the first sampling target, at `clock_starts_at_s`. `respondents` holds what each
+        of them displayed; `main_face` and `segments` are the first one's.
     """
-    main = moments.main_face()
-    verdict, rules = judge(moments, validation)
-    judged, abstained = abstention_counts(moments)
-    segments = _segments(main, moments) if main else []
+    verdict, rules = judge(moments, choice, validation)
+    judged, abstained = abstention_counts(choice.tracks)
+    readable = readable_instants(choice)
+    faces = {track.face_id: _face(track, moments) for track in moments.tracks}
+    respondents = [
+        _respondent(choice, item, faces[item.face.face_id], moments) for item in choice.respondents
+    ]
+    segments = [segment for item in respondents for segment in item["segments"]]
     return {
         "summary_version": SUMMARY_VERSION,
         "wording": WORDING,
@@ -69,15 +82,15 @@ def summarise(
         "instants": {
             "sampled": len(moments.instant),
             **{state.name.lower(): int((moments.state == state).sum()) for state in State},
-            "readable_share": _rounded(
-                float((moments.state == State.READABLE).mean()) if len(moments.state) else 0.0
-            ),
+            "readable_share": _rounded(readable / max(len(moments.instant), 1)),
         },
-        "main_face": main.face_id if main else None,
-        "faces": [_face(track, moments) for track in moments.tracks],
-        "mean_confidence": _mean_confidence(moments.tracks),
+        "main_face": respondents[0]["face_id"] if respondents else None,
+        "respondents": respondents,
+        **choice_json(choice),
+        "faces": list(faces.values()),
+        "mean_confidence": _mean_confidence(choice.tracks),
         "abstention_share": _rounded(abstained / judged) if judged else None,
-        "segments": segments,
+        "segments": respondents[0]["segments"] if respondents else [],
         "exclusions": [
             {
                 "reason": reason,
@@ -90,6 +103,24 @@ def summarise(
             )
         ],
         "sampling": _sampling(segments, sample_rate_hz),
+    }
+
+
+def _respondent(
+    choice: Choice, respondent: Respondent, face: Mapping[str, Any], moments: Moments
+) -> dict[str, Any]:
+    """Who a respondent is, why, and what was displayed."""
+    shown = (
+        "readable_instants",
+        "readable_s",
+        "mean_confidence",
+        "abstention_share",
+        "expressions",
+    )
+    return {
+        **respondent_json(choice, respondent),
+        **{key: face[key] for key in shown},
+        "segments": _segments(respondent.track, moments),
     }
 
 
@@ -132,7 +163,7 @@ def _face(track: Track, moments: Moments) -> dict[str, Any]:
 
 
 def _segments(track: Track, moments: Moments) -> list[dict[str, Any]]:
-    """Stretches of one displayed expression of the main face."""
+    """Stretches of one displayed expression of a face."""
     found = runs(
         moments.start_s,
         moments.start_s + moments.seconds,

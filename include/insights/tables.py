@@ -33,6 +33,7 @@ _CSV_COLUMNS: tuple[str, ...] = (
     "timestamp",
     "emotion",
     "face_id",
+    "respondent",
     "confidence",
     *(f"p_{label}" for label in EXPRESSIONS),
     "reason",
@@ -67,7 +68,8 @@ def csv_bytes(table: pa.Table) -> bytes:
 
     `frame` is the index of the sampled instant, `timestamp` the presentation
     time of the frame in seconds (empty in a gap), `emotion` the displayed
-    expression (empty where there is a reason).
+    expression (empty where there is a reason), `respondent` whose row it is (empty for faces
+    that the recording is not about).
     """
     columns = [
         [_cell(value, exact=name in _EXACT) for value in table[source].to_pylist()]

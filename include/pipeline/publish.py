@@ -31,11 +31,12 @@ from include.pipeline.current import choose
 from include.pipeline.model_package import read_signature
 from include.pipeline.outcome import for_each_recording
 from include.pipeline.published import result_at
+from include.pipeline.study_files import study_seating
 from include.pipeline.validate import read_result
 from include.video.annotate import annotate_file, labels_from_predictions
 
 ANNOTATED = "annotated.mp4"
-PUBLISH_VERSION = 1
+PUBLISH_VERSION = 2
 THUMBNAILS_MAX = 6
 
 
@@ -90,7 +91,8 @@ def publish_recording(
         with TemporaryDirectory(dir=services.settings.storage.scratch_dir) as scratch:
             files = render_results(context, table, Path(scratch))
             if services.settings.report.annotated_video:
-                files.append(_annotate(services, recording, context, table, Path(scratch)))
+                told = context.attributed(table)
+                files.append(_annotate(services, recording, context, told, Path(scratch)))
             for path in files:
                 services.lake.put_file(f"{prefix}/{path.name}", path)
             now = services.ledger.clock()
@@ -151,6 +153,7 @@ def _context(
             if services.settings.report.annotated_video
             else ()
         ),
+        seating=study_seating(services.lake, recording.study),
     )
 
 

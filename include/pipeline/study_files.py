@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from include.contracts.seating import ONE_RESPONDENT
 from include.lake import keys
 from include.lake.originals import UNSORTED
 from include.study import respondents_table, study_file
@@ -12,6 +13,7 @@ from include.study.respondents import Respondents
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from include.contracts.seating import Seating
     from include.lake.store import Lake
     from include.study.respondents_table import Respondent
     from include.study.study_file import StudyFile
@@ -39,6 +41,17 @@ def read_study_files(lake: Lake, study: str) -> list[StudyFile]:
                 continue
             found.append(study_file.parse_study_file(study, name, content))
     return found
+
+
+def study_seating(lake: Lake, study: str) -> Seating:
+    """Return who is expected in each recording, by the first study file that says so.
+
+    Raises:
+        PermanentInputError: A study file cannot be understood; the sentence says why.
+        TransientError: The lake failed for now.
+    """
+    declared = (file.seating for file in read_study_files(lake, study))
+    return next((seating for seating in declared if seating.declared), ONE_RESPONDENT)
 
 
 def people_of(lake: Lake, study: str, recordings: Iterable[str]) -> Respondents:

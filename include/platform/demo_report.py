@@ -41,7 +41,7 @@ def show_results(
 def results_table(rows: Sequence[Recording], lake: Path) -> Table:
     """Return one line for each recording."""
     table = Table(
-        "recording", "outcome", "instants", "faces", "displayed expressions (main face)", "quality"
+        "recording", "outcome", "instants", "faces", "displayed expressions (respondent)", "quality"
     )
     for row in rows:
         outcome = f"[{_STYLES.get(row.state, 'red')}]{row.state}[/]"
@@ -94,14 +94,19 @@ def _cells(summary: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
 
 
 def _top_expressions(summary: Mapping[str, Any]) -> str:
-    main = next(
-        (face for face in summary["faces"] if face["face_id"] == summary["main_face"]), None
+    """The most frequent expressions of the respondent; of several, each with its name."""
+    respondents = summary["respondents"]
+    told = [_top(item["expressions"]) for item in respondents]
+    if len(respondents) > 1:
+        told = [f"{item['respondent']}: {top}" for item, top in zip(respondents, told, strict=True)]
+    return "; ".join(told) or "none readable"
+
+
+def _top(expressions: Sequence[Mapping[str, Any]]) -> str:
+    shares = sorted((item for item in expressions if item["share"]), key=lambda x: -x["share"])
+    return ", ".join(f"{item['expression']} {item['share']:.0%}" for item in shares[:_TOP]) or (
+        "none readable"
     )
-    if main is None:
-        return "none readable"
-    shares = [item for item in main["expressions"] if item["share"]]
-    shares.sort(key=lambda item: -item["share"])
-    return ", ".join(f"{item['expression']} {item['share']:.0%}" for item in shares[:_TOP])
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,8 @@
 
 purpose: market_research     # one of a closed list
 consent: required            # every recording needs a consent in respondents.csv
+respondents: 2               # how many people each recording is about; 1 where not said
+seats: [left, right]         # where they sit, as seen in the picture
 title: Spring campaign       # free text: title, description, notes, client, contact, ...
 """
 
@@ -16,8 +18,10 @@ import yaml
 
 from include.contracts.errors import PermanentInputError
 from include.contracts.reasons import QuarantineCode
+from include.contracts.seating import ONE_RESPONDENT, Seating
 from include.contracts.study_names import STUDY
 from include.study.purpose import require_allowed, require_harmless
+from include.study.seating import read_seating
 
 if TYPE_CHECKING:
     from include.settings import DiscoverySettings
@@ -56,11 +60,13 @@ class StudyFile:
         purpose: What the study is for, as written, without spaces around it.
         consent: Whether every recording needs a consent; None where it is not said.
         texts: Free text by key.
+        seating: Who is expected in each recording.
     """
 
     purpose: str
     consent: bool | None = None
     texts: Mapping[str, str] | None = None
+    seating: Seating = ONE_RESPONDENT
 
     def check(self, study: str, settings: DiscoverySettings) -> None:
         """Hold what the file says to the purposes that are allowed.
@@ -98,7 +104,15 @@ def parse_study_file(study: str, name: str, content: bytes) -> StudyFile:
         purpose=_purpose(study, name, known),
         consent=_consent(study, name, known),
         texts={key: str(known[key]) for key in FREE if known.get(key) is not None},
+        seating=_seating(study, name, known),
     )
+
+
+def _seating(study: str, name: str, declared: Mapping[str, object]) -> Seating:
+    try:
+        return read_seating(declared)
+    except ValueError as error:
+        raise bad_study_file(study, name, str(error)) from error
 
 
 def bad_study_file(study: str, name: str, problem: str) -> PermanentInputError:

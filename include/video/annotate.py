@@ -32,7 +32,10 @@ class FaceLabel:
 
 
 def labels_from_predictions(rows: Iterable[Mapping[str, Any]]) -> list[FaceLabel]:
-    """Return a label per face of a predictions table (rows of schema `PREDICTIONS`)."""
+    """Return a label per face of a predictions table (rows of schema `PREDICTIONS`).
+
+    Expressions are written beside the respondents only: rows that say whose they are.
+    """
     return [
         FaceLabel(
             pts_s=row["pts_s"],
@@ -114,6 +117,8 @@ def annotate_file(
 
 
 def _text(row: Mapping[str, Any]) -> str:
+    if row["respondent"] is None:
+        return f"{row['face_id']}: not reported"
     if row["emotion"] is None:
         return f"{row['face_id']}: not read"
     return f"{row['face_id']}: {row['emotion']} {row['confidence']:.0%}"

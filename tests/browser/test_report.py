@@ -22,6 +22,7 @@ HEADINGS = [
     "Displayed most",
     "Faces found",
     "Model confidence",
+    "Whom this report is about",
     "Expression timeline",
     "Share per expression",
     "Recording quality: usable with care",

@@ -49,12 +49,24 @@ def outcome(
 
 
 def main_faces(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return the largest face of each instant, or the row that says that there is none.
+    """Return the respondent's face at each instant, or the row that says that there is none.
 
-    Instants without a picture are left out: nobody was shown in them.
+    Where it is not noted whose a row is (results of earlier versions, recordings without a
+    face that could be followed), the largest face. Instants without a picture are left out:
+    nobody was shown in them; so are recordings of several respondents, of whom a line of
+    respondents.csv cannot say which is meant.
 
     Args:
         predictions: Columns of `PREDICTIONS`, faces of an instant from the largest down.
     """
     shown = predictions[~predictions["reason"].isin(TECHNICAL)]
+    if "respondent" in shown and shown["respondent"].notna().any():
+        if shown["respondent"].nunique() > 1:
+            return shown.iloc[:0]
+        # Of an instant without the respondent another's face says nothing: as without a face.
+        others = shown["respondent"].isna() & shown["face_id"].notna()
+        shown = shown.assign(
+            reason=shown["reason"].mask(others, RowReason.NO_FACE.value),
+            emotion=shown["emotion"].mask(others),
+        ).sort_values(["instant", "respondent"], kind="stable", na_position="last")
     return shown.drop_duplicates("instant", keep="first")

@@ -46,7 +46,7 @@ from include.study.respondents import Respondents
 log = logging.getLogger(__name__)
 
 NOT_DECLARED = "not declared"
-_COLUMNS = ["instant", "reason", "emotion", "confidence"]
+_COLUMNS = ["instant", "face_id", "respondent", "reason", "emotion", "confidence"]
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from include.composition import Services
 from include.contracts.errors import PermanentInputError, PlatformError
 from include.contracts.identity import stable_hash
 from include.insights import tables
-from include.insights.change import Analysed, RecordingChange, recording_change
+from include.insights.change import Analysed, RecordingChange, recording_changes
 from include.insights.change_chart import change_chart
 from include.insights.change_report import (
     MAX_CURVES,
@@ -21,6 +21,7 @@ from include.insights.change_report import (
     ChangeReport,
     change_json,
     change_page,
+    curve_key,
 )
 from include.insights.change_study import study_changes
 from include.insights.moments import Moments, read_moments
@@ -108,11 +109,9 @@ def _report(services: Services, request: Request, batch: Batch) -> ChangeReport:
     changes: list[RecordingChange] = []
     results = book.results_of(request.sha256, request.scope)
     for item in results:
-        change = _change(services, item, people, in_front.get(item.recording.id))
-        if change is not None:
-            changes.append(change)
+        changes += _changes(services, item, people, in_front.get(item.recording.id))
     changes.sort(key=lambda item: (-item.change.changed, item.study, item.recording))
-    if gone := len(results) - len(changes):
+    if gone := len(results) - len({item.after for item in changes}):
         people.notes.append(f"{gone} recording(s) cannot be compared: a result was removed.")
     return ChangeReport(
         batch_id=batch.batch_id,
@@ -142,16 +141,16 @@ def _absent(entries: Iterable[Reanalysis], state: ReanalysisState, otherwise: st
     ]
 
 
-def _change(
+def _changes(
     services: Services, item: Reanalysis, people: _People, front_key: str | None
-) -> RecordingChange | None:
+) -> list[RecordingChange]:
     try:
         before = _analysed(services, item.before_key)
         after = _analysed(services, item.result_key or "")
     except FileNotFoundError as error:
         log.warning("not compared: %s", error)
-        return None
-    return recording_change(
+        return []
+    return recording_changes(
         before,
         after,
         respondent=people.identity(item.recording.study, item.recording.recording),
@@ -167,15 +166,17 @@ def _analysed(services: Services, prefix: str) -> Analysed:
     return Analysed(prefix, result.predictions(), summary)
 
 
-def _charts(services: Services, changes: Sequence[RecordingChange]) -> dict[str, Markup]:
+def _charts(
+    services: Services, changes: Sequence[RecordingChange]
+) -> dict[tuple[str, str | None], Markup]:
     """Curves of the recordings that changed most."""
-    charts: dict[str, Markup] = {}
+    charts: dict[tuple[str, str | None], Markup] = {}
     for item in changes:
         if item.main_face is None or item.change.distance < _ALIKE:
             continue
         before, after = (_moments(services, prefix) for prefix in (item.before, item.after))
         chart_id = f"curve-{len(charts) + 1}"
-        charts[item.after] = change_chart(before, after, item.main_face, chart_id)
+        charts[curve_key(item)] = change_chart(before, after, item.main_face, chart_id)
         if len(charts) == MAX_CURVES:
             break
     return charts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from include.insights.change import Analysed, RecordingChange, recording_change
+from include.insights.change import Analysed, RecordingChange, recording_changes
 from include.insights.publish import ReportContext
 from include.insights.summary import summarise
 from tests.unit.insights.recordings import context, manifest, predictions, story
@@ -18,11 +18,14 @@ def analysed(name: str, version: str, top: Top, **manifest_args: Any) -> Analyse
     table = predictions(manifest(**manifest_args), top=top)
     instants = manifest_args["instants"]
     given: ReportContext = context(float(instants), recording=name)
+    moments = given.moments(table)
     summary = {
         "recording": name,
         "study": given.study,
         "model": {"version": version},
-        **summarise(given.moments(table), sample_rate_hz=1.0, validation=given.validation),
+        **summarise(
+            moments, given.choice(moments), sample_rate_hz=1.0, validation=given.validation
+        ),
     }
     return Analysed(f"published/{name}/{version}", table, summary)
 
@@ -36,7 +39,8 @@ def pair(name: str, after: Top, **manifest_args: Any) -> tuple[Analysed, Analyse
 def change(name: str, after: Top, *, respondent: str = "p", **arguments: Any) -> RecordingChange:
     """Compare such a pair."""
     before, now = pair(name, after, **arguments)
-    return recording_change(before, now, respondent=respondent, in_front=False)
+    [found] = recording_changes(before, now, respondent=respondent, in_front=False)
+    return found
 
 
 def surprised(instant: int, face: int) -> tuple[str, float]:

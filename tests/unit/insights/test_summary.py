@@ -11,8 +11,11 @@ from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
 from include.insights.evaluation import read_evaluation
 from include.insights.moments import NONE, Moments, State, read_moments
-from include.insights.quality import Verdict, judge, percent
+from include.insights.quality import judge
+from include.insights.respondent import choose
+from include.insights.shares import percent
 from include.insights.summary import REASON_MEANINGS, summarise
+from include.insights.verdict import Verdict
 from tests.unit.insights.recordings import FIGURES, manifest, predictions
 
 OK = {"level": "ok", "failures": []}
@@ -24,7 +27,7 @@ def _moments(table: pa.Table, *, rate_hz: float = 1.0, duration_s: float = 0.0) 
 
 def _summary(table: pa.Table, *, rate_hz: float = 1.0, duration_s: float = 0.0) -> dict[str, Any]:
     moments = _moments(table, rate_hz=rate_hz, duration_s=duration_s)
-    return summarise(moments, sample_rate_hz=rate_hz, validation=OK)
+    return summarise(moments, choose(moments), sample_rate_hz=rate_hz, validation=OK)
 
 
 def _shares(face: dict[str, Any]) -> dict[str, float]:
@@ -68,7 +71,7 @@ def test_rows_of_all_reasons_and_readable_rows_add_up() -> None:
     assert states == summary["instants"]["sampled"] == 60
 
 
-def test_the_main_face_is_the_one_seen_most() -> None:
+def test_the_respondent_is_the_one_seen_most() -> None:
     table = predictions(manifest(30, faces=lambda instant: 2 if instant > 20 else 1))
     summary = _summary(table)
     assert summary["main_face"] == "f1"
@@ -82,12 +85,16 @@ def test_an_unknown_face_is_never_the_main_one() -> None:
     index = table.schema.get_field_index("face_id")
     unknown = table.set_column(index, "face_id", pa.array(["unknown"] * 4 + ["f1"]))
     moments = _moments(unknown)
-    main = moments.main_face()
-    assert main is not None
-    assert main.face_id == "f1"
+    choice = choose(moments)
+    assert [item.face.face_id for item in choice.respondents] == ["f1"]
+    assert choice.unattributed == 4
     assert [track.face_id for track in moments.tracks] == ["f1", "unknown"]
     all_unknown = table.set_column(index, "face_id", pa.array(["unknown"] * 5))
-    assert _moments(all_unknown).main_face() is None
+    nobody = choose(_moments(all_unknown))
+    assert nobody.respondents == ()
+    verdict, rules = judge(_moments(all_unknown), nobody, OK)
+    assert verdict is Verdict.NOT_USABLE
+    assert any("nothing is attributed" in rule.sentence for rule in rules)
 
 
 def test_faces_are_ordered_by_number() -> None:
@@ -166,12 +173,12 @@ VERDICTS: dict[str, tuple[pa.Table, dict[str, Any] | None, Verdict, str]] = {
         "Broken.",
     ),
     "not checked": (predictions(manifest(20)), None, Verdict.CARE, "No data-quality checks"),
-    "company": (predictions(manifest(20, faces=2)), OK, Verdict.CARE, "2 faces were found"),
+    "company": (predictions(manifest(20, faces=2)), OK, Verdict.CARE, "is a close choice"),
     "passer-by": (
         predictions(manifest(20, faces=lambda k: 2 if k == 4 else 1)),
         OK,
         Verdict.GOOD,
-        "another one in up to 5 %",
+        "1 other face was found, in view up to 5 % of the time",
     ),
     "nothing at all": (predictions(manifest(0)), OK, Verdict.NOT_USABLE, "0 of 0"),
 }
@@ -180,7 +187,8 @@ VERDICTS: dict[str, tuple[pa.Table, dict[str, Any] | None, Verdict, str]] = {
 @pytest.mark.parametrize("name", VERDICTS)
 def test_verdicts(name: str) -> None:
     table, validation, expected, words = VERDICTS[name]
-    verdict, rules = judge(_moments(table), validation)
+    moments = _moments(table)
+    verdict, rules = judge(moments, choose(moments), validation)
     assert verdict == expected
     assert any(words in rule.sentence for rule in rules)
 

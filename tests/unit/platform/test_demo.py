@@ -153,8 +153,8 @@ def test_the_table_tells_what_was_displayed(lake: Path) -> None:
     ]
     summary = {
         "instants": {"sampled": 20, "readable_share": 0.75},
-        "main_face": "1",
-        "faces": [{"face_id": "1", "expressions": expressions}],
+        "faces": [{"face_id": "f1"}, {"face_id": "f2"}],
+        "respondents": [{"respondent": "1", "face_id": "f1", "expressions": expressions}],
         "quality": {"verdict": "good"},
     }
     (folder / "summary.json").write_text(json.dumps(summary))

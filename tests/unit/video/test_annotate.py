@@ -16,6 +16,7 @@ from include.video.detection import FaceDetector
 def row(**changes: object) -> dict[str, object]:
     box = {f"box_{name}_px": 10.0 for name in ("x", "y", "width", "height")}
     base = {"pts_s": 1.0, "face_id": "f1", "emotion": "happiness", "confidence": 0.914, **box}
+    base["respondent"] = "1"
     return {**base, **changes}
 
 
@@ -26,9 +27,11 @@ def test_labels_say_what_was_read() -> None:
             row(emotion=None, confidence=None),
             row(box_x_px=None),
             row(pts_s=None),
+            row(face_id="f2", respondent=None),
         ]
     )
-    assert [label.text for label in labels] == ["f1: happiness 91%", "f1: not read"]
+    told = ["f1: happiness 91%", "f1: not read", "f2: not reported"]
+    assert [label.text for label in labels] == told
 
 
 def test_no_face_is_left_to_see(media: dict[str, Path], tmp_path: Path) -> None:

@@ -89,6 +89,23 @@ def test_one_row_per_instant_shown_and_a_missed_face_is_one(services: Services) 
     assert not frame["person_id"].str.contains("P1").any()
 
 
+def test_where_it_is_noted_whose_a_row_is_only_the_respondent_counts(services: Services) -> None:
+    declare(services, "r.mp4,P1,f,blue", "two.mp4,P2,f,blue")
+    poster = {**ANSWERED, "emotion": "anger", "face_id": "f1"}
+    person = {**ANSWERED, "face_id": "f2", "respondent": "1"}
+    publish(
+        services,
+        "r.mp4",
+        [{**poster, "instant": 0}, {**person, "instant": 0}, {**poster, "instant": 1}],
+    )
+    # Of two respondents a line of respondents.csv does not say which is meant.
+    publish(services, "two.mp4", [person, {**person, "face_id": "f3", "respondent": "2"}])
+    rows, _ = production_rows(services, MODEL, SINCE, NOW)
+    assert rows is not None
+    assert rows.frame["answer"].tolist() == ["neutral", None]
+    assert rows.frame["face_found"].tolist() == [True, False]
+
+
 def test_who_is_unknown_or_answered_by_another_model_is_left_out(services: Services) -> None:
     declare(services, "r.mp4,P1,f,", "s.mp4,P2,m,")
     publish(services, "r.mp4", [ANSWERED])
