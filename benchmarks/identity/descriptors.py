@@ -142,7 +142,8 @@ def binary_patterns(view: View) -> Floats:
     from skimage.feature import local_binary_pattern
 
     grey = cv2.cvtColor(view.crop_bgr, cv2.COLOR_BGR2GRAY)
-    codes = local_binary_pattern(grey, 8, 2, "uniform").astype(int)
+    pattern: Callable[..., npt.NDArray[np.float64]] = local_binary_pattern
+    codes = pattern(grey, 8, 2, "uniform").astype(int)
     cells = [
         np.bincount(cell.ravel(), minlength=10)
         for row in np.split(codes, 7)

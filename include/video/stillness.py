@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from include.video.detection import Detection, Image
 from include.video.steadying import Grey, Mask, camera_motion, steadied
@@ -29,6 +30,9 @@ _SIDE_PX = 320
 _TILES = (16, 9)
 _BACKGROUND_MIN = 0.15
 _KEPT_MAX = 64
+_MOVED_MIN = 1.0
+"""The camera may have moved where a quarter of the background's tiles changed by so many grey
+levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,8 @@ def _changes(
     for box in boxes:
         outside[box] = False
     explained = [(before, outside)]
-    motion = camera_motion(before, now, _background(now.shape, boxes))
+    background = _background(now.shape, boxes)
+    motion = camera_motion(before, now, background) if _moved(before, now, background) else None
     if motion is not None:
         moved, seen = steadied(before, motion)
         explained.append((moved, outside & seen))
@@ -141,16 +146,30 @@ def _background(shape: tuple[int, ...], boxes: Sequence[tuple[slice, slice]]) ->
     return mask
 
 
+def _moved(before: Grey, now: Grey, background: Mask) -> bool:
+    """Return whether enough of the background changed for the camera to have moved.
+
+    Fitting a motion costs more than all else here, and most cameras stand still.
+    """
+    tiles = _tile_changes(before, now, background)
+    if not tiles.size:
+        return True
+    return float(np.quantile(tiles, 0.75)) > _MOVED_MIN
+
+
 def _scene_change(before: Grey, now: Grey, where: Mask) -> float:
     """Median over the tiles that lie wholly in `where`, each without its own change of light."""
+    tiles = _tile_changes(before, now, where)
+    return float(np.median(tiles)) if tiles.size else 0.0
+
+
+def _tile_changes(before: Grey, now: Grey, where: Mask) -> npt.NDArray[np.float32]:
     difference = now - before
     level = cv2.resize(difference, _TILES, interpolation=cv2.INTER_AREA)
     size = (now.shape[1], now.shape[0])
     left = np.abs(difference - cv2.resize(level, size, interpolation=cv2.INTER_NEAREST))
     whole = cv2.resize(where.astype(np.float32), _TILES, interpolation=cv2.INTER_AREA) > 0.999
-    if not whole.any():
-        return 0.0
-    return float(np.median(cv2.resize(left, _TILES, interpolation=cv2.INTER_AREA)[whole]))
+    return np.asarray(cv2.resize(left, _TILES, interpolation=cv2.INTER_AREA)[whole], np.float32)
 
 
 def _difference(before: Grey, now: Grey) -> float:
