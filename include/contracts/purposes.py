@@ -12,7 +12,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-ALLOWED = ("market_research", "ux_research", "media_research", "academic_research_consented")
+CONSENTED = "academic_research_consented"
+ALLOWED = ("market_research", "ux_research", "media_research", CONSENTED)
 
 WORKPLACE, EDUCATION = "the workplace", "education"
 

@@ -5,7 +5,7 @@ https://labelstud.io/guide/export (JSON-MIN: one flat object per annotation, a s
 choice as a text). `completed_by` is a number or an object with id and e-mail address;
 JSON-MIN's `annotator` is the same number or that address, so both forms of one export
 name a person alike. The CSV has the columns `row_id,annotator,label` and optionally
-`answered_at` (ISO 8601); more columns are ignored.
+`answered_at` (ISO 8601), as spreadsheets save it; more columns are ignored.
 
 A file is read whole or not at all: a line that cannot be understood is a
 `PermanentInputError`, for the caller to quarantine the file.
@@ -13,8 +13,6 @@ A file is read whole or not at all: a line that cannot be understood is a
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +22,8 @@ from typing import Any, NoReturn
 
 from include.contracts.errors import PermanentInputError
 from include.contracts.reasons import QuarantineCode
+from include.contracts.spoiled_cells import restored, spoiled
+from include.contracts.spreadsheet import TableError, decode_text, read_table
 from include.labelling.tasks import IMAGE, QUESTION, ROW_ID
 from include.labelling.votes import ANSWERS, Vote, latest, pseudonym
 
@@ -87,12 +87,8 @@ def read_answers(
         whole.refuse("is neither .json nor .csv")
     if len(content) > MAX_BYTES:
         whole.refuse(f"is larger than {MAX_BYTES >> 20} MiB")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        whole.refuse(f"is not UTF-8 (byte {error.start})")
     read = _csv_answers if suffix == ".csv" else _json_answers
-    return _reading(read(name, text, lambda who: pseudonym(who, key=pseudonym_key)), asked)
+    return _reading(read(name, content, lambda who: pseudonym(who, key=pseudonym_key)), asked)
 
 
 def _reading(found: Iterator[Vote | None], asked: Collection[str]) -> Reading:
@@ -111,42 +107,32 @@ def _reading(found: Iterator[Vote | None], asked: Collection[str]) -> Reading:
     return Reading(tuple(kept), tuple(sorted(unknown)), ignored, len(known) - len(kept))
 
 
-def _csv_answers(name: str, text: str, named: Callable[[str], str]) -> Iterator[Vote | None]:
-    lines = _csv_lines(name, text)
-    first, header = next(lines, (_Place(name, "line 1", _CSV_REMEDY), []))
-    missing = [column for column in CSV_COLUMNS if column not in header]
-    if missing:
-        first.refuse(f"has no column {', '.join(missing)}")
-    for place, cells in lines:
-        if len(cells) != len(header):
-            place.refuse(f"has {len(cells)} cells, the header {len(header)}")
-        row = {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
+def _csv_answers(name: str, content: bytes, named: Callable[[str], str]) -> Iterator[Vote | None]:
+    try:
+        table = read_table(content, CSV_COLUMNS)
+    except TableError as error:
+        _Place(name, error.where, _CSV_REMEDY).refuse(error.reason)
+    for line in table.lines:
+        place, row = _Place(name, line.where, _CSV_REMEDY), line.cells
         if not row["row_id"]:
             place.refuse("has no row_id")
+        if (changed := spoiled(row["row_id"])) is not None:
+            place.refuse(f"column row_id: {changed}")
         if not row["label"]:
             yield None  # a line of the template that nobody filled in
             continue
         if not row["annotator"]:
             place.refuse("has no annotator")
         answered_at = _time(row.get(ANSWERED_AT) or None, place)
-        yield Vote(row["row_id"], named(row["annotator"]), _label(row["label"], place), answered_at)
+        annotator = named(restored(row["annotator"]))
+        yield Vote(row["row_id"], annotator, _label(row["label"], place), answered_at)
 
 
-def _csv_lines(name: str, text: str) -> Iterator[tuple[_Place, list[str]]]:
-    """Yield every line that is not blank, with where it stands."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            _Place(name, f"line {reader.line_num}", _CSV_REMEDY).refuse(f"is not CSV ({error})")
-        if cells is None:
-            return
-        if cells:
-            yield _Place(name, f"line {reader.line_num}", _CSV_REMEDY), cells
-
-
-def _json_answers(name: str, text: str, named: Callable[[str], str]) -> Iterator[Vote | None]:
+def _json_answers(name: str, content: bytes, named: Callable[[str], str]) -> Iterator[Vote | None]:
+    try:
+        text = decode_text(content)
+    except ValueError as error:
+        _Place(name, "the whole file", _EXPORT_REMEDY).refuse(str(error))
     try:
         document = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:

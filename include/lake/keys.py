@@ -8,6 +8,7 @@ transforms/{job_name}/                            input.manifest, output/**.out
 transforms/answers/{model_sha256}/                {extraction_id}.json: where its answers are
 analyses/{analysis_id}/predictions.parquet
 published/{study}/{recording}/{analysis_id}/      results; manifest.json (last)
+published/{study}/{recording}/withdrawn.json      consent was taken back: results are not read
 published/{study}/{recording}/current/            which result readers take: the last number counts
 reprocess/{run}/                                  request.json, report.html; report.json (last)
 quarantine/{study}/{recording}/{object_id}/       reason.json
@@ -146,6 +147,11 @@ def published_recording(study: str, recording: str) -> str:
 def published(study: str, recording: str, analysis_id: str) -> str:
     """Prefix of one recording's results; `manifest.json` there is written last."""
     return f"{published_recording(study, recording)}/{analysis_id}"
+
+
+def withdrawn(study: str, recording: str) -> str:
+    """Why the results of a recording are read no more: consent was taken back."""
+    return f"{published_recording(study, recording)}/withdrawn.json"
 
 
 def current_choices(study: str, recording: str) -> str:

@@ -156,6 +156,10 @@ class Ledger:
         """Recordings of a study that were set aside for one of these codes."""
         return self._select(_quarantined(codes), _COLUMNS.study == study)
 
+    def published(self, study: str) -> list[Recording]:
+        """Every published version of the recordings of a study."""
+        return self._select(_COLUMNS.state == State.PUBLISHED, _COLUMNS.study == study)
+
     def queue(self, now: datetime, settings: DiscoverySettings) -> Queue:
         """What waits for a batch and what is in work, at `now`."""
         with self._engine.connect() as connection:
@@ -300,6 +304,15 @@ class Ledger:
         """
         values = {"reason_code": code, "reason": reason, "result_key": result_key}
         self._move(transitions.QUARANTINE, recording_id, values)
+
+    def withdraw(self, recording_id: int, *, code: str, reason: str, result_key: str) -> None:
+        """Set a published recording aside: consent was taken back after it was analysed.
+
+        Raises:
+            LedgerConflictError: The recording is not published, or was set aside otherwise.
+        """
+        values = {"reason_code": code, "reason": reason, "result_key": result_key}
+        self._move(transitions.WITHDRAW, recording_id, values)
 
     def release_or_fail(self, recording_id: int, *, reason: str, max_attempts: int) -> State:
         """Give an unfinished recording back to the queue, or fail it for good.

@@ -69,6 +69,13 @@ QUARANTINE = Transition(
     frozenset({State.QUARANTINED}),
     ("reason_code", "result_key"),
 )
+WITHDRAW = Transition(
+    "withdrawn",
+    frozenset({State.PUBLISHED}),
+    State.QUARANTINED,
+    frozenset({State.QUARANTINED}),
+    ("reason_code", "result_key"),
+)
 REOPEN = Transition(
     "reopened",
     frozenset({State.QUARANTINED, State.FAILED}),

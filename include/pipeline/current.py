@@ -39,11 +39,13 @@ class Choice:
 
 
 def current(lake: Lake, study: str, recording: str) -> Choice | None:
-    """Return what readers take, None where nothing is published.
+    """Return what readers take, None where nothing is published or consent was withdrawn.
 
     Raises:
         TransientError: The lake failed for now.
     """
+    if lake.exists(keys.withdrawn(study, recording)):
+        return None
     choices = history(lake, study, recording)
     return choices[-1] if choices else _newest(lake, study, recording)
 

@@ -14,7 +14,7 @@ from include.contracts.errors import PermanentInputError, TransientError
 from include.contracts.reasons import QuarantineCode
 from include.contracts.study_names import Role
 from include.pipeline.quarantine import quarantine_recording, reopen_recording
-from include.pipeline.study_gate import CODES, StudyGate
+from include.pipeline.study_gate import CODES, StudyGate, StudyRules
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,10 +62,10 @@ def discover(
         TransientError: The lake could not be listed; nothing is lost, run again.
     """
     dropped = list(lake.list_dropped())
-    gate = StudyGate(lake, settings, dropped)
+    gate = StudyGate(lake, ledger, settings, dropped)
     for sentence in gate.to_correct:
         log.warning("%s", sentence)
-    reopened = _reopen_corrected_studies(lake, ledger, gate)
+    reopened = _reopen_corrected(lake, ledger, gate, now)
     seen = ledger.observe((item for item in dropped if item.role is Role.RECORDING), now)
     quarantined = 0
     for recording in ledger.unusable():
@@ -74,17 +74,22 @@ def discover(
     cleared: list[str] = []
     deferred: list[str] = []
     for study in ledger.claimable_studies(now, settings):
+        rules: StudyRules | PermanentInputError
         try:
-            gate.require(study)
-        except PermanentInputError as error:
-            log.warning("study %r is set aside: %s", study, error)
-            for recording in ledger.claimable(study, now, settings):
-                quarantine_recording(lake, ledger, recording, error)
-                quarantined += 1
+            rules = gate.study(study)
         except TransientError as error:
             log.warning("study %r waits: %s", study, error)
             deferred.append(study)
-        else:
+            continue
+        except PermanentInputError as error:
+            log.warning("study %r is set aside: %s", study, error)
+            rules = error
+        for recording in ledger.claimable(study, now, settings):
+            fault = _fault(rules, recording, now)
+            if fault is not None:
+                quarantine_recording(lake, ledger, recording, fault)
+                quarantined += 1
+        if isinstance(rules, StudyRules):
             cleared.append(study)
     batch_ids = ledger.claim(run_key, now, settings, studies=cleared)
     return DiscoverSummary(
@@ -99,31 +104,42 @@ def discover(
     )
 
 
-def _reopen_corrected_studies(lake: Lake, ledger: Ledger, gate: StudyGate) -> int:
+def _reopen_corrected(lake: Lake, ledger: Ledger, gate: StudyGate, now: datetime) -> int:
     """Recordings set aside for their study's files alone: dropping them again would not help.
 
     On S3 the same bytes under the same key are the same version, which is quarantined; so
-    the correction of the file has to bring them back. So does another fault of the study:
-    the reason that people read must be the one that holds them now.
+    the correction of the file has to bring them back. So does another fault: the reason that
+    people read must be the one that holds them now.
     """
     reopened = 0
     for study in ledger.quarantined_studies(CODES):
         try:
-            holds = _reason(gate, study)
+            rules: StudyRules | PermanentInputError = gate.study(study)
+        except PermanentInputError as error:
+            rules = error
         except TransientError:
             continue
         for recording in ledger.quarantined(study, CODES):
-            if recording.reason != holds:
+            fault = _fault(rules, recording, now)
+            # What was withdrawn stays so until a line says that it is not.
+            final = recording.reason_code == QuarantineCode.CONSENT_WITHDRAWN
+            if fault is None or not (final or recording.reason == str(fault)):
                 reopen_recording(lake, ledger, recording)
                 reopened += 1
     return reopened
 
 
-def _reason(gate: StudyGate, study: str) -> str | None:
+def _fault(
+    rules: StudyRules | PermanentInputError, recording: Recording, now: datetime
+) -> PermanentInputError | None:
+    """Why a recording is set aside: its study's fault, or its own; None where it may go on."""
+    if isinstance(rules, PermanentInputError):
+        return rules
     try:
-        gate.require(study)
+        rules.require(recording.recording, now)
     except PermanentInputError as error:
-        return str(error)
+        log.warning("%r is set aside: %s", recording.key, error)
+        return error
     return None
 
 

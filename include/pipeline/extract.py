@@ -12,6 +12,7 @@ from include.contracts.errors import TransientError
 from include.lake import keys
 from include.ledger.ledger import Recording, State
 from include.pipeline.outcome import for_each_recording
+from include.pipeline.study_gate import Admission
 from include.video.extract import extract_file
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,13 @@ def run(services: Services, batch_id: str, recording_ids: Sequence[int]) -> dict
         if recording.id in wanted
     ]
     services.ledger.renew_lease(batch_id, services.settings.discovery.lease_s)
-    outcome = for_each_recording(services, recordings, lambda item: _extract(services, item))
+    admission = Admission(services)
+
+    def work(recording: Recording) -> None:
+        admission.require(recording)
+        _extract(services, recording)
+
+    outcome = for_each_recording(services, recordings, work)
     outcome.raise_deferred()
     return outcome.summary()
 

@@ -6,6 +6,7 @@ import logging
 from dataclasses import asdict
 
 from include.composition import Services
+from include.pipeline import withdrawals
 from include.pipeline.discover import discover
 from include.pipeline.figures import emit_queue
 
@@ -18,6 +19,7 @@ def run(services: Services, run_key: str) -> list[dict[str, object]]:
     The batch id is the id of the analysis run, so that starting it twice is
     one run.
     """
+    withdrawn = withdrawals.settle(services)
     summary = discover(
         services.lake,
         services.ledger,
@@ -25,7 +27,7 @@ def run(services: Services, run_key: str) -> list[dict[str, object]]:
         run_key=run_key,
         now=services.ledger.clock(),
     )
-    log.info("discovered %s", asdict(summary))
+    log.info("discovered %s; %d withdrawn", asdict(summary), withdrawn)
     emit_queue(services)
     return [
         {"trigger_run_id": batch_id, "conf": {"batch_id": batch_id}}

@@ -25,7 +25,7 @@ from include.labelling.votes import counts
 from include.lake import keys
 from include.pipeline.evaluation_tracking import track
 from include.pipeline.labels.receipts import all_votes, read_receipts
-from include.pipeline.labels.records import read_draws
+from include.pipeline.labels.records import read_standing_draws
 from include.watch.notice import Notice, Severity
 from include.watch.sink import Metric, Unit
 
@@ -67,7 +67,7 @@ def run(services: Services, *, registry: ModelRegistry | None = None) -> dict[st
     settings = services.settings.evaluation
     now = services.ledger.clock()
     found = evaluate(
-        read_draws(services.lake),
+        read_standing_draws(services),
         counts(all_votes(services.lake, read_receipts(services.lake))),
         EvaluatedModel(champion.name, champion.version, champion.sha256),
         _sealed(services, champion),

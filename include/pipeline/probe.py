@@ -16,6 +16,7 @@ from include.contracts.reasons import QuarantineCode
 from include.lake import keys
 from include.ledger.ledger import Recording, State
 from include.pipeline.outcome import Outcome, for_each_recording
+from include.pipeline.study_gate import Admission
 from include.settings import Settings
 from include.video.extract import EXTRACT_VERSION
 from include.video.probe import probe_file
@@ -38,11 +39,12 @@ def run(services: Services, batch_id: str) -> list[list[int]]:
         TransientError: Some recordings could not be fetched; the others are done.
     """
     recordings = services.ledger.recordings(batch_id, states=(State.CLAIMED,))
+    admission = Admission(services)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         outcomes = list(
             pool.map(
                 lambda recording: for_each_recording(
-                    services, [recording], lambda item: _probe(services, item)
+                    services, [recording], lambda item: _probe(services, admission, item)
                 ),
                 recordings,
             )
@@ -56,8 +58,9 @@ def extraction_identity(settings: Settings, video_id: str) -> str:
     return extraction_id(video_id, settings.extraction.model_dump(mode="json"), EXTRACT_VERSION)
 
 
-def _probe(services: Services, recording: Recording) -> None:
+def _probe(services: Services, admission: Admission, recording: Recording) -> None:
     settings = services.settings
+    admission.require(recording)
     _check_size(recording, settings)
     settings.storage.scratch_dir.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=settings.storage.scratch_dir) as scratch:

@@ -32,6 +32,7 @@ from include.pipeline.model_package import read_signature
 from include.pipeline.outcome import for_each_recording
 from include.pipeline.published import result_at
 from include.pipeline.study_files import study_seating
+from include.pipeline.study_gate import Admission
 from include.pipeline.validate import read_result
 from include.video.annotate import annotate_file, labels_from_predictions
 
@@ -49,9 +50,13 @@ def run(services: Services, batch_id: str) -> dict[str, int]:
     batch = services.ledger.batch(batch_id)
     signature = read_signature(services, batch)
     recordings = services.ledger.recordings(batch_id, states=(State.TRANSFORMED,))
-    outcome = for_each_recording(
-        services, recordings, lambda item: _publish(services, batch, item, signature)
-    )
+    admission = Admission(services)
+
+    def work(recording: Recording) -> None:
+        admission.require(recording)
+        _publish(services, batch, recording, signature)
+
+    outcome = for_each_recording(services, recordings, work)
     outcome.raise_deferred()
     return outcome.summary()
 

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from include.contracts.rows import MANIFEST, PREDICTIONS, with_later_columns
 from include.insights.tables import PARQUET
 from include.lake import keys
+from include.pipeline.withdrawals import Withdrawals
 
 if TYPE_CHECKING:
     from include.composition import Services
@@ -94,17 +95,23 @@ class PublishedRecording:
 
 
 def recordings(
-    services: Services, since: datetime, until: datetime
+    services: Services,
+    since: datetime,
+    until: datetime,
+    withdrawals: Withdrawals | None = None,
 ) -> Iterator[PublishedRecording]:
     """Yield what was published in [since, until), the oldest first.
 
     Every analysis is one entry: a recording analysed by two models in the window comes
-    twice, and so do two recordings of the same bytes.
+    twice, and so do two recordings of the same bytes. What consent was withdrawn for is left
+    out, and so is all of a study whose table of respondents cannot be read: who withdrew is
+    not known then.
 
     Args:
         services: Whose lake is read.
         since: Aware; the first moment of the window.
         until: Aware; the first moment after it.
+        withdrawals: What is left out; None asks the studies' tables.
 
     Raises:
         ValueError: A time has no zone, or the window ends before it starts.
@@ -123,7 +130,10 @@ def recordings(
         and (recording := _read(services.lake, key, modified_at)) is not None
         and since <= recording.published_at < until
     ]
-    yield from sorted(found, key=lambda item: (item.published_at, item.prefix))
+    left_out = withdrawals or Withdrawals(services)
+    for item in sorted(found, key=lambda item: (item.published_at, item.prefix)):
+        if not left_out.holds(item.study, item.recording):
+            yield item
 
 
 def result_at(lake: Lake, prefix: str) -> PublishedRecording | None:

@@ -29,6 +29,31 @@ def quarantine_recording(
         LedgerConflictError: The recording is published or failed already.
         TransientError: The lake failed for now.
     """
+    key = _write_reason(lake, ledger, recording, error)
+    ledger.quarantine(recording.id, code=str(error.code), reason=str(error), result_key=key)
+    return key
+
+
+def withdraw_recording(
+    lake: Lake, ledger: Ledger, recording: Recording, error: PermanentInputError
+) -> None:
+    """Set a published recording aside: its results stay where they are and are read no more.
+
+    The same sentence lies beside them, for whoever comes upon them.
+
+    Raises:
+        LedgerConflictError: The recording is not published.
+        TransientError: The lake failed for now.
+    """
+    key = _write_reason(lake, ledger, recording, error)
+    beside = keys.withdrawn(recording.study, recording.recording)
+    lake.put_bytes(beside, lake.get_bytes(key))
+    ledger.withdraw(recording.id, code=str(error.code), reason=str(error), result_key=key)
+
+
+def _write_reason(
+    lake: Lake, ledger: Ledger, recording: Recording, error: PermanentInputError
+) -> str:
     key = keys.quarantine_reason(recording.study, recording.recording, recording.object_id)
     reason = {
         "code": str(error.code),
@@ -46,12 +71,6 @@ def quarantine_recording(
         "quarantined_at": ledger.clock().isoformat(),
     }
     lake.put_bytes(key, json.dumps(reason, indent=2, ensure_ascii=False).encode())
-    ledger.quarantine(
-        recording.id,
-        code=str(error.code),
-        reason=f"{error.sentence} {error.remedy}",
-        result_key=key,
-    )
     return key
 
 
@@ -63,6 +82,7 @@ def reopen_recording(lake: Lake, ledger: Ledger, recording: Recording) -> None:
         TransientError: The lake failed for now.
     """
     # In this order a crash in between is healed by doing it again.
+    lake.delete(keys.withdrawn(recording.study, recording.recording))
     lake.delete_prefix(
         posixpath.dirname(
             keys.quarantine_reason(recording.study, recording.recording, recording.object_id)

@@ -29,11 +29,8 @@ def read_study_files(lake: Lake, study: str) -> list[StudyFile]:
         PermanentInputError: One of them cannot be understood; the sentence says why.
         TransientError: The lake failed for now.
     """
-    folders = [f"{keys.INCOMING}/{study}"]
-    if study == UNSORTED:
-        folders.append(keys.INCOMING)
     found = []
-    for folder in folders:
+    for folder in _folders(study):
         for name in study_file.NAMES:
             try:
                 content = lake.read_head(f"{folder}/{name}", study_file.MAX_BYTES + 1)
@@ -78,9 +75,18 @@ def read_respondents(lake: Lake, study: str) -> dict[str, Respondent]:
         PermanentInputError: A line cannot be understood; the sentence names it.
         TransientError: The lake failed for now.
     """
-    key = f"{keys.INCOMING}/{study}/{respondents_table.FILE}"
-    try:
-        content = lake.read_head(key, respondents_table.MAX_BYTES + 1)
-    except FileNotFoundError:
-        return {}
-    return respondents_table.parse_respondents(study, content)
+    found: dict[str, Respondent] = {}
+    for folder in _folders(study):
+        key = f"{folder}/{respondents_table.FILE}"
+        try:
+            content = lake.read_head(key, respondents_table.MAX_BYTES + 1)
+        except FileNotFoundError:
+            continue
+        found = respondents_table.parse_respondents(study, content) | found
+    return found
+
+
+def _folders(study: str) -> list[str]:
+    """Where files of a study lie; recordings directly under `incoming/` are a study too."""
+    own = f"{keys.INCOMING}/{study}"
+    return [own, keys.INCOMING] if study == UNSORTED else [own]

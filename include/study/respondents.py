@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from include.contracts.spoiled_cells import number_of
 from include.study.naming import KnownNames, NameMatch
 from include.study.respondents_table import FILE
 
 if TYPE_CHECKING:
     from include.study.respondents_table import Respondent
+
+
+_HINTED_MAX = 50
+"""Among more lines than these without a recording, none is looked for as the one that is meant."""
 
 
 class Respondents:
@@ -44,8 +50,11 @@ class Respondents:
         self._known = frozenset(recordings)
         self._lines: dict[str, list[str]] = {}
         unsettled: list[NameMatch] = []
+        numbered = _numbered(recordings)
         for typed in table:
             match = names.match(typed, nearest_n=0)
+            if match.found is None and not match.candidates:
+                match = _as_number(match, numbered)
             if match.found is None:
                 unsettled.append(match)
             else:
@@ -65,6 +74,25 @@ class Respondents:
     def lines_of(self, recording: str) -> tuple[str, ...]:
         """Return the names, as typed, of the lines that speak of a recording."""
         return tuple(self._lines.get(recording, ()))
+
+    def speaking_of(self, recording: str) -> tuple[Respondent, ...]:
+        """Return every line that speaks of a recording, whether they agree or not."""
+        if recording not in self._known:
+            return Respondents(self.study, self.table, (recording,)).speaking_of(recording)
+        return tuple(self.table[typed] for typed in self.lines_of(recording))
+
+    def hint(self, recording: str) -> str:
+        """Return a sentence on the line that may be meant for a recording without one, or ""."""
+        for match in self.unsettled:
+            if recording in match.candidates:
+                return f" Line {self.table[match.typed].line}: {match.problem}."
+        unmatched = [match.typed for match in self.unsettled if not match.ambiguous]
+        if len(unmatched) > _HINTED_MAX:
+            return ""
+        near = KnownNames(unmatched).match(recording).nearest[:1]
+        if not near:
+            return ""
+        return f" Line {self.table[near[0]].line} says {near[0]!r}: is this recording meant?"
 
     def notes(self) -> list[str]:
         """Return sentences on lines that are left out; they hold no name.
@@ -87,3 +115,20 @@ class Respondents:
     def _agreed(self, recording: str) -> Respondent | None:
         said = [self.table[typed] for typed in self._lines.get(recording, ())]
         return said[0] if said and all(other == said[0] for other in said) else None
+
+
+def _numbered(recordings: Collection[str]) -> dict[int, list[str]]:
+    """Recordings whose names are numbers: spreadsheets write 001 as 1, and 17 as 1.7E+01."""
+    found: dict[int, list[str]] = {}
+    for name in sorted(recordings):
+        number = number_of(PurePosixPath(name).stem)
+        if number is not None:
+            found.setdefault(number, []).append(name)
+    return found
+
+
+def _as_number(match: NameMatch, numbered: Mapping[int, Sequence[str]]) -> NameMatch:
+    """Take a typed name as the number that a spreadsheet made of it, where one is meant."""
+    number = number_of(match.typed)
+    names = tuple(numbered.get(number, ())) if number is not None else ()
+    return NameMatch(match.typed, names[0] if len(names) == 1 else None, names)

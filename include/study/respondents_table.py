@@ -1,26 +1,29 @@
 """`respondents.csv` of a study: who is seen in which recording, and what they declared.
 
-    recording,respondent,age_group,...
-    r01.mp4,P-0017,25-34,...
+    recording,respondent,consent,consent_at,consent_withdrawn_at,age_group,...
+    r01.mp4,P-0017,notice 2,2026-11-21,,25-34,...
 
 `recording` is the file's name as it was dropped (with its folders below the study),
-`respondent` any id that stands for the same person wherever it comes in the study. Further
-columns are attributes that the person declared; an empty cell is "not declared". A recording
-without a line is one person of its own.
+`respondent` any id that stands for the same person wherever it comes in the study. The three
+columns of consent may be left out (`include.study.consent`). Further columns are attributes that
+the person declared; an empty cell is "not declared". A recording without a line is one person of
+its own. Files are read as spreadsheets save them (`include.contracts.spreadsheet`).
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from include.contracts.errors import PermanentInputError
 from include.contracts.reasons import QuarantineCode
+from include.contracts.spoiled_cells import dated, ranged_columns, restored, spoiled
+from include.contracts.spreadsheet import Line, TableError, read_table
+from include.contracts.study_names import RESPONDENTS
+from include.study.consent import COLUMNS, Consent, misspelt_column, read_consent
 
-FILE = "respondents.csv"
+FILE = RESPONDENTS
 RECORDING, RESPONDENT = "recording", "respondent"
 MAX_BYTES = 16 << 20
 
@@ -34,69 +37,60 @@ class Respondent:
     Attributes:
         respondent: The study's own id of the person; a pseudonym, we hope: treat it as a name.
         attributes: What the person declared, by column; empty cells are left out.
+        consent: What the line says of consent.
+        line: Where it stands in the file, from 1.
     """
 
     respondent: str
     attributes: Mapping[str, str]
+    consent: Consent = field(default_factory=Consent)
+    line: int = field(default=0, compare=False)
 
 
 def parse_respondents(study: str, content: bytes) -> dict[str, Respondent]:
-    """Return who is seen, by the recording's name, from the bytes of the file.
+    """Return who is seen, by the recording's name as it was typed, from the bytes of the file.
 
     Raises:
-        PermanentInputError: A line cannot be understood; the sentence names it.
+        PermanentInputError: A line cannot be understood; the sentence names it, the column and
+            the cause.
     """
     if len(content) > MAX_BYTES:
         _refuse(study, "the whole file", f"is larger than {MAX_BYTES >> 20} MiB")
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        _refuse(study, "the whole file", f"is not UTF-8 (byte {error.start})")
+        table = read_table(content, (RECORDING, RESPONDENT))
+    except TableError as error:
+        _refuse(study, error.where, error.reason)
+    if (wrong := misspelt_column(table.columns)) is not None:
+        _refuse(
+            study, "line 1", f"has the column {wrong[0]!r}, which nobody reads: name it {wrong[1]}"
+        )
+    ranged = ranged_columns(table, besides=(RECORDING, RESPONDENT, *COLUMNS))
     found: dict[str, Respondent] = {}
-    for line, row in _rows(study, text):
-        recording, respondent = row.pop(RECORDING), row.pop(RESPONDENT)
-        for column, cell in ((RECORDING, recording), (RESPONDENT, respondent)):
-            if not cell:
-                _refuse(study, f"line {line}", f"has no {column}")
+    for line in table.lines:
+        recording = line.cells[RECORDING]
+        read = _respondent(study, line, ranged)
         if recording in found:
-            _refuse(study, f"line {line}", f"names the recording {recording!r} a second time")
-        declared = {column: cell for column, cell in row.items() if cell}
-        found[recording] = Respondent(respondent, declared)
+            _refuse(study, line.where, f"names the recording {recording!r} a second time")
+        found[recording] = read
     return found
 
 
-def _rows(study: str, text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield line number and cells by column of every line that is not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header: list[str] | None = None
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            _refuse(study, f"line {reader.line_num}", f"is not CSV ({error})")
-        if cells is None:
-            break
-        cells = [cell.strip() for cell in cells]
-        if not any(cells):
+def _respondent(study: str, line: Line, ranged: frozenset[str]) -> Respondent:
+    for column in (RECORDING, RESPONDENT):
+        if not line.cells[column]:
+            _refuse(study, line.where, f"has no {column}")
+    declared = {}
+    for column, cell in line.cells.items():
+        if column in COLUMNS or not cell:
             continue
-        if header is None:
-            header = [cell.casefold() for cell in cells]
-            _check_header(study, header)
-        elif len(cells) != len(header):
-            where = f"line {reader.line_num}"
-            _refuse(study, where, f"has {len(cells)} cells, the header {len(header)}")
-        else:
-            yield reader.line_num, dict(zip(header, cells, strict=True))
-    if header is None:
-        _refuse(study, "line 1", "is missing: the file is empty")
-
-
-def _check_header(study: str, header: list[str]) -> None:
-    missing = [column for column in (RECORDING, RESPONDENT) if column not in header]
-    if missing:
-        _refuse(study, "line 1", f"has no column {', '.join(missing)}")
-    if len(set(header)) < len(header):
-        _refuse(study, "line 1", "names a column twice")
+        changed = spoiled(cell)
+        if changed is None and (column == RESPONDENT or column in ranged):
+            changed = dated(cell, numbers=column in ranged)
+        if changed is not None:
+            _refuse(study, f"{line.where}, column {column}", changed)
+        if column != RECORDING:  # names are met with what was dropped, as they were typed
+            declared[column] = restored(cell)
+    return Respondent(declared.pop(RESPONDENT), declared, read_consent(line.cells), line.number)
 
 
 def _refuse(study: str, where: str, reason: str) -> NoReturn:

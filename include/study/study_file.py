@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 import yaml
 
 from include.contracts.errors import PermanentInputError
+from include.contracts.purposes import CONSENTED, folded
 from include.contracts.reasons import QuarantineCode
 from include.contracts.seating import ONE_RESPONDENT, Seating
+from include.contracts.spreadsheet import decode_text
 from include.contracts.study_names import STUDY
 from include.study.purpose import require_allowed, require_harmless
 from include.study.seating import read_seating
@@ -94,15 +96,20 @@ def parse_study_file(study: str, name: str, content: bytes) -> StudyFile:
     if len(content) > MAX_BYTES:
         raise bad_study_file(study, name, f"is larger than {MAX_BYTES // 1024} KiB")
     try:
-        declared = _mapping(study, name, content.decode("utf-8-sig"))
+        declared = _mapping(study, name, decode_text(content))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # ValueError: bytes that are no text, and dates that do not exist.
         problem = " ".join(str(error).split())[:200]
         raise bad_study_file(study, name, f"is not valid YAML ({problem})") from error
     known = _known(study, name, declared)
+    purpose, consent = _purpose(study, name, known), _consent(study, name, known)
+    if consent is False and folded(purpose) == CONSENTED:
+        raise bad_study_file(
+            study, name, f"says `{CONSENT}: {NOT_REQUIRED}`, and by its purpose that all consented"
+        )
     return StudyFile(
-        purpose=_purpose(study, name, known),
-        consent=_consent(study, name, known),
+        purpose=purpose,
+        consent=consent,
         texts={key: str(known[key]) for key in FREE if known.get(key) is not None},
         seating=_seating(study, name, known),
     )

@@ -8,9 +8,7 @@ and are used for nothing else. Nothing here infers one.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +16,13 @@ from pathlib import Path
 
 from include.contracts.errors import ConfigurationError
 from include.contracts.identity import sha256_of_stream
+from include.contracts.spoiled_cells import dated, ranged_columns, spoiled
+from include.contracts.spreadsheet import Table, TableError, read_table
 
 SETTING = "FEX_AUDIT__FIXED_SET"
 LABELS = "labels.csv"
 _FILE = "file"
+_HEADER = f"the header of {LABELS} must be `file` and one name per attribute"
 _PICTURE_MAX_BYTES = 8 << 20
 
 
@@ -89,10 +90,13 @@ def open_fixed_set(path: Path | None, people: int | None = None) -> FixedSet:
         with path.open("rb") as stream:
             sha256 = sha256_of_stream(stream)
         with zipfile.ZipFile(path) as archive, archive.open(LABELS) as table:
-            rows = list(csv.reader(io.TextIOWrapper(table, "utf-8-sig")))
+            rows = read_table(table.read(), (_FILE,))
             present = set(archive.namelist())
     except FileNotFoundError as error:
         raise _wrong(path, "there is no such file") from error
+    except TableError as error:
+        problem = f"{LABELS}, {error.where}: {error.reason}; {_HEADER}"
+        raise _wrong(path, problem) from error
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise _wrong(path, f"it is no zip with a readable {LABELS} ({error})") from error
     attributes, faces = _faces(path, rows, present)
@@ -100,24 +104,28 @@ def open_fixed_set(path: Path | None, people: int | None = None) -> FixedSet:
     return FixedSet(path, sha256, attributes, tuple(ordered[:people]))
 
 
-def _faces(
-    path: Path, rows: list[list[str]], present: set[str]
-) -> tuple[tuple[str, ...], list[AuditFace]]:
-    header = rows[0] if rows else []
-    if header[:1] != [_FILE] or len(header) < 2 or len(set(header)) != len(header):
-        raise _wrong(path, f"the header of {LABELS} must be `file` and one name per attribute")
+def _faces(path: Path, table: Table, present: set[str]) -> tuple[tuple[str, ...], list[AuditFace]]:
+    header = table.columns
+    if header[0] != _FILE or len(header) < 2:
+        raise _wrong(path, _HEADER)
     faces: list[AuditFace] = []
     seen: set[str] = set()
-    for number, row in enumerate(rows[1:], start=2):
-        where = f"{LABELS} line {number}"
-        if len(row) != len(header) or not all(cell.strip() for cell in row):
+    ranged = ranged_columns(table, besides=(_FILE,))
+    for line in table.lines:
+        where, row = f"{LABELS} line {line.number}", line.cells
+        if not all(row.values()):
             raise _wrong(path, f"{where} has an empty or missing cell")
-        if row[0] in seen:
-            raise _wrong(path, f"{where} names {row[0]!r} a second time: one face, one person")
-        if f"images/{row[0]}" not in present:
-            raise _wrong(path, f"{where} names images/{row[0]}, which is not in the zip")
-        seen.add(row[0])
-        faces.append(AuditFace(row[0], dict(zip(header[1:], row[1:], strict=True))))
+        for column, cell in row.items():
+            changed = spoiled(cell) or (dated(cell) if column in ranged else None)
+            if changed is not None:
+                raise _wrong(path, f"{where}, column {column}: {changed}")
+        file = row[_FILE]
+        if file in seen:
+            raise _wrong(path, f"{where} names {file!r} a second time: one face, one person")
+        if f"images/{file}" not in present:
+            raise _wrong(path, f"{where} names images/{file}, which is not in the zip")
+        seen.add(file)
+        faces.append(AuditFace(file, {name: row[name] for name in header[1:]}))
     if not faces:
         raise _wrong(path, f"{LABELS} lists nobody")
     return tuple(header[1:]), faces

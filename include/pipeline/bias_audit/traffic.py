@@ -21,7 +21,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from include.composition import Services
-from include.contracts.errors import PermanentInputError
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import QuarantineCode
 from include.governance.bias.rows import (
@@ -40,7 +39,7 @@ from include.pipeline import published
 from include.pipeline.bias_audit.outcomes import main_faces, outcome
 from include.pipeline.labels.receipts import all_votes, read_receipts
 from include.pipeline.labels.records import read_draws
-from include.pipeline.study_files import people_of
+from include.pipeline.withdrawals import Withdrawals
 from include.study.respondents import Respondents
 
 log = logging.getLogger(__name__)
@@ -55,20 +54,21 @@ class Declared:
 
     Attributes:
         services: Where the studies are.
-        unread: Sentences about studies whose respondents.csv cannot be read, or about lines
-            of it that name no recording.
+        withdrawals: Recordings that are left out because consent was withdrawn.
         unknown: Recordings without a line in it.
     """
 
     services: Services
-    unread: list[str] = field(default_factory=list)
+    withdrawals: Withdrawals
     unknown: set[tuple[str, str]] = field(default_factory=set)
     _studies: dict[str, Respondents] = field(default_factory=dict)
 
     def person(self, study: str, recording: str) -> dict[str, str] | None:
         """Return a person's id and declared groups, None where nobody says who is seen."""
+        if self.withdrawals.holds(study, recording):
+            return None
         if study not in self._studies:
-            self._studies[study] = self._read(study)
+            self._studies[study] = self.withdrawals.people(study)
         known = self._studies[study].of(recording)
         if known is None:
             self.unknown.add((study, recording))
@@ -81,22 +81,19 @@ class Declared:
 
     def notes(self) -> list[str]:
         """Return what a reader must know of what was left out."""
-        notes = list(self.unread)
+        notes = [
+            f"a study is left out: {sentence}" for sentence in self.withdrawals.unread.values()
+        ]
+        notes += [note for people in self._studies.values() for note in people.notes()]
+        if self.withdrawals.left_out:
+            notes.append(
+                f"{len(self.withdrawals.left_out)} recording(s) are left out: consent was withdrawn"
+            )
         if self.unknown:
             notes.append(
                 f"{len(self.unknown)} recording(s) have no line in respondents.csv and are left out"
             )
         return notes
-
-    def _read(self, study: str) -> Respondents:
-        try:
-            people = people_of(self.services.lake, study, self.services.ledger.names(study))
-        except PermanentInputError as error:
-            log.warning("%s", error)
-            self.unread.append(f"a study is left out: {error.sentence}")
-            return Respondents(study, {}, ())
-        self.unread += people.notes()
-        return people
 
 
 def production_rows(
@@ -110,10 +107,10 @@ def production_rows(
     Raises:
         TransientError: The lake failed for now.
     """
-    declared = Declared(services)
+    declared = Declared(services, Withdrawals(services))
     rows: list[dict[str, Any]] = []
     latest: dict[tuple[str, str], published.PublishedRecording] = {}
-    for item in published.recordings(services, since, until):
+    for item in published.recordings(services, since, until, declared.withdrawals):
         if item.model.sha256 == model_sha256:
             latest[item.study, item.recording] = item
     for (study, recording), item in latest.items():
@@ -136,7 +133,7 @@ def labelled_rows(services: Services, model_sha256: str) -> tuple[AuditRows | No
         TransientError: The lake failed for now.
     """
     votes = counts(all_votes(services.lake, read_receipts(services.lake)))
-    declared = Declared(services)
+    declared = Declared(services, Withdrawals(services))
     rows: list[dict[str, Any]] = []
     for draw in read_draws(services.lake):
         for item in draw.answered_by(model_sha256):

@@ -27,6 +27,7 @@ from include.contracts.identity import stable_hash
 from include.lake import keys
 from include.monitoring.watched import COLUMNS, RecordingFigures, Sample, as_sample, read_recording
 from include.pipeline.published import PublishedRecording, recordings
+from include.pipeline.withdrawals import Withdrawals
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,11 @@ def collect(services: Services, first: date, last: date) -> int:
     if not missing:
         return 0
     by_day: dict[date, list[PublishedRecording]] = defaultdict(list)
-    for recording in recordings(services, _midnight(missing[0]), _midnight(missing[-1], 1)):
+    # A day is written once: a table that cannot be read tonight must not cost it a study.
+    # What was withdrawn and is not known yet is taken out by `forget` when it is.
+    withdrawals = Withdrawals(services, unread_stay_out=False)
+    first_moment, end = _midnight(missing[0]), _midnight(missing[-1], 1)
+    for recording in recordings(services, first_moment, end, withdrawals):
         by_day[recording.published_at.date()].append(recording)
     for day in missing:
         rows = [row for item in by_day[day] if (row := _row(services, item, day)) is not None]

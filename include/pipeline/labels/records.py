@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from include.labelling.queue import Draw, read_draw
 from include.lake import keys
+from include.pipeline.withdrawals import Withdrawals
 
 if TYPE_CHECKING:
+    from include.composition import Services
     from include.lake.store import Lake
 
 
@@ -22,6 +25,30 @@ def read_record(lake: Lake, queue_id: str) -> Draw | None:
         return read_draw(lake.get_bytes(keys.label_record(queue_id)))
     except FileNotFoundError:
         return None
+
+
+def read_standing_draws(services: Services) -> list[Draw]:
+    """Return every draw without the faces of recordings whose consent was withdrawn.
+
+    What is known counts: a table of respondents that cannot be read for a while would take
+    labels away and bring them back.
+
+    Raises:
+        ValueError: A record is of another version.
+        TransientError: The lake failed for now.
+    """
+    withdrawals = Withdrawals(services, unread_stay_out=False)
+    return [_standing(draw, withdrawals) for draw in read_draws(services.lake)]
+
+
+def _standing(draw: Draw, withdrawals: Withdrawals) -> Draw:
+    kept = tuple(
+        item
+        for item in draw.selected
+        if not withdrawals.holds(item.instant.study, item.instant.recording)
+    )
+    row_ids = {item.instant.row_id for item in kept}
+    return replace(draw, selected=kept, abstained=draw.abstained & row_ids)
 
 
 def read_draws(lake: Lake) -> list[Draw]:

@@ -26,7 +26,7 @@ from include.labelling.votes import counts
 from include.lake import keys
 from include.pipeline.labels.queue import PICTURES
 from include.pipeline.labels.receipts import Receipt, all_votes, known_objects, read_receipts
-from include.pipeline.labels.records import read_draws
+from include.pipeline.labels.records import read_draws, read_standing_draws
 from include.watch.sink import Metric, Unit
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ Votes = Mapping[str, npt.NDArray[np.int64]]
 
 
 def refresh(services: Services) -> tuple[bool, int]:
-    """Make the tables anew where they are behind the receipts.
+    """Make the tables anew where they are behind the receipts, or consent was withdrawn.
 
     Returns:
         Whether the labels are others than before, and how many faces have a label.
@@ -51,14 +51,16 @@ def refresh(services: Services) -> tuple[bool, int]:
         TransientError: The lake failed for now.
     """
     before = read_summary(services.lake)
-    state = stable_hash({"version": VERSION, "receipts": sorted(known_objects(services.lake))})
+    known = sorted(known_objects(services.lake))
+    if not known:
+        return False, 0
+    draws = read_standing_draws(services)
+    withdrawn = _asked(read_draws(services.lake)) - _asked(draws)
+    state = stable_hash({"version": VERSION, "receipts": known, "withdrawn": sorted(withdrawn)})
     if before.get("state") == state:
         return False, int(before["faces"])
     receipts = read_receipts(services.lake)
-    if not receipts:
-        return False, 0
-    votes = all_votes(services.lake, receipts)
-    draws = read_draws(services.lake)
+    votes = [vote for vote in all_votes(services.lake, receipts) if vote.row_id not in withdrawn]
     pictures = _copy_pictures(services.lake, draws, {vote.row_id for vote in votes})
     table = label_table(votes, pictures)
     services.lake.put_bytes(f"{keys.LABEL_ANNOTATIONS}/{LABEL_FILE}", table)
@@ -121,6 +123,10 @@ def read_summary(lake: Lake) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     return content
+
+
+def _asked(draws: Sequence[Draw]) -> set[str]:
+    return {row_id for draw in draws for row_id in draw.asked}
 
 
 def _copy_pictures(lake: Lake, draws: Sequence[Draw], row_ids: set[str]) -> set[str]:

@@ -14,6 +14,7 @@ from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.governance.retraining.assembly import Assembled, assemble, divide
 from include.lake import keys
+from include.pipeline.labels.tables import refresh
 from include.pipeline.model_retraining import documents
 from include.pipeline.model_retraining.audit import require_set
 from include.settings import RetrainingSettings
@@ -148,6 +149,8 @@ def _by_side(records: Iterator[FaceRecord], manifest: SplitManifest) -> dict[str
 
 def _new_labels(services: Services, folder: Path) -> Iterator[FaceRecord]:
     """Read what people labelled on the platform, from a copy."""
+    # A consent that was withdrawn since is out of the table only when that is made anew.
+    refresh(services)
     names = list(services.lake.list(keys.LABEL_ANNOTATIONS))
     if f"{keys.LABEL_ANNOTATIONS}/{LABEL_FILE}" not in names:
         return iter(())

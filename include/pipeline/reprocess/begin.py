@@ -17,6 +17,7 @@ from include.pipeline.reprocess.request import (
     run_key,
     write_request,
 )
+from include.pipeline.withdrawals import Withdrawals
 from include.study.naming import KnownNames
 from ml.registry.protocol import ModelVersion, VersionStatus
 
@@ -150,11 +151,17 @@ def _published(
     first, last = _day("since", since), _day("until", until)
     if first is not None and last is not None and last < first:
         raise ConfigurationError("until", f"{last} is before {first}, where the window starts")
-    return services.ledger.reanalyses.scope(
+    found = services.ledger.reanalyses.scope(
         study,
         None if first is None else _midnight(first),
         None if last is None else _midnight(last + timedelta(days=1)),
     )
+    withdrawals = Withdrawals(services, unread_stay_out=False)
+    return [
+        item
+        for item in found
+        if not withdrawals.holds(item.recording.study, item.recording.recording)
+    ]
 
 
 def _day(name: str, text: str | None) -> date | None:

@@ -32,6 +32,7 @@ from include.pipeline.published import result_at
 from include.pipeline.reprocess.begin import scope_of
 from include.pipeline.reprocess.request import Request, opened
 from include.pipeline.study_files import people_of
+from include.pipeline.withdrawals import Withdrawals
 from include.study.respondents import Respondents
 
 log = logging.getLogger(__name__)
@@ -107,10 +108,19 @@ def _report(services: Services, request: Request, batch: Batch) -> ChangeReport:
     in_front = {item.recording.id: item.front_key for item in scope_of(services, request)}
     people = _People(services)
     changes: list[RecordingChange] = []
-    results = book.results_of(request.sha256, request.scope)
+    withdrawals = Withdrawals(services, unread_stay_out=False)
+    results = [
+        item
+        for item in book.results_of(request.sha256, request.scope)
+        if not withdrawals.holds(item.recording.study, item.recording.recording)
+    ]
     for item in results:
         changes += _changes(services, item, people, in_front.get(item.recording.id))
     changes.sort(key=lambda item: (-item.change.changed, item.study, item.recording))
+    if withdrawals.left_out:
+        people.notes.append(
+            f"{len(withdrawals.left_out)} recording(s) are left out: consent was withdrawn."
+        )
     if gone := len(results) - len({item.after for item in changes}):
         people.notes.append(f"{gone} recording(s) cannot be compared: a result was removed.")
     return ChangeReport(

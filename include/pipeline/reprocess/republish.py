@@ -19,6 +19,7 @@ from include.pipeline.current import keep
 from include.pipeline.model_package import read_signature
 from include.pipeline.publish import publish_recording
 from include.pipeline.reprocess.request import opened
+from include.pipeline.study_gate import Admission
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,11 @@ def run(services: Services, run_id: str) -> dict[str, int]:
     signature = read_signature(services, batch)
     threshold = float(signature["abstain_threshold"])
 
+    admission = Admission(services)
+
     def work(item: Reanalysis) -> None:
         recording = item.recording
+        admission.require(recording)
         analysis = collect_recording(services, batch, recording, threshold)
         # From here on there are two results: what readers take must not be left to a guess.
         now = services.ledger.clock()

@@ -168,7 +168,7 @@ def test_a_bad_line_is_named(line: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", b"", "has no column row_id, annotator, label"),
+        ("a.csv", b"", "line 1: is missing: the file is empty"),
         ("a.csv", b"row_id,annotator,label\n\xff", "is not UTF-8"),
         ("a.xlsx", b"", "is neither .json nor .csv"),
         ("a.json", b'[\n{"a": }]', "line 2: is not JSON"),

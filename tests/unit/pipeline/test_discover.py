@@ -259,6 +259,70 @@ def test_without_a_default_a_study_must_state_its_purpose(desk: Desk, default: s
     assert desk.claimed(desk.run(strict)) == ["s/a.mp4"]
 
 
+CONSENTS = "recording;respondent;consent;consent_at;consent_withdrawn_at\n"
+
+
+def test_only_what_was_consented_to_is_claimed_and_the_rest_goes_on_by_itself(desk: Desk) -> None:
+    desk.drop("s/study.yaml", "purpose: market_research\nconsent: required\n")
+    desk.drop(
+        "s/respondents.csv", f"{CONSENTS}A;P1;v2;20.02.2026;\nb.mp4;P2;;;\nC.MP4;P3;v2;;1.3.26\n"
+    )
+    for name in ("a.mp4", "b.mp4", "c.mp4", "d.mp4"):
+        desk.drop(f"s/{name}")
+        desk.drop(f"free/{name}")
+
+    summary = desk.run_until_stable()
+
+    assert set(desk.claimed(summary)) == {"s/a.mp4", *(f"free/{name}.mp4" for name in "abcd")}
+    codes = {key: reason["code"] for key, reason in desk.reasons().items()}
+    assert codes == {
+        "s/b.mp4": "consent_missing",
+        "s/c.mp4": "consent_withdrawn",
+        "s/d.mp4": "consent_missing",
+    }
+    assert "line 3 has no version" in desk.reasons()["s/b.mp4"]["sentence"]
+    assert "no line names this recording" in desk.reasons()["s/d.mp4"]["sentence"]
+    erase = desk.reasons()["s/c.mp4"]["what_to_do"]
+    assert "python -m include.pipeline.erasure s --recording c.mp4 --asked-by" in erase
+    assert desk.run().reopened == 0
+
+    desk.drop("s/respondents.csv", f"{CONSENTS}a;P1;v2;;\nb.mp4;P2;v2;;\n")
+    assert desk.run().reopened == 1
+    assert desk.claimed(desk.run()) == ["s/b.mp4"]
+    # The line of the one who withdrew is gone, and with it nothing is taken back.
+    assert desk.reasons()["s/c.mp4"]["code"] == "consent_withdrawn"
+    desk.drop("s/c.mp4", b"dropped once more")
+    desk.run()
+    assert desk.run().batch_ids == []
+
+
+def test_the_setting_decides_where_the_study_says_nothing(desk: Desk) -> None:
+    strict = SETTINGS.model_copy(update={"consent": "required"})
+    desk.drop("says/study.yaml", "purpose: market_research\nconsent: not_required\n")
+    desk.drop("says/a.mp4")
+    desk.drop("silent/study.yaml", "purpose: market_research\n")
+    desk.drop("silent/a.mp4")
+    desk.drop("nothing/a.mp4")
+
+    desk.run(strict)
+    assert desk.claimed(desk.run(strict)) == ["says/a.mp4"]
+    assert {reason["code"] for reason in desk.reasons().values()} == {"consent_missing"}
+
+
+def test_a_table_that_cannot_be_read_holds_its_study(desk: Desk) -> None:
+    desk.drop("s/respondents.csv", "recording,respondent,consent_withdrwan_at\na,P,2026-02-20\n")
+    desk.drop("s/a.mp4")
+
+    assert desk.run_until_stable().batch_ids == []
+    reason = desk.reasons()["s/a.mp4"]
+    assert reason["code"] == "bad_study_file"
+    assert "name it consent_withdrawn_at" in reason["sentence"]
+
+    desk.drop("s/respondents.csv", "recording,respondent\na,P\n")
+    desk.run()
+    assert desk.claimed(desk.run()) == ["s/a.mp4"]
+
+
 def test_a_study_file_that_cannot_be_read_now_defers_its_study(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
