@@ -171,6 +171,8 @@ def test_the_fex_values_are_accepted() -> None:
     settings = load_settings({**plain, **secrets})
     assert settings.storage.lake_url == "s3://fex/lake"
     assert settings.transform.backend == "embedded"
+    assert settings.discovery.consent == "required"
+    assert settings.discovery.stated_default is None
 
 
 def test_every_airflow_variable_is_one_of_airflows_options() -> None:

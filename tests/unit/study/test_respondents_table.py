@@ -13,6 +13,8 @@ from include.settings import StorageSettings
 from include.study.respondents import Respondents
 from include.study.respondents_table import parse_respondents
 
+SAVED = Path(__file__).parent / "saved_by_libreoffice"
+
 
 def test_people_and_what_they_declared() -> None:
     content = (
@@ -108,3 +110,19 @@ def test_recordings_without_a_folder_have_their_table_beside_them(tmp_path: Path
     (tmp_path / "incoming" / "respondents.csv").write_text("recording,respondent\nr.mp4,P\n")
     assert read_respondents(lake, "unsorted")["r.mp4"].respondent == "P"
     assert read_respondents(lake, "other") == {}
+
+
+@pytest.mark.parametrize("path", sorted(SAVED.glob("*.csv")), ids=lambda path: path.stem)
+def test_what_a_spreadsheet_really_saves(path: Path) -> None:
+    table = parse_respondents("s", path.read_bytes())
+    people = Respondents("s", table, ("001.mp4", "Jörg.mp4"))
+
+    first, second = people.of("001.mp4"), people.of("Jörg.mp4")
+    assert first is not None
+    assert second is not None
+    assert (first.respondent, second.respondent) == ("17", "P-0018")
+    assert first.attributes == {"age": "34", "note": 'zwei\nZeilen; mit "Zeichen", ja'}
+    assert (first.consent.version, second.consent.version) == ("Hinweis ä 2", "Hinweis ä 2")
+    assert first.consent.given_at is not None
+    assert first.consent.given_at.earliest.date().isoformat() == "2026-02-19"  # east of Greenwich
+    assert first.consent.faults == ()
