@@ -18,6 +18,7 @@ from rich.console import Console
 
 from include.composition import Services, build_services
 from include.contracts.errors import PlatformError
+from include.contracts.reasons import QuarantineCode
 from include.lake import keys
 from include.ledger.ledger import Recording, State
 from include.pipeline import intake, open_batch
@@ -75,6 +76,12 @@ def analyze(video: Path, out: Path, console: Console) -> list[Recording]:
                 open_batch.pin_packaged(services, batch_id)
                 run_batch(services, batch_id, announce=lambda stage: status.update(f"{stage} ..."))
                 recordings += services.ledger.recordings(batch_id)
+        # What the gate holds (a purpose, a consent, a name) is in no batch.
+        batched = {recording.id for recording in recordings}
+        held = services.ledger.quarantined(STUDY, tuple(QuarantineCode))
+        recordings += [recording for recording in held if recording.id not in batched]
+        if not recordings:
+            raise FileNotFoundError(f"there is no recording at {video}")
         for recording in recordings:
             if recording.state is State.PUBLISHED and recording.result_key:
                 _copy_results(services, recording, out)
