@@ -203,7 +203,7 @@ def test_uri_is_absolute(local_store: Store, s3_store: Store, tmp_path: Path) ->
 @pytest.mark.parametrize("url", ["/var/lake", "file://relative/lake", "gs://bucket", "s3://", ""])
 def test_a_wrong_url_names_the_setting(url: str) -> None:
     with pytest.raises(ConfigurationError, match="FEX_STORAGE__LAKE_URL"):
-        Lake.open(StorageSettings(lake_url=url))
+        Lake.open(StorageSettings.model_construct(lake_url=url))
 
 
 def test_an_s3_lake_without_credentials_names_the_setting(
