@@ -6,7 +6,7 @@
 | readable instants | 10 or more | 3 or more | fewer |
 | instants without a frame | up to 2 % | up to 20 % | more |
 | usable faces on which the model abstained | up to 20 % | up to 50 % | more |
-| weight of another face by the respondent's | under 50 % | 50 % or more | no face followed |
+| weight of another face by the respondent's | under a third | a third or more | no face followed |
 | the respondent's face moves | half of the comparisons | less: it may be a picture | never |
 | somebody else had the seat | never | at some time | never for this |
 | instants with a face of nobody known | up to 5 % | more | never for this |

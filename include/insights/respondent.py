@@ -29,7 +29,7 @@ from include.insights.moments import Moments, State, Track
 
 STILL_WEIGHT = 0.05
 """What a still picture counts: a large one for a year less than a person for an hour."""
-CLOSE_RATIO = 0.5
+CLOSE_RATIO = 1 / 3
 """A face with this share of the chosen one's weight could be the respondent as well."""
 COMPANY_SHARE = 0.2
 """A face in view for less of the time than this is no rival."""

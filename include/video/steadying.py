@@ -17,19 +17,21 @@ Mask = npt.NDArray[np.bool_]
 Motion = npt.NDArray[np.float64]
 """2 x 3: where a point (x, y, 1) of the later picture lies in the earlier one, pixels."""
 
-_LEVELS = (8, 4, 2)
+_LEVELS = (8, 4)
 """Parts of the pictures' size at which the motion is fitted, the coarsest first."""
 _STEPS = 3
-_AT_REST_PX = 0.1
-"""A camera that moved less than this at the coarser sizes is not looked at more closely."""
+_ENOUGH_PX = 0.05
+_AT_REST_PX = 0.25
+"""A camera that moved a point at the edge by less than this did not move."""
 _LEAST_PIXELS = 24
 _OUTLIER = 3.0
 """Differences beyond this many times the median do not count: something else moved there."""
-_TURN_MAX, _ZOOM_MAX, _SHIFT_MAX_SHARE = 0.1, 0.1, 0.2
+_SIDE_MIN = 8
+_SHIFT_MAX_SHARE, _ZOOM_MAX, _TURN_MAX = 0.2, 0.1, 0.1
 
 
 def camera_motion(before: Grey, now: Grey, background: Mask) -> Motion | None:
-    """Return the camera's motion, None where the background does not tell one.
+    """Return the camera's motion, None where it did not move or the background does not tell.
 
     Args:
         before: The earlier picture, grey levels.
@@ -38,32 +40,27 @@ def camera_motion(before: Grey, now: Grey, background: Mask) -> Motion | None:
     """
     # Shift x and y in full pixels, and a, b of [[1 + a, -b], [b, 1 + a]] about the middle.
     found = np.zeros(4)
+    edge = np.array([1.0, 1.0, max(now.shape) / 2, max(now.shape) / 2])
     for part in _LEVELS:
-        size = (max(1, now.shape[1] // part), max(1, now.shape[0] // part))
-        if min(size) < 8:
+        size = (now.shape[1] // part, now.shape[0] // part)
+        if min(size) < _SIDE_MIN:
             continue
-        if part == _LEVELS[-1] and np.abs(found[:2]).max() < _AT_REST_PX:
-            break
-        small = [
-            cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (before, now)
-        ]
-        weight = cv2.resize(background.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        shrunk = _shrunk(before, size), _shrunk(now, size)
+        use = _shrunk(background.astype(np.float32), size) > 0.99
         for _ in range(_STEPS):
-            step = _step(small[0], small[1], weight > 0.99, found, now.shape[1] / size[0])
+            step = _step(*shrunk, use, found, part)
             if step is None:
-                break
+                return None
             found += step
-            if np.abs(step[:2]).max() < 0.02 and np.abs(step[2:]).max() < 1e-4:
+            if np.abs(step * edge).max() < _ENOUGH_PX:
                 break
+        # Most cameras stand still: the coarse picture tells, and the fine one is not asked.
+        if np.abs(found * edge).max() < _AT_REST_PX:
+            return None
     shift_max = _SHIFT_MAX_SHARE * max(now.shape)
-    if (
-        not np.isfinite(found).all()
-        or np.abs(found[:2]).max() > shift_max
-        or abs(found[2]) > _ZOOM_MAX
-        or abs(found[3]) > _TURN_MAX
-    ):
-        return None
-    return _matrix(found, now.shape, 1.0)
+    most = np.array([shift_max, shift_max, _ZOOM_MAX, _TURN_MAX])
+    # Comparisons with NaN are false.
+    return _matrix(found, now.shape, 1.0) if (np.abs(found) <= most).all() else None
 
 
 def steadied(before: Grey, motion: Motion) -> tuple[Grey, Mask]:

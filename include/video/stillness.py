@@ -26,6 +26,10 @@ LAG_S = 1.0
 LAG_MIN_S = 0.6
 """Nothing is compared over less time than this."""
 
+ALONE_FIRST, ALONE_EVERY = 10, 4
+"""A face that is alone is compared in so many pictures of a scene, then in every so-manieth:
+whether it moves at all is soon told, and only of several it matters which does."""
+
 _SIDE_PX = 320
 _TILES = (16, 9)
 _BACKGROUND_MIN = 0.15
@@ -59,11 +63,12 @@ class StillnessMeter:
         self._lag_s = lag_s
         self._kept: deque[tuple[float, Grey]] = deque(maxlen=_KEPT_MAX)
         self._scene = 0
+        self._alone = 0
 
     def changes(
         self, image_bgr: Image, faces: Sequence[Detection], *, scene: int, at_s: float
     ) -> list[FaceChange | None]:
-        """Return the change of each face; None where there is nothing to compare with.
+        """Return the change of each face; None where there is nothing to compare with, or no need.
 
         Args:
             image_bgr: The picture, height x width x 3, BGR.
@@ -73,13 +78,18 @@ class StillnessMeter:
         """
         if scene != self._scene or (self._kept and at_s < self._kept[-1][0]):
             self._kept.clear()
+            self._alone = 0
         self._scene = scene
         now, scale = _small(image_bgr)
         before = self._before(at_s, now.shape)
         self._kept.append((at_s, now))
-        if before is None or not faces:
+        if before is None or not faces or (len(faces) == 1 and not self._looks_at_one()):
             return [None] * len(faces)
         return _changes(before, now, [_box(face, scale, now.shape) for face in faces])
+
+    def _looks_at_one(self) -> bool:
+        self._alone += 1
+        return self._alone <= ALONE_FIRST or self._alone % ALONE_EVERY == 0
 
     def _before(self, at_s: float, shape: tuple[int, ...]) -> Grey | None:
         """Return the latest picture that is old enough, else the oldest there is."""

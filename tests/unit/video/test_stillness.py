@@ -8,7 +8,7 @@ import pytest
 
 from include.video.detection import Detection, Image
 from include.video.posed_faces import Lighting, frames, head
-from include.video.stillness import FaceChange, StillnessMeter
+from include.video.stillness import ALONE_EVERY, ALONE_FIRST, FaceChange, StillnessMeter
 
 SIZE = (640, 360)
 LIVE = Detection(200, 60, 180, 220, 0.9, ())
@@ -85,12 +85,22 @@ def test_pictures_a_moment_apart_are_compared_with_those_a_second_before() -> No
     found = []
     for index in range(50):
         picture = still if index < 25 else moved
-        [change] = meter.changes(picture, [LIVE], scene=0, at_s=index / 25)
+        change, _ = meter.changes(picture, [LIVE, PICTURE], scene=0, at_s=index / 25)
         found.append(change)
     assert found[:15] == [None] * 15
     # From the turn at 1 s on, for a second, every picture differs from the one a second before.
     assert all(_moved(change) for change in found[25:])
     assert not any(_moved(change) for change in found[16:25])
+
+
+def test_a_face_that_is_alone_is_looked_at_less_often_after_a_while() -> None:
+    meter = StillnessMeter()
+    [(_, picture), _] = list(_pictures(2))
+    alone = [meter.changes(picture, [LIVE], scene=0, at_s=float(k))[0] for k in range(31)]
+    assert sum(change is not None for change in alone) == ALONE_FIRST + 20 // ALONE_EVERY
+    assert meter.changes(picture, [LIVE, PICTURE], scene=0, at_s=31.0)[0] is not None
+    assert meter.changes(picture, [LIVE], scene=1, at_s=32.0) == [None]
+    assert meter.changes(picture, [LIVE], scene=1, at_s=33.0) != [None]
 
 
 def test_boxes_beyond_the_picture_are_cut_to_it() -> None:
