@@ -27,7 +27,13 @@ import torch
 
 from include.contracts.errors import ConfigurationError
 from include.settings import ExtractionSettings
-from include.video.analysis import AnalysedFace, AnalysisOptions, CpuSeconds, PictureAnalyser
+from include.video.analysis import (
+    AnalysedFace,
+    AnalysisOptions,
+    CpuSeconds,
+    PictureAnalyser,
+    detector_for,
+)
 from include.video.face_quality import QualityLimits
 from ml.data.ferplus import NAME as FERPLUS
 from ml.data.location import add_data_argument
@@ -80,9 +86,8 @@ def analyser(settings: ExtractionSettings) -> PictureAnalyser:
     options = {
         name: getattr(settings, name) for name in AnalysisOptions.__slots__ if name != "quality"
     }
-    return PictureAnalyser(
-        AnalysisOptions(**options, quality=QualityLimits(**quality)), CpuSeconds()
-    )
+    chosen = AnalysisOptions(**options, quality=QualityLimits(**quality))
+    return PictureAnalyser(chosen, CpuSeconds(), detector_for(chosen))
 
 
 def face_at(faces: Sequence[AnalysedFace], where: Pasted) -> AnalysedFace | None:

@@ -67,15 +67,24 @@ class CpuSeconds:
         self._since = now
 
 
-class PictureAnalyser:
-    """Analyses the sampled pictures of one video, in order."""
+def detector_for(options: AnalysisOptions) -> FaceDetector:
+    """Return a detector with the network loaded."""
+    return FaceDetector(width_px=options.detection_width_px, score_min=options.detector_score_min)
 
-    def __init__(self, options: AnalysisOptions, cpu: CpuSeconds) -> None:
+
+class PictureAnalyser:
+    """Analyses the sampled pictures of one video, in order.
+
+    Args:
+        options: How.
+        cpu: Where time is booked.
+        detector: From `detector_for` the same options.
+    """
+
+    def __init__(self, options: AnalysisOptions, cpu: CpuSeconds, detector: FaceDetector) -> None:
         self._options = options
         self._cpu = cpu
-        self._detector = FaceDetector(
-            width_px=options.detection_width_px, score_min=options.detector_score_min
-        )
+        self._detector = detector
         self._follower = FaceFollower(FaceEmbedder())
         self._signature: cuts.FrameSignature | None = None
         self.scene = 0

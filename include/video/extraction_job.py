@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any, BinaryIO
 
 from include.contracts.reasons import QuarantineCode, RowReason
-from include.video.analysis import AnalysedFace, AnalysisOptions, CpuSeconds, PictureAnalyser
+from include.video.analysis import (
+    AnalysedFace,
+    AnalysisOptions,
+    CpuSeconds,
+    PictureAnalyser,
+    detector_for,
+)
 from include.video.decoding import SampledFrame, StreamRefusedError, frame_to_bgr, sampled_frames
 from include.video.face_quality import QualityLimits
 from include.video.messages import write_message
@@ -23,10 +29,11 @@ class ExtractionJob:
         self._cpu = CpuSeconds()
         quality = QualityLimits(**request["analysis"]["quality"])
         options = AnalysisOptions(**{**request["analysis"], "quality": quality})
-        self._analyser = PictureAnalyser(options, self._cpu)
+        detector = detector_for(options)
+        self._analyser = PictureAnalyser(options, self._cpu, detector)
         self._stillness = StillnessMeter()
         self._shown_px: tuple[int, int] | None = None
-        warm_up(options)
+        warm_up(options, detector)
         self._cpu.book("start")
 
     def __call__(self, recording: BinaryIO, pipe: BinaryIO) -> None:

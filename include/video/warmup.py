@@ -7,7 +7,7 @@ import numpy as np
 
 from include.video import alignment, cuts, face_quality
 from include.video.analysis import AnalysisOptions, CpuSeconds, PictureAnalyser
-from include.video.detection import Detection
+from include.video.detection import Detection, FaceDetector
 from include.video.identity.embedding import chip_of
 from include.video.identity.look import look_of
 from include.video.stillness import StillnessMeter
@@ -15,13 +15,16 @@ from include.video.stillness import StillnessMeter
 _SIDE_PX = 96
 
 
-def warm_up(options: AnalysisOptions) -> None:
-    """Run every step of the analysis once on a made picture, in one thread."""
+def warm_up(options: AnalysisOptions, detector: FaceDetector) -> None:
+    """Run every step of the analysis once on a made picture, in one thread.
+
+    The detector is the one that will be used: loading its network is most of the start.
+    """
     cv2.setNumThreads(1)
     cv2.ocl.setUseOpenCL(False)
     ramp = np.arange(_SIDE_PX * _SIDE_PX * 3, dtype=np.int64) % 251
     image = ramp.astype(np.uint8).reshape(_SIDE_PX, _SIDE_PX, 3)
-    PictureAnalyser(options, CpuSeconds()).analyse(0, image)
+    PictureAnalyser(options, CpuSeconds(), detector).analyse(0, image)
     landmarks = ((30.0, 40.0), (60.0, 40.0), (45.0, 55.0), (34.0, 70.0), (58.0, 70.0))
     transform = alignment.similarity_transform(landmarks, options.crop_side_px)
     if transform is not None:
