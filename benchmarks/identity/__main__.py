@@ -103,7 +103,8 @@ def measure(build: Path, paths: Sequence[Path], progress: Console) -> list[Score
         if isinstance(found, str):
             progress.print(f"{path.name} was not published: {found[-500:]}")
             continue
-        scores.append(score(read_truth(path.with_suffix(".json")), found.rows, found.respondents))
+        truth = read_truth(path.with_suffix(".json"))
+        scores.append(score(truth, found.rows, found.respondents, found.verdict))
     return scores
 
 

@@ -72,6 +72,7 @@ class Score:
         respondent: Whether the report is about a respondent and nobody else; None where no
             face of a respondent was found at all.
         found: Moments with a visible respondent, and those of them with a row for one.
+        verdict: Of the quality rules that were published with it.
     """
 
     name: str
@@ -85,15 +86,19 @@ class Score:
     unknown: Counted
     respondent: bool | None
     found: Counted
+    verdict: str
 
 
-def score(truth: Truth, rows: Iterable[Mapping[str, Any]], reported: Sequence[str]) -> Score:
+def score(
+    truth: Truth, rows: Iterable[Mapping[str, Any]], reported: Sequence[str], verdict: str = ""
+) -> Score:
     """Judge one recording.
 
     Args:
         truth: What it shows.
         rows: Of `predictions.parquet`: at least `pts_s`, `face_id` and the box.
         reported: The `face_id`s that the summary reports as respondents; may be empty.
+        verdict: What the summary says about its quality.
     """
     rows = list(rows)
     seen = match(truth, rows)
@@ -121,6 +126,7 @@ def score(truth: Truth, rows: Iterable[Mapping[str, Any]], reported: Sequence[st
         unknown=Counted(len(seen) - len(named), len(seen)),
         respondent=_about_a_respondent(seen, reported),
         found=_found(truth, rows, seen),
+        verdict=verdict,
     )
 
 

@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 
 from benchmarks.identity.scoring import Counted, Score
 
+GOOD = "good"
 Figure = Callable[[Sequence[Score]], Counted]
 
 
@@ -27,6 +28,13 @@ FIGURES: dict[str, Figure] = {
     "unknown\nrows": lambda scores: _sum([s.unknown for s in scores]),
     "respondent\nright": lambda scores: _sum(
         [Counted(s.respondent, 1) for s in scores if s.respondent is not None]
+    ),
+    "wrong, and\nsaid good": lambda scores: _sum(
+        [
+            Counted(s.respondent is False and s.verdict == GOOD, 1)
+            for s in scores
+            if s.respondent is not None
+        ]
     ),
     "respondent\nfound": lambda scores: _sum([s.found for s in scores]),
 }
