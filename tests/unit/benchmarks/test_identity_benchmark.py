@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 import pytest
 
 from benchmarks.identity.making import write_script
 from benchmarks.identity.motion import motion
-from benchmarks.identity.people import HALVES, SIDE_PX, Cast, Person, half_of
+from benchmarks.identity.people import HALVES, Cast, half_of
 from benchmarks.identity.plan import CATEGORIES, script
 from benchmarks.identity.posing import Head, Pose, SideLight
 from benchmarks.identity.running import reported_faces
@@ -20,9 +19,9 @@ from benchmarks.identity.scoring import Counted, match, score
 from benchmarks.identity.stage import Scene, Script, Sitter, play, room
 from benchmarks.identity.table import interval
 from benchmarks.identity.truth import MIRROR, POSTER, RESPONDENT, Shown, Truth, read_truth
-from include.video import posed_faces
 from include.video.detection import FaceDetector
 from include.video.pasted_faces import room_of
+from tests.fakes.people import a_person
 
 HERE, THERE = (100.0, 80.0, 100.0, 120.0), (420.0, 60.0, 60.0, 72.0)
 
@@ -39,15 +38,6 @@ def row(pts_s: float, face_id: str | None, box: tuple[float, ...] = HERE) -> dic
 
 def sits(person: str, role: str = RESPONDENT, box: Any = HERE) -> Shown:
     return Shown(person, role, box)
-
-
-def a_person(name: str = "ada") -> Person:
-    """Somebody of the project's own, with the place of the face in the photograph."""
-    head = posed_faces.head(name, "neutral", posed_faces.Lighting(noise=0.0))
-    scale = SIDE_PX / posed_faces.HEAD_SIDE_PX
-    landmarks = tuple((x * scale, y * scale) for x, y in posed_faces.LANDMARKS_PX)
-    picture = bytes(cv2.imencode(".png", head)[1])
-    return Person(name, picture, (52.0, 45.0, 115.0, 140.0), landmarks)
 
 
 def test_one_id_on_two_people_is_a_merge_and_its_report_is_about_nobody() -> None:
