@@ -73,6 +73,8 @@ class FaceEmbedder:
             options.inter_op_num_threads = 1
             options.log_severity_level = 3
             options.enable_cpu_mem_arena = False
+            # The graph is folded already; rearranging it costs as much as some ten descriptors.
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             self._session = onnxruntime.InferenceSession(
                 network.recognition_model(self._weights),
                 options,
