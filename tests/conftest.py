@@ -17,3 +17,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the public data sets are not here ({folder}); set FEX_SHARED_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_cases(shared_data: Path) -> Path:
+    """The folder of small recordings that once were read wrongly; skips where there is none."""
+    folder = shared_data.parent / "cases" / "recordings"
+    if not folder.is_dir():
+        pytest.skip(f"the recordings are not here ({folder})")
+    return folder

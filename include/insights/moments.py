@@ -38,7 +38,7 @@ class State(IntEnum):
     """A face is there, but too small, blurred, dark, bright or turned."""
     NO_FACE = 3
     NO_FRAME = 4
-    """A gap or a frame that cannot be decoded."""
+    """A gap, a frame that cannot be decoded, or a seam of the clock."""
 
 
 _STATE_OF_REASON = {
@@ -46,6 +46,7 @@ _STATE_OF_REASON = {
     RowReason.NO_FACE.value: State.NO_FACE,
     RowReason.GAP.value: State.NO_FRAME,
     RowReason.UNREADABLE_FRAME.value: State.NO_FRAME,
+    RowReason.CLOCK_SEAM.value: State.NO_FRAME,
 }
 
 

@@ -118,6 +118,7 @@ def render_results(context: ReportContext, table: pa.Table, outdir: Path) -> lis
             choice,
             sample_rate_hz=context.sample_rate_hz,
             validation=context.validation,
+            extraction=context.extraction,
         ),
     }
     parquet = outdir / tables.PARQUET

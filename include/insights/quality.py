@@ -10,6 +10,7 @@
 | the respondent's face moves | half of the comparisons | less: it may be a picture | never |
 | somebody else had the seat | never | at some time | never for this |
 | instants with a face of nobody known | up to 5 % | more | never for this |
+| the recording's clock | runs on | starts again or jumps | never for this |
 | data-quality checks | all passed | a warning | an error |
 
 The verdict is the worst of the rules. The shares follow what commercial panels
@@ -25,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from include.insights.footage import UNTOLD, Footage
 from include.insights.moments import NONE, Moments, State, Track
 from include.insights.respondent import Choice
 from include.insights.respondent_rules import respondent_rules
@@ -44,7 +46,10 @@ _RANK = {Verdict.GOOD: 0, Verdict.CARE: 1, Verdict.NOT_USABLE: 2}
 
 
 def judge(
-    moments: Moments, choice: Choice, validation: Mapping[str, Any] | None
+    moments: Moments,
+    choice: Choice,
+    validation: Mapping[str, Any] | None,
+    file: Footage = UNTOLD,
 ) -> tuple[Verdict, list[Rule]]:
     """Apply every rule.
 
@@ -52,6 +57,7 @@ def judge(
         moments: The recording.
         choice: Whom it is about.
         validation: JSON form of the data-quality result, when there is one.
+        file: What extraction found out about the file.
     """
     instants = len(moments.instant)
     readable = readable_instants(choice)
@@ -63,6 +69,7 @@ def judge(
         _no_frame(no_frame, instants),
         _abstained(abstained, usable),
         *respondent_rules(choice),
+        _clock(file),
         _checks(validation),
     ]
     return max((rule.verdict for rule in rules), key=_RANK.__getitem__), rules
@@ -112,7 +119,7 @@ def _no_frame(no_frame: int, instants: int) -> Rule:
         return Rule("frames", verdict, "The recording has a frame for every sampled moment.")
     sentence = (
         f"No frame could be shown for {percent(share)} of the sampled moments "
-        f"({no_frame} of {instants}): the recording has gaps or damaged frames."
+        f"({no_frame} of {instants}): the recording has gaps, damaged frames or a seam."
     )
     return Rule("frames", verdict, sentence)
 
@@ -128,6 +135,12 @@ def _abstained(abstained: int, usable: int) -> Rule:
         f"({abstained} of {usable}); more than {percent(ABSTAINED_SHARE_CARE)} is not usable."
     )
     return Rule("model confidence", verdict, sentence)
+
+
+def _clock(file: Footage) -> Rule:
+    """Behind a seam, times are no longer those of the stimulus for certain."""
+    verdict = Verdict.CARE if file.seams else Verdict.GOOD
+    return Rule("clock", verdict, file.clock_sentence())
 
 
 def _checks(validation: Mapping[str, Any] | None) -> Rule:

@@ -15,6 +15,7 @@ import numpy as np
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
+from include.insights import footage
 from include.insights.moments import NONE, FloatArray, Moments, State, Track, runs
 from include.insights.quality import abstention_counts, judge, readable_instants
 from include.insights.respondent import Choice, Respondent
@@ -31,6 +32,10 @@ WORDING = (
 REASON_MEANINGS: Mapping[str, str] = {
     RowReason.GAP: "The recording shows no frame at this time.",
     RowReason.UNREADABLE_FRAME: "The frame or the face crop could not be decoded.",
+    RowReason.CLOCK_SEAM: (
+        "The recording's clock starts again or jumps here: "
+        "what comes next may be another part of the recording."
+    ),
     RowReason.NO_FACE: "No face was found in the frame.",
     RowReason.FACE_TOO_SMALL: "The face is too far away to be read.",
     RowReason.FACE_BLURRED: "The face is out of focus or moving fast.",
@@ -50,6 +55,7 @@ def summarise(
     *,
     sample_rate_hz: float,
     validation: Mapping[str, Any] | None,
+    extraction: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Summarise a recording.
 
@@ -58,6 +64,7 @@ def summarise(
         choice: Whom it is about.
         sample_rate_hz: Targets per second.
         validation: JSON form of the data-quality result, when there is one.
+        extraction: Facts about the file (extraction.json), when they are at hand.
 
     Returns:
         A JSON-able mapping; shares 0..1, null where nothing can be said. Times are
@@ -65,7 +72,8 @@ def summarise(
         from the first sampling target, at `clock_starts_at_s`. `respondents` holds what each
         of them displayed; `main_face` and `segments` are the first one's.
     """
-    verdict, rules = judge(moments, choice, validation)
+    file = footage.read(extraction or {}, origin_s=moments.origin_s)
+    verdict, rules = judge(moments, choice, validation, file)
     judged, abstained = abstention_counts(choice.tracks)
     readable = readable_instants(choice)
     faces = {track.face_id: _face(track, moments) for track in moments.tracks}
@@ -84,6 +92,7 @@ def summarise(
             **{state.name.lower(): int((moments.state == state).sum()) for state in State},
             "readable_share": _rounded(readable / max(len(moments.instant), 1)),
         },
+        "file": file.to_json(),
         "main_face": respondents[0]["face_id"] if respondents else None,
         "respondents": respondents,
         **choice_json(choice),

@@ -45,7 +45,11 @@ SCALARS: tuple[str, ...] = (
 SHARES: tuple[str, ...] = tuple(f"share_{label}" for label in EXPRESSIONS)
 COLUMNS: tuple[str, ...] = SCALARS + SHARES
 
-_NO_FRAME = (RowReason.GAP.value, RowReason.UNREADABLE_FRAME.value)
+_NO_FRAME = (
+    RowReason.GAP.value,
+    RowReason.UNREADABLE_FRAME.value,
+    RowReason.CLOCK_SEAM.value,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from include.contracts.rows import MANIFEST
 from include.quality.table import SCHEMA_DIFFERENCE
 from include.settings import ValidationSettings
 
-TIME_TOLERANCE_S = 0.001
-"""Timestamps of the coarsest common time base (Matroska) are whole milliseconds."""
+TIME_TOLERANCE_S = 0.002
+"""Containers round times to their clock; the coarsest that does so counts 1/600 s (QuickTime)."""
 
 MANIFEST_REASONS = sorted(set(RowReason) - {RowReason.LOW_CONFIDENCE})
 """Abstaining is the model's reason: extraction cannot know it."""
@@ -134,7 +134,7 @@ def _times() -> list[Expectation]:
         gxe.ExpectColumnValuesToBeBetween(
             column="rule_lead_s",
             min_value=-TIME_TOLERANCE_S,
-            meta=_meta("the frame shown is never earlier than its target time"),
+            meta=_meta("the frame shown is never earlier than its target time, rounding aside"),
         ),
         _true(
             "rule_instant_is_one_moment",

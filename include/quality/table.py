@@ -24,7 +24,12 @@ UNKNOWN_FACE = "unknown"
 SCHEMA_DIFFERENCE = "schema_difference"
 """The one column of the frame of a manifest whose schema is wrong."""
 
-SOLITARY_REASONS = (RowReason.GAP, RowReason.UNREADABLE_FRAME, RowReason.NO_FACE)
+SOLITARY_REASONS = (
+    RowReason.GAP,
+    RowReason.UNREADABLE_FRAME,
+    RowReason.CLOCK_SEAM,
+    RowReason.NO_FACE,
+)
 """Reasons about a whole instant: such a row is alone in its instant."""
 
 MEASURED_COLUMNS: tuple[str, ...] = (

@@ -89,6 +89,11 @@ class PictureAnalyser:
         self._signature: cuts.FrameSignature | None = None
         self.scene = 0
 
+    def begin_scene(self) -> None:
+        """Begin a scene: what comes next may not go on from what was seen."""
+        self.scene += 1
+        self._signature = None
+
     def analyse(self, instant: int, image_bgr: Image) -> AnalysedPicture:
         """Analyse the picture (height x width x 3, uint8, BGR) of an instant."""
         detections = self._detector.detect(image_bgr)

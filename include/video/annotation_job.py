@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 
 from include.contracts.reasons import QuarantineCode
-from include.video.decoding import StreamRefusedError, frame_to_bgr, sampled_frames
+from include.video.decoding import frame_to_bgr, sampled_frames
 from include.video.detection import FaceDetector, Image
 from include.video.messages import write_message
 from include.video.opening import Request, open_recording, stream_limits
+from include.video.packets import StreamRefusedError
 from include.video.sampling import Sampler
 
 PICTURES_PER_S = 10.0

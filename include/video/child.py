@@ -16,9 +16,9 @@ from typing import BinaryIO
 
 from include.contracts.reasons import QuarantineCode
 from include.video import confinement, inspection
-from include.video.decoding import StreamRefusedError
 from include.video.messages import write_message
 from include.video.opening import Request, header_message, open_recording, stream_limits
+from include.video.packets import StreamRefusedError
 
 Job = Callable[[BinaryIO, BinaryIO], None]
 

@@ -24,10 +24,13 @@ from typing import TYPE_CHECKING, cast
 import av
 import av.error
 import numpy as np
+from av.video.frame import PictureType
 
 from include.contracts.reasons import QuarantineCode
+from include.video.container_kind import Demuxer
 from include.video.keyframes import resets_decoder
-from include.video.sampling import Pick, Sampler
+from include.video.packets import StreamLimits, StreamNotes, StreamRefusedError, steady_packets
+from include.video.sampling import Pick, Sampler, rounding_ticks
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -45,32 +48,19 @@ _PEEKED_PACKETS = 32
 _REORDER_PACKETS = 16
 """A frame's place in time is settled only this many packets later (the DPB of H.264 and HEVC)."""
 _HELD_BYTES = 24 << 20
-_DEMUX_RETRIES = 64
-
-
-class StreamRefusedError(Exception):
-    """The stream goes past a limit while it is read; `code` is a `QuarantineCode`."""
-
-    def __init__(self, code: QuarantineCode) -> None:
-        super().__init__(code.value)
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class StreamLimits:
-    """What a stream may be at most, checked while it is read."""
-
-    max_duration_s: float
-    max_frames: int
 
 
 @dataclass(frozen=True, slots=True)
 class SampledFrame:
-    """The frame of one instant. No `pts`: a gap. A `pts` but no `frame`: not decodable."""
+    """The frame of one instant. No `pts`: a gap. A `pts` but no `frame`: not decodable.
+
+    `after_seam`: the first frame behind a seam of the clock; it is not handed out.
+    """
 
     instant: int
     pts: int | None
     frame: av.VideoFrame | None
+    after_seam: bool = False
 
 
 def sampled_frames(
@@ -80,21 +70,26 @@ def sampled_frames(
     *,
     expected: int,
     limits: StreamLimits,
+    notes: StreamNotes | None = None,
 ) -> Iterator[SampledFrame]:
     """Yield every sampling instant of a stream, in order, exactly once.
 
     Args:
         container: An opened container; it is read to its end.
         stream: Its video stream.
-        sampler: A fresh sampler with the stream's time base.
-        expected: Instants the header promises; missing ones at the end are gaps.
+        sampler: A fresh sampler with the stream's time base; how much its clock
+            rounds is set here.
+        expected: Instants the header promises; missing ones at the end are gaps,
+            unless the clock broke off: then the header says nothing.
         limits: Bounds checked while reading.
+        notes: Filled with what turns out on the way.
 
     Raises:
         StreamRefusedError: A bound is passed.
         MemoryError: The decoder was refused memory.
     """
-    packets = _packets(container, stream, limits)
+    notes = StreamNotes() if notes is None else notes
+    packets = steady_packets(container, stream, limits, notes)
     peeked = [packet for _, packet in zip(range(_PEEKED_PACKETS), packets, strict=False)]
     timed = all(packet.pts is not None for packet in peeked)
     timed = timed and any(packet.dts is not None for packet in peeked)
@@ -104,13 +99,33 @@ def sampled_frames(
         and stream.codec_context.name in PLANNED_CODECS
         and len(peeked) > 0
     )
+    times = [packet.pts for packet in peeked if packet.pts is not None]
+    if container.format.name != Demuxer.AVI:
+        sampler.tolerate(rounding_ticks(sampler.time_base, times))
     source = chain(peeked, packets)
     if planned:
-        yield from _PlannedDecoder(stream, sampler, limits).run(source)
+        shots = _PlannedDecoder(stream, sampler, limits, notes).run(source)
     else:
-        yield from _decode_everything(stream, sampler, limits, source)
-    for pick in sampler.finish(expected):
+        shots = _decode_everything(stream, sampler, limits, notes, source)
+    yield from _marked(shots, notes)
+    for pick in sampler.finish(0 if notes.seams else expected):
         yield SampledFrame(pick.instant, None, None)
+
+
+def _marked(shots: Iterator[SampledFrame], notes: StreamNotes) -> Iterator[SampledFrame]:
+    """Mark the first frame behind each seam of the clock."""
+    told = 0
+    for shot in shots:
+        behind = told
+        while shot.pts is not None and behind < len(notes.seams):
+            if notes.seams[behind].at > shot.pts:
+                break
+            behind += 1
+        if behind == told:
+            yield shot
+        else:
+            yield SampledFrame(shot.instant, shot.pts, None, after_seam=True)
+        told = behind
 
 
 def frame_to_bgr(frame: av.VideoFrame) -> Image:
@@ -120,39 +135,27 @@ def frame_to_bgr(frame: av.VideoFrame) -> Image:
     return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
 
 
-def _packets(
-    container: InputContainer, stream: VideoStream, limits: StreamLimits
-) -> Iterator[VideoPacket]:
-    """Yield the stream's packets that carry data; a damaged stretch is stepped over."""
-    count = failures = 0
-    while True:
-        try:
-            for packet in container.demux(stream):
-                if packet.size == 0:
-                    continue
-                failures = 0
-                count += 1
-                if count > limits.max_frames:
-                    raise StreamRefusedError(QuarantineCode.TOO_MANY_FRAMES)
-                yield packet
-        except MemoryError:
-            raise
-        except av.error.FFmpegError:
-            failures += 1
-            if failures > _DEMUX_RETRIES:
-                return
-        else:
-            return
-
-
-def _decode(stream: VideoStream, packet: VideoPacket | None) -> list[av.VideoFrame]:
+def _decode(
+    stream: VideoStream, packet: VideoPacket | None, notes: StreamNotes
+) -> list[av.VideoFrame]:
     """Decode a packet; a damaged one yields nothing."""
+    if packet is not None and packet.pts is not None and packet.pts in notes.torn:
+        notes.damage.note(packet.pts)
     try:
         return stream.codec_context.decode(packet)
     except MemoryError:
         raise
     except av.error.FFmpegError:
+        if packet is not None and packet.pts is not None:
+            notes.damage.note(packet.pts)
         return []
+
+
+def _shown(frame: av.VideoFrame, pts: int, notes: StreamNotes) -> av.VideoFrame | None:
+    """The frame, where it shows what was recorded."""
+    is_key = bool(frame.key_frame) and frame.pict_type == PictureType.I
+    shows = notes.damage.shows(pts, is_key=is_key, is_damaged=frame.is_corrupt)
+    return frame if shows else None
 
 
 def _check_span(sampler: Sampler, pts: int, limits: StreamLimits) -> None:
@@ -163,17 +166,21 @@ def _check_span(sampler: Sampler, pts: int, limits: StreamLimits) -> None:
 
 
 def _decode_everything(
-    stream: VideoStream, sampler: Sampler, limits: StreamLimits, source: Iterator[VideoPacket]
+    stream: VideoStream,
+    sampler: Sampler,
+    limits: StreamLimits,
+    notes: StreamNotes,
+    source: Iterator[VideoPacket],
 ) -> Iterator[SampledFrame]:
     for packet in chain(source, [None]):
-        for frame in _decode(stream, packet):
+        for frame in _decode(stream, packet, notes):
             pts = frame.dts if frame.pts is None else frame.pts
             if pts is None:
                 continue
             _check_span(sampler, pts, limits)
+            shown = _shown(frame, pts, notes)
             for pick in sampler.offer(pts):
-                shown = frame if pick.pts is not None and not frame.is_corrupt else None
-                yield SampledFrame(pick.instant, pick.pts, shown)
+                yield SampledFrame(pick.instant, pick.pts, None if pick.pts is None else shown)
 
 
 @dataclass(slots=True)
@@ -196,8 +203,11 @@ class _PlannedDecoder:
     decoder-resetting key frame lets everything settled before it be dropped.
     """
 
-    def __init__(self, stream: VideoStream, sampler: Sampler, limits: StreamLimits) -> None:
+    def __init__(
+        self, stream: VideoStream, sampler: Sampler, limits: StreamLimits, notes: StreamNotes
+    ) -> None:
         self._stream = stream
+        self._notes = notes
         self._context = stream.codec_context
         self._codec = stream.codec_context.name
         self._extradata = bytes(stream.codec_context.extradata or b"")
@@ -222,7 +232,7 @@ class _PlannedDecoder:
                 self._drop_before_reset()
         self._settle(final=True)
         yield from self._send(self._behind_last_wanted())
-        yield from self._match(_decode(self._stream, None))
+        yield from self._match(_decode(self._stream, None, self._notes))
         yield from self._give_up(None)
 
     def _hold(self, packet: VideoPacket) -> None:
@@ -288,16 +298,17 @@ class _PlannedDecoder:
             if not needed and held.packet.is_disposable:
                 continue
             self._context.skip_frame = "DEFAULT" if needed else "NONREF"
-            yield from self._match(_decode(self._stream, held.packet))
+            yield from self._match(_decode(self._stream, held.packet, self._notes))
 
     def _match(self, frames: list[av.VideoFrame]) -> Iterator[SampledFrame]:
         for frame in frames:
             if frame.pts is None:
                 continue
+            shown = _shown(frame, frame.pts, self._notes)
             yield from self._give_up(frame.pts)
             if self._awaited and self._awaited[0].pts == frame.pts:
                 pick = self._awaited.popleft()
-                yield SampledFrame(pick.instant, pick.pts, None if frame.is_corrupt else frame)
+                yield SampledFrame(pick.instant, pick.pts, shown)
 
     def _give_up(self, before_pts: int | None) -> Iterator[SampledFrame]:
         """Settle gaps, and frames that never came though later ones did."""

@@ -12,10 +12,11 @@ from include.video.analysis import (
     PictureAnalyser,
     detector_for,
 )
-from include.video.decoding import SampledFrame, StreamRefusedError, frame_to_bgr, sampled_frames
+from include.video.decoding import SampledFrame, frame_to_bgr, sampled_frames
 from include.video.face_quality import QualityLimits
 from include.video.messages import write_message
 from include.video.opening import Request, header_message, open_recording, stream_limits
+from include.video.packets import StreamNotes, StreamRefusedError
 from include.video.sampling import Sampler, expected_instants
 from include.video.stillness import FaceChange, StillnessMeter
 from include.video.warmup import warm_up
@@ -51,8 +52,9 @@ class ExtractionJob:
         sampler = Sampler(rate_hz, stream.time_base)
         expected = expected_instants(opened.promised_s, rate_hz)
         limits = stream_limits(self._request)
+        notes = StreamNotes()
         for shot in sampled_frames(
-            opened.container, stream, sampler, expected=expected, limits=limits
+            opened.container, stream, sampler, expected=expected, limits=limits, notes=notes
         ):
             self._report(shot, sampler, pipe)
         if self._shown_px is None:
@@ -63,7 +65,8 @@ class ExtractionJob:
             pipe,
             {
                 "kind": "extracted",
-                "expected": expected,
+                "expected": 0 if notes.seams else expected,
+                **_notes_message(notes, sampler),
                 "width_px": width_px,
                 "height_px": height_px,
                 "people": self._analyser.people(),
@@ -72,6 +75,8 @@ class ExtractionJob:
         )
 
     def _report(self, shot: SampledFrame, sampler: Sampler, pipe: BinaryIO) -> None:
+        if shot.after_seam:
+            self._analyser.begin_scene()
         message: dict[str, Any] = {
             "kind": "instant",
             "instant": shot.instant,
@@ -81,8 +86,7 @@ class ExtractionJob:
             "faces": [],
         }
         if shot.frame is None or shot.pts is None:
-            reason = RowReason.GAP if shot.pts is None else RowReason.UNREADABLE_FRAME
-            write_message(pipe, {**message, "reason": reason.value})
+            write_message(pipe, {**message, "reason": _why_not(shot).value})
             return
         image = frame_to_bgr(shot.frame)
         self._cpu.book("decode")
@@ -105,6 +109,29 @@ class ExtractionJob:
         crops = (face.crop_jpeg or b"" for face in picture.faces)
         write_message(pipe, message, b"".join([picture.frame_jpeg, *crops]))
         self._cpu.book("other")
+
+
+def _why_not(shot: SampledFrame) -> RowReason:
+    if shot.after_seam:
+        return RowReason.CLOCK_SEAM
+    return RowReason.GAP if shot.pts is None else RowReason.UNREADABLE_FRAME
+
+
+def _notes_message(notes: StreamNotes, sampler: Sampler) -> dict[str, Any]:
+    """What turned out while the stream was read, in seconds of its steady clock."""
+    seconds = sampler.pts_s
+    length_s = None
+    if notes.seams and notes.end is not None and sampler.start is not None:
+        length_s = seconds(notes.end - sampler.start)
+    return {
+        # Behind a seam the header's length means nothing.
+        "length_s": length_s,
+        "seams": [{"at_s": seconds(seam.at), "jump_s": seconds(seam.jump)} for seam in notes.seams],
+        "damaged": [
+            {"from_s": seconds(since), "until_s": None if until is None else seconds(until)}
+            for since, until in notes.damage.spans
+        ],
+    }
 
 
 def _face_message(face: AnalysedFace, change: FaceChange | None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from av.stream import Disposition
 from include.contracts.reasons import QuarantineCode
 from include.video import mp4_boxes
 from include.video.container_kind import Demuxer
-from include.video.decoding import StreamLimits, StreamRefusedError
+from include.video.packets import StreamLimits, StreamRefusedError
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -6,8 +6,8 @@ from typing import Any, BinaryIO
 
 from include.video import inspection
 from include.video.container_kind import Demuxer
-from include.video.decoding import StreamLimits
 from include.video.inspection import OpenedVideo, PictureLimits
+from include.video.packets import StreamLimits
 
 Request = dict[str, Any]
 

@@ -46,6 +46,9 @@ class ExtractionRecorder:
         self._instants = self._present = self._usable = self._rows = self._scenes = 0
         self._expected = 0
         self._shown_px = (0, 0)  # width, height of the upright picture
+        self._length_s: float | None = None
+        self._seams: list[dict[str, float | None]] = []
+        self._damaged: list[dict[str, float | None]] = []
         self._reasons: Counter[str] = Counter()
         self._tracklets: Counter[int] = Counter()
         self._people: list[int] = []
@@ -98,6 +101,9 @@ class ExtractionRecorder:
             self._people = [int(person) for person in header["people"]]
             self._manifest.write(self._people)
             self._expected = int(header["expected"])
+            self._length_s = _seconds(header["length_s"])
+            self._seams = _spans(header["seams"], ("at_s", "jump_s"))
+            self._damaged = _spans(header["damaged"], ("from_s", "until_s"))
             self._shown_px = (int(header["width_px"]), int(header["height_px"]))
             self.cpu_s = {str(part): float(spent) for part, spent in header["cpu_s"].items()}
             if self._progress is not None:
@@ -108,7 +114,10 @@ class ExtractionRecorder:
     def summary(self) -> dict[str, Any]:
         """Return what is noted of the recording in extraction.json.
 
-        Width and height are those of the upright picture that boxes refer to.
+        Width and height are those of the upright picture that boxes refer to. Times are
+        those of the manifest: `seams` tells where the file's own clock leapt (`at_s`) and by
+        how much (`jump_s`), `damaged` from when to when (None: the end) nothing could be
+        decoded rightly.
         """
         return {
             "codec": str(self._opened["codec"]),
@@ -121,6 +130,8 @@ class ExtractionRecorder:
             "instants_usable": self._usable,
             "rows": self._rows,
             "scenes": self._scenes,
+            "seams": self._seams,
+            "damaged": self._damaged,
             "reasons": {reason.value: self._reasons[reason.value] for reason in RowReason},
             "faces": self._faces(),
         }
@@ -133,6 +144,8 @@ class ExtractionRecorder:
         return {face_id(person): rows[person] for person in sorted(rows, key=lambda p: (not p, p))}
 
     def _duration_s(self) -> float:
+        if self._length_s is not None:
+            return self._length_s
         if self.promised_s is not None:
             return self.promised_s
         return (self._last_pts_s or 0.0) - (self._first_pts_s or 0.0)
@@ -178,3 +191,11 @@ class ExtractionRecorder:
         if now - self._progress_at >= _PROGRESS_EVERY_S:
             self._progress_at = now
             self._progress(min(1.0, self._instants / (self.promised_s * self._sample_rate_hz)))
+
+
+def _seconds(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _spans(given: list[dict[str, Any]], keys: tuple[str, ...]) -> list[dict[str, float | None]]:
+    return [{key: _seconds(span[key]) for key in keys} for span in given]

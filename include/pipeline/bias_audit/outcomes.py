@@ -20,7 +20,11 @@ from include.governance.bias.rows import (
 OUTCOMES_VERSION = 1
 """Raised when the same predictions would be judged otherwise."""
 
-TECHNICAL = (RowReason.GAP.value, RowReason.UNREADABLE_FRAME.value)
+TECHNICAL = (
+    RowReason.GAP.value,
+    RowReason.UNREADABLE_FRAME.value,
+    RowReason.CLOCK_SEAM.value,
+)
 """Reasons that say nothing of the face: there was no picture."""
 
 

@@ -11,12 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from include.video.decoding import (
-    StreamLimits,
-    StreamRefusedError,
-    frame_to_bgr,
-    sampled_frames,
-)
+from include.video.decoding import frame_to_bgr, sampled_frames
+from include.video.packets import StreamLimits, StreamRefusedError
 from include.video.sampling import Sampler
 from tests.media.make_media import encode, moving_texture
 

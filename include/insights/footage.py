@@ -1,0 +1,108 @@
+"""What extraction found out about the file itself, in the words of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.insights.charts import clock
+
+_SHOWN_AT_MOST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """Where the file's clock leapt: seconds from the first target, and by how many seconds."""
+
+    at_s: float
+    jump_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """A recording's file. Times are seconds from the first sampling target.
+
+    Attributes:
+        seams: Where its clock started again or jumped.
+        damaged: (from, until) of stretches that cannot be decoded; None: to the end.
+    """
+
+    seams: tuple[Seam, ...] = ()
+    damaged: tuple[tuple[float, float | None], ...] = ()
+
+    def clock_sentence(self) -> str:
+        """How the recording's clock runs."""
+        if not self.seams:
+            return "The recording's clock runs on without a break."
+        first = self.seams[0]
+        where = clock(first.at_s) if len(self.seams) == 1 else _places([s.at_s for s in self.seams])
+        way = "back" if first.jump_s < 0 else "ahead"
+        leap = "" if len(self.seams) > 1 else f" ({way} by {_span(abs(first.jump_s))})"
+        return (
+            f"The recording's clock starts again or jumps at {where}{leap}: parts were joined or "
+            "the clock was set. Time is counted on without a break; check that what comes next "
+            "belongs to the same session and starts where the stimulus does."
+        )
+
+    def sentences(self) -> list[str]:
+        """What else a reader of the numbers must know."""
+        found = []
+        for since_s, until_s in self.damaged[:_SHOWN_AT_MOST]:
+            reach = "to the end" if until_s is None else f"to {clock(until_s)}"
+            found.append(
+                f"From {clock(since_s)} {reach} the recording is damaged: its pictures cannot be "
+                "decoded rightly, and no face in them is read."
+            )
+        more = len(self.damaged) - _SHOWN_AT_MOST
+        if more > 0:
+            found.append(f"{more} more damaged stretches are in the tables.")
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "seams": [{"at_s": seam.at_s, "jump_s": seam.jump_s} for seam in self.seams],
+            "damaged": [{"from_s": since, "until_s": until} for since, until in self.damaged],
+            "sentences": self.sentences(),
+        }
+
+
+UNTOLD = Footage()
+"""A file of which nothing special is known."""
+
+
+def read(extraction: Mapping[str, Any], *, origin_s: float) -> Footage:
+    """Read what extraction.json says of the file; keys that are missing say nothing.
+
+    Args:
+        extraction: Its content.
+        origin_s: The file's clock at the first target.
+    """
+    return Footage(
+        seams=tuple(
+            Seam(_from_start(seam["at_s"], origin_s), round(float(seam["jump_s"]), 3))
+            for seam in extraction.get("seams") or ()
+        ),
+        damaged=tuple(
+            (
+                _from_start(span["from_s"], origin_s),
+                None if span["until_s"] is None else _from_start(span["until_s"], origin_s),
+            )
+            for span in extraction.get("damaged") or ()
+        ),
+    )
+
+
+def _from_start(time_s: float, origin_s: float) -> float:
+    return round(max(0.0, float(time_s) - origin_s), 3)
+
+
+def _places(times_s: Sequence[float]) -> str:
+    shown = ", ".join(clock(time_s) for time_s in times_s[:_SHOWN_AT_MOST])
+    more = len(times_s) - _SHOWN_AT_MOST
+    return f"{shown} and {more} more times" if more > 0 else shown
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds < 60 else clock(seconds)

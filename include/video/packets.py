@@ -1,0 +1,140 @@
+"""The packets of a video stream on one steady clock, and what is noted while it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import av.error
+
+from include.contracts.reasons import QuarantineCode
+from include.video.clock import Seam, SteadyClock
+from include.video.container_kind import Demuxer
+from include.video.damage import DamageWatch
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+    VideoPacket = Packet[VideoStream]
+
+_DEMUX_RETRIES = 64
+_TORN_LAG_PACKETS = 2
+"""FFmpeg marks a frame or the one before it (its parser runs one behind)."""
+_MPEG_TS_WRAP = 1 << 33
+"""ISO/IEC 13818-1: timestamps are 33 bits of a 90 kHz clock, 26.5 hours."""
+
+
+class StreamRefusedError(Exception):
+    """The stream goes past a limit while it is read; `code` is a `QuarantineCode`."""
+
+    def __init__(self, code: QuarantineCode) -> None:
+        super().__init__(code.value)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What a stream may be at most, checked while it is read."""
+
+    max_duration_s: float
+    max_frames: int
+
+
+@dataclass(slots=True)
+class StreamNotes:
+    """What turned out while a stream was read; times are ticks of the steady clock.
+
+    `torn`: frames of which the transport lost a part, though the decoder may not say so.
+    """
+
+    clock: SteadyClock | None = None
+    damage: DamageWatch = field(default_factory=DamageWatch)
+    torn: set[int] = field(default_factory=set)
+
+    @property
+    def seams(self) -> list[Seam]:
+        """Where the file's clock broke off, in order."""
+        return [] if self.clock is None else self.clock.seams
+
+    @property
+    def end(self) -> int | None:
+        """When the last frame ends; None where frames are counted, not timed."""
+        return None if self.clock is None else self.clock.end
+
+
+def steady_packets(
+    container: InputContainer, stream: VideoStream, limits: StreamLimits, notes: StreamNotes
+) -> Iterator[VideoPacket]:
+    """Yield the packets that carry data, their times set to the steady clock.
+
+    Where the transport lost something (MPEG-TS counts its packets) the frame is noted
+    as torn; not so right before a key frame: where parts are joined the count
+    breaks, and nothing is missing.
+
+    Raises:
+        StreamRefusedError: There are too many.
+    """
+    clock = steady_clock(container, stream)
+    notes.clock = clock
+    doubtful: list[VideoPacket] = []
+    for packet in _packets(container, stream, limits):
+        pts = packet.pts
+        if clock is not None and pts is not None:
+            placed, dts = clock.place(pts, packet.dts, packet.duration, is_key=packet.is_keyframe)
+            if placed != pts:
+                packet.pts, packet.dts = placed, dts
+        if doubtful and packet.is_keyframe:
+            yield from doubtful
+            doubtful = []
+        if not doubtful and not packet.is_corrupt:
+            yield packet
+            continue
+        doubtful.append(packet)
+        if len(doubtful) > _TORN_LAG_PACKETS:
+            if doubtful[0].pts is not None:
+                notes.torn.add(doubtful[0].pts)
+            yield from doubtful
+            doubtful = []
+    yield from doubtful
+
+
+def steady_clock(container: InputContainer, stream: VideoStream) -> SteadyClock | None:
+    """Return the clock for a stream; None for AVI, which counts frames and cannot break off."""
+    name = container.format.name
+    if stream.time_base is None or name == Demuxer.AVI:
+        return None
+    return SteadyClock(
+        stream.time_base,
+        wraps_at=_MPEG_TS_WRAP if name == Demuxer.MPEG_TS else None,
+        reorders=stream.codec_context.has_b_frames,
+        # Matroska stores none; FFmpeg guesses them, wrongly behind a seam.
+        decoding_times=Demuxer.MATROSKA not in name.split(","),
+    )
+
+
+def _packets(
+    container: InputContainer, stream: VideoStream, limits: StreamLimits
+) -> Iterator[VideoPacket]:
+    """Yield the stream's packets that carry data; a damaged stretch is stepped over."""
+    count = failures = 0
+    while True:
+        try:
+            for packet in container.demux(stream):
+                if packet.size == 0:
+                    continue
+                failures = 0
+                count += 1
+                if count > limits.max_frames:
+                    raise StreamRefusedError(QuarantineCode.TOO_MANY_FRAMES)
+                yield packet
+        except MemoryError:
+            raise
+        except av.error.FFmpegError:
+            failures += 1
+            if failures > _DEMUX_RETRIES:
+                return
+        else:
+            return
