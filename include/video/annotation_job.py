@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 
 from include.contracts.reasons import QuarantineCode
-from include.video.decoding import frame_to_bgr, sampled_frames
+from include.video.decoding import sampled_frames
 from include.video.detection import FaceDetector, Image
 from include.video.messages import write_message
 from include.video.opening import Request, open_recording, stream_limits
 from include.video.packets import StreamRefusedError
 from include.video.sampling import Sampler
+from include.video.upright import frame_to_bgr
 
 PICTURES_PER_S = 10.0
 _MEMORY_PICTURES = 5
@@ -77,7 +78,7 @@ class AnnotationJob:
                 if shot.frame is None or shot.pts is None:
                     continue
                 pts_s = sampler.pts_s(shot.pts)
-                image = self._annotated(frame_to_bgr(shot.frame), pts_s)
+                image = self._annotated(frame_to_bgr(shot.frame, opened.pixel_aspect), pts_s)
                 if not written:
                     track.height, track.width = image.shape[:2]
                     start_s = pts_s

@@ -19,6 +19,7 @@ from include.video import confinement, inspection
 from include.video.messages import write_message
 from include.video.opening import Request, header_message, open_recording, stream_limits
 from include.video.packets import StreamRefusedError
+from include.video.upright import square_size
 
 Job = Callable[[BinaryIO, BinaryIO], None]
 
@@ -53,6 +54,10 @@ def _probe_job(request: Request) -> Job:
     def probe(recording: BinaryIO, pipe: BinaryIO) -> None:
         opened = open_recording(request, recording)
         first = inspection.first_frame(opened)
+        context = opened.stream.codec_context
+        shown_px = square_size(context.width, context.height, opened.pixel_aspect)
+        if first.orientation.transpose:
+            shown_px = shown_px[::-1]
         duration_s = opened.promised_s
         if duration_s is None:
             opened = open_recording(request, recording)
@@ -63,7 +68,9 @@ def _probe_job(request: Request) -> Job:
                 "kind": "probed",
                 **header_message(opened, duration_s),
                 "start_s": first.start_s,
-                "rotation_deg": first.rotation_deg,
+                "rotation_deg": first.orientation.rotation_deg,
+                "mirrored": first.orientation.is_mirrored,
+                "shown_px": shown_px,
             },
         )
 

@@ -19,11 +19,10 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import av
 import av.error
-import numpy as np
 from av.video.frame import PictureType
 
 from include.contracts.reasons import QuarantineCode
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
     from av.video.stream import VideoStream
-
-    from include.video.detection import Image
 
     VideoPacket = Packet[VideoStream]
 
@@ -126,13 +123,6 @@ def _marked(shots: Iterator[SampledFrame], notes: StreamNotes) -> Iterator[Sampl
         else:
             yield SampledFrame(shot.instant, shot.pts, None, after_seam=True)
         told = behind
-
-
-def frame_to_bgr(frame: av.VideoFrame) -> Image:
-    """Return a frame as height x width x 3 BGR, turned upright by its display matrix."""
-    image = cast("Image", frame.to_ndarray(format="bgr24", threads=1))
-    quarter_turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
 
 
 def _decode(

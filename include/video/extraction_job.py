@@ -12,13 +12,14 @@ from include.video.analysis import (
     PictureAnalyser,
     detector_for,
 )
-from include.video.decoding import SampledFrame, frame_to_bgr, sampled_frames
+from include.video.decoding import SampledFrame, sampled_frames
 from include.video.face_quality import QualityLimits
 from include.video.messages import write_message
 from include.video.opening import Request, header_message, open_recording, stream_limits
 from include.video.packets import StreamNotes, StreamRefusedError
 from include.video.sampling import Sampler, expected_instants
 from include.video.stillness import FaceChange, StillnessMeter
+from include.video.upright import SQUARE, frame_to_bgr
 from include.video.warmup import warm_up
 
 
@@ -34,6 +35,7 @@ class ExtractionJob:
         self._analyser = PictureAnalyser(options, self._cpu, detector)
         self._stillness = StillnessMeter()
         self._shown_px: tuple[int, int] | None = None
+        self._pixel_aspect = SQUARE
         warm_up(options, detector)
         self._cpu.book("start")
 
@@ -48,6 +50,7 @@ class ExtractionJob:
         if stream.time_base is None:
             raise StreamRefusedError(QuarantineCode.NO_TIMESTAMPS)
         write_message(pipe, {"kind": "opened", **header_message(opened, opened.promised_s)})
+        self._pixel_aspect = opened.pixel_aspect
         rate_hz = self._request["sample_rate_hz"]
         sampler = Sampler(rate_hz, stream.time_base)
         expected = expected_instants(opened.promised_s, rate_hz)
@@ -88,7 +91,7 @@ class ExtractionJob:
         if shot.frame is None or shot.pts is None:
             write_message(pipe, {**message, "reason": _why_not(shot).value})
             return
-        image = frame_to_bgr(shot.frame)
+        image = frame_to_bgr(shot.frame, self._pixel_aspect)
         self._cpu.book("decode")
         self._shown_px = self._shown_px or (image.shape[1], image.shape[0])
         picture = self._analyser.analyse(shot.instant, image)

@@ -23,6 +23,7 @@ from include.contracts.reasons import QuarantineCode
 from include.video import mp4_boxes
 from include.video.container_kind import Demuxer
 from include.video.packets import StreamLimits, StreamRefusedError
+from include.video.upright import Orientation, orientation_of, pixel_aspect
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -49,20 +50,22 @@ class OpenedVideo:
     """An opened recording.
 
     `promised_s` is the length its header states for the video stream itself,
-    None where the header states none.
+    None where the header states none. `pixel_aspect` is the width of a pixel over
+    its height.
     """
 
     container: InputContainer
     stream: VideoStream
     promised_s: float | None
+    pixel_aspect: Fraction
 
 
 @dataclass(frozen=True, slots=True)
 class FirstFrame:
-    """What only the first decoded frame tells: its time and how it is to be turned."""
+    """What only the first decoded frame tells: its time and how it is to be laid."""
 
     start_s: float
-    rotation_deg: int
+    orientation: Orientation
 
 
 def open_video(
@@ -105,7 +108,7 @@ def open_video(
     stream = max(decodable, key=_pixels)
     stream.codec_context.thread_count = 1
     _check_picture(stream.codec_context.width, stream.codec_context.height, picture)
-    opened = OpenedVideo(container, stream, _promised_s(container, stream))
+    opened = OpenedVideo(container, stream, _promised_s(container, stream), pixel_aspect(stream))
     _check_length(opened, limits)
     return opened
 
@@ -128,7 +131,7 @@ def first_frame(opened: OpenedVideo) -> FirstFrame:
             pts = frame.dts if frame.pts is None else frame.pts
             if pts is None:
                 raise StreamRefusedError(QuarantineCode.NO_TIMESTAMPS)
-            return FirstFrame(float(pts * _time_base(opened.stream)), round(frame.rotation))
+            return FirstFrame(float(pts * _time_base(opened.stream)), orientation_of(frame))
     raise StreamRefusedError(QuarantineCode.UNDECODABLE)
 
 

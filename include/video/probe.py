@@ -22,9 +22,11 @@ _SCANNED_BYTES_PER_S = 50e6
 class ProbeReport:
     """What is known of a recording before it is decoded.
 
-    `container` is FFmpeg's name of the demuxer, `codec` of the decoder. Width
-    and height are those of the stored picture, before `rotation_deg`
-    (counter-clockwise, -180..180) turns it upright. `start_s` is the
+    `container` is FFmpeg's name of the demuxer, `codec` of the decoder. `width_px`
+    and `height_px` are those of the stored picture, before its pixels are made
+    square, it is mirrored left-right where `mirrored` says so and `rotation_deg`
+    (counter-clockwise, -90..180) turns it upright; the others those of the picture
+    shown then. `start_s` is the
     presentation time of the first frame. `average_rate` is frames per second,
     None where the header states none. `confined` is False where the system-call
     filter was not available.
@@ -35,6 +37,9 @@ class ProbeReport:
     width_px: int
     height_px: int
     rotation_deg: int
+    mirrored: bool
+    shown_width_px: int
+    shown_height_px: int
     duration_s: float
     frame_count_estimate: int | None
     start_s: float
@@ -109,6 +114,9 @@ def _report(
         width_px=int(answer["width_px"]),
         height_px=int(answer["height_px"]),
         rotation_deg=int(answer["rotation_deg"]),
+        mirrored=bool(answer["mirrored"]),
+        shown_width_px=int(answer["shown_px"][0]),
+        shown_height_px=int(answer["shown_px"][1]),
         duration_s=float(answer["duration_s"]),
         frame_count_estimate=None if frames is None else int(frames),
         start_s=float(answer["start_s"]),

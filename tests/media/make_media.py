@@ -322,6 +322,53 @@ def rotated_phone(path: Path) -> Path:
     return encode(path, stored, rate=10, rotation_deg=90)
 
 
+DISPLAY_MATRICES: dict[str, tuple[int, int, int, int]] = {
+    "as it is": (1, 0, 0, 1),
+    "mirrored": (-1, 0, 0, 1),
+    "upside down": (-1, 0, 0, -1),
+    "mirrored, upside down": (1, 0, 0, -1),
+    "quarter turn right": (0, 1, -1, 0),
+    "quarter turn left": (0, -1, 1, 0),
+    "transposed": (0, 1, 1, 0),
+    "transposed the other way": (0, -1, -1, 0),
+}
+"""The eight display matrices (a, b, c, d): pixel (p, q) is shown at (a p + c q, b p + d q)."""
+
+
+def stored_for(picture: Image, matrix: tuple[int, int, int, int]) -> Image:
+    """The pixels that a display matrix shows as `picture`, straight from its definition."""
+    a, b, c, d = matrix
+    height, width = picture.shape[:2] if a else picture.shape[1::-1]
+    q, p = np.mgrid[:height, :width]
+    x, y = a * p + c * q, b * p + d * q
+    return np.ascontiguousarray(picture[y - y.min(), x - x.min()])
+
+
+def laid(path: Path, pictures: Sequence[Image], matrix: tuple[int, int, int, int]) -> Path:
+    """An MP4 that shows `pictures` by way of a display matrix."""
+    encode(path, [stored_for(picture, matrix) for picture in pictures], rate=10, crf="12")
+    data = bytearray(path.read_bytes())
+    box = data.index(b"tkhd") - 4
+    end = box + struct.unpack(">I", data[box : box + 4])[0]
+    a, b, c, d = (number << 16 for number in matrix)
+    # Nine numbers right before width and height; the last one is 2.30, the others 16.16.
+    struct.pack_into(">9i", data, end - 44, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    return path
+
+
+def anamorphic(path: Path, pictures: Sequence[Image], aspect: Fraction) -> Path:
+    """A file that shows `pictures` by way of pixels `aspect` times as wide as they are high."""
+    height, width = pictures[0].shape[:2]
+    if aspect > 1:
+        size = (round(width / aspect / 2) * 2, height)
+    else:
+        size = (width, round(height * aspect / 2) * 2)
+    stored = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures]
+    sar = f"sar={aspect.numerator}/{aspect.denominator}"
+    return encode(path, stored, rate=10, crf="12", **{"x264-params": sar})
+
+
 def long_video(path: Path, *, seconds: int = 7200) -> Path:
     """Hours of 25 frames per second with a face, in seconds: ten of them, repeated as packets."""
     template = path.with_name("template.mp4")

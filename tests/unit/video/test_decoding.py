@@ -11,9 +11,10 @@ import av
 import numpy as np
 import pytest
 
-from include.video.decoding import frame_to_bgr, sampled_frames
+from include.video.decoding import sampled_frames
 from include.video.packets import StreamLimits, StreamRefusedError
 from include.video.sampling import Sampler
+from include.video.upright import frame_to_bgr
 from tests.media.make_media import encode, moving_texture
 
 UNLIMITED = StreamLimits(max_duration_s=1e6, max_frames=10**9)
