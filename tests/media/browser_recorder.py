@@ -1,0 +1,195 @@
+"""Records a canvas with a real browser's `MediaRecorder`: the project's posed faces, on a plan.
+
+What web survey tools do with a webcam. One session writes every format asked for at the same
+time, from one stream, so formats differ by nothing but themselves.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+
+from include.video import posed_faces
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+LANDSCAPE, PORTRAIT = (320, 180), (180, 320)
+FORMATS: Mapping[str, str] = {
+    "VP8/WebM": "video/webm;codecs=vp8",
+    "VP9/WebM": "video/webm;codecs=vp9",
+    "AV1/WebM": "video/webm;codecs=av01",
+    "H.264/Matroska": "video/x-matroska;codecs=avc1",
+    "VP9/MP4": "video/mp4;codecs=vp9",
+    "AV1/MP4": "video/mp4;codecs=av01",
+    "H.264/MP4": "video/mp4;codecs=avc1",
+}
+"""MIME types by how they are called here; a browser may lack some."""
+_DRAWN_PER_S = 15
+_LONGEST_WAIT_S = 0.3
+_TRIES = 3
+
+
+class TooBusyError(Exception):
+    """The machine had no time to draw in real time: what was recorded is not what was planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the canvas shows for a while: a pose of the respondent, or black."""
+
+    seconds: float
+    shows: str | None
+    size: tuple[int, int] = LANDSCAPE
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One recording session.
+
+    Attributes:
+        scenes: What is shown, one after the other.
+        paused: Start and end of a pause of the recorders, seconds of the session; None: no pause.
+        chunk_s: The recorder hands over what it has this often; None: once, at the end.
+        still: Each scene is drawn once and the canvas then left alone.
+    """
+
+    scenes: Sequence[Scene]
+    paused: tuple[float, float] | None = None
+    chunk_s: float | None = None
+    still: bool = False
+
+
+def record(browser: Browser, session: Session) -> dict[str, list[bytes]]:
+    """Return, for each of `FORMATS` that the browser can write, the chunks it handed over.
+
+    Raises:
+        TooBusyError: The canvas was not drawn in time, three times over.
+    """
+    for _ in range(_TRIES):
+        answer = _record_once(browser, session)
+        if float(answer.pop("longest wait")) <= _LONGEST_WAIT_S:
+            return {
+                name: [base64.b64decode(chunk) for chunk in chunks]
+                for name, chunks in answer.items()
+            }
+    raise TooBusyError
+
+
+def _record_once(browser: Browser, session: Session) -> dict[str, Any]:
+    """Chunks in base 64 by format, and the longest time between two pictures, seconds."""
+    context = browser.new_context(offline=True)
+    try:
+        page = context.new_page()
+        page.set_content("<canvas></canvas>")
+        formats = {
+            name: mime
+            for name, mime in FORMATS.items()
+            if page.evaluate("mime => MediaRecorder.isTypeSupported(mime)", mime)
+        }
+        asked = {
+            **asdict(session),
+            "formats": formats,
+            "pictures": {
+                f"{scene.shows}/{scene.size[0]}": _picture(scene.shows, scene.size)
+                for scene in session.scenes
+                if scene.shows
+            },
+            "drawn_per_s": _DRAWN_PER_S,
+        }
+        answer: dict[str, Any] = page.evaluate(_RECORD, asked)
+    finally:
+        context.close()
+    return answer
+
+
+def _picture(shows: str | None, size: tuple[int, int]) -> str:
+    """A frame of the respondent as a data URL."""
+    frames = posed_faces.frames(
+        "anna",
+        [shows or "neutral"],
+        seconds_each=1,
+        rate_hz=1,
+        size=size,
+        lighting=posed_faces.Lighting(),
+    )
+    ok, data = cv2.imencode(".png", next(frames))
+    assert ok
+    return "data:image/png;base64," + base64.b64encode(data.tobytes()).decode()
+
+
+_RECORD = """
+async asked => {
+  const canvas = document.querySelector('canvas'), context = canvas.getContext('2d');
+  const images = {};
+  for (const [name, url] of Object.entries(asked.pictures)) {
+    images[name] = new Image();
+    images[name].src = url;
+    await images[name].decode();
+  }
+  let drawn = 0;
+  const draw = scene => {
+    const [width, height] = scene.size;
+    // Setting a size clears the canvas even where it stays the same.
+    if (canvas.width !== width || canvas.height !== height) {
+      canvas.width = width;
+      canvas.height = height;
+    }
+    context.fillStyle = drawn++ % 2 ? '#000' : '#010101';
+    context.fillRect(0, 0, width, height);
+    const image = images[`${scene.shows}/${width}`];
+    if (image) context.drawImage(image, 2 * Math.sin(drawn / 5), 0);
+  };
+  draw(asked.scenes[0]);
+  const stream = canvas.captureStream(asked.still ? undefined : asked.drawn_per_s);
+  const chunks = {}, recorders = [], stopped = [];
+  for (const [name, mimeType] of Object.entries(asked.formats)) {
+    const recorder = new MediaRecorder(stream, {mimeType, videoBitsPerSecond: 800000});
+    chunks[name] = [];
+    recorder.ondataavailable = event => event.data.size && chunks[name].push(event.data);
+    stopped.push(new Promise(done => { recorder.onstop = done; }));
+    recorders.push(recorder);
+  }
+  for (const recorder of recorders)
+    asked.chunk_s ? recorder.start(asked.chunk_s * 1000) : recorder.start();
+  draw(asked.scenes[0]);
+  const started = performance.now();
+  let begins = 0, pausing = false, last = started, longest = 0;
+  const wait = ms => new Promise(done => setTimeout(done, ms));
+  for (const scene of asked.scenes) {
+    let first = true;
+    for (;;) {
+      const now = (performance.now() - started) / 1000;
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+      if (now >= begins + scene.seconds) break;
+      const pause = asked.paused && now >= asked.paused[0] && now < asked.paused[1];
+      if (pause !== pausing && asked.paused) {
+        recorders.forEach(recorder => pause ? recorder.pause() : recorder.resume());
+        pausing = pause;
+      }
+      if (first || !asked.still) draw(scene);
+      first = false;
+      await wait(1000 / asked.drawn_per_s);
+    }
+    begins += scene.seconds;
+  }
+  recorders.forEach(recorder => recorder.stop());
+  await Promise.all(stopped);
+  const answer = {'longest wait': longest / 1000};
+  for (const [name, blobs] of Object.entries(chunks))
+    answer[name] = await Promise.all(blobs.map(async blob => {
+      const bytes = new Uint8Array(await blob.arrayBuffer());
+      let text = '';
+      for (let at = 0; at < bytes.length; at += 32768)
+        text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+      return btoa(text);
+    }));
+  return answer;
+}
+"""
+"""Draws the scenes in real time and records them; the answer holds the chunks in base 64."""
