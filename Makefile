@@ -127,6 +127,10 @@ fuzz: setup ## Put 2,048 damaged recordings through the confined decoder (ARGS='
 bench-identity: setup ## Measure who is who and who is the respondent on made recordings (ARGS='--half dev --faults')
 	@$(RUN) -m benchmarks.identity $(ARGS)
 
+.PHONY: recordings-page
+recordings-page: setup ## Write docs/recordings.md anew: what recorders write, what is read (about ten minutes)
+	@nice -n 5 env PYTHONPATH=$(CURDIR) .venv/bin/python -m benchmarks.recordings
+
 .PHONY: pictures
 pictures: setup ## Take the README's pictures from the running platform
 	@$(RUN) scripts/make_pictures.py
