@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from include.contracts.errors import PlatformError
+
 _ONCE = Path(__file__).with_name("extract_once.py")
 _DRAWS = 4000
 
@@ -44,7 +46,7 @@ def compare(
     """Measure both builds on each recording, `rounds` times in turn, the first one alternating.
 
     Raises:
-        subprocess.CalledProcessError: A build failed on a recording; its log is printed.
+        PlatformError: A build failed on a recording.
     """
     spent: dict[tuple[Path, str], list[float]] = defaultdict(list)
     for number in range(rounds):
@@ -92,11 +94,13 @@ def cost_table(costs: Sequence[Cost], rounds: int) -> Table:
 
 def _extract_s(build: Path, path: Path) -> float:
     done = subprocess.run(
-        [sys.executable, "-P", str(_ONCE), str(path)],
+        [sys.executable, "-P", str(_ONCE), str(path.resolve())],
         cwd=build,
-        env={**os.environ, "PYTHONPATH": str(build), "OMP_WAIT_POLICY": "PASSIVE"},
-        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(build.resolve()), "OMP_WAIT_POLICY": "PASSIVE"},
+        capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        raise PlatformError(f"{build} cannot extract {path}: {done.stderr.strip()[-2000:]}")
     return float(json.loads(done.stdout)["cpu_s"])

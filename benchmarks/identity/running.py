@@ -80,7 +80,7 @@ def _analyse_chunk(
     done = subprocess.run(
         [sys.executable, "-m", "include.pipeline.analyze", str(incoming), str(out)],
         cwd=build,
-        env={**os.environ, "PYTHONPATH": str(build), "OMP_WAIT_POLICY": "PASSIVE"},
+        env={**os.environ, "PYTHONPATH": str(build.resolve()), "OMP_WAIT_POLICY": "PASSIVE"},
         capture_output=True,
         text=True,
         check=False,

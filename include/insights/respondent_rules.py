@@ -99,7 +99,9 @@ def _same_person(choice: Choice) -> Rule:
     name = "one person in the seat"
     changed = [item for item in choice.respondents if item.seat_changes]
     if not changed:
-        return Rule(name, Verdict.GOOD, "Nobody else was seen in the respondent's place.")
+        followed = " who could be followed" if choice.unattributed else ""
+        sentence = f"Nobody else{followed} was seen in the respondent's place."
+        return Rule(name, Verdict.GOOD, sentence)
     sentence = " ".join(
         f"The person in the seat changed at {seat_changes_text(item.seat_changes)}; the shares "
         f"are those of {item.face.face_id} only."
