@@ -25,11 +25,13 @@ class Footage:
 
     Attributes:
         seams: Where its clock started again or jumped.
+        streams: Its video streams, as in extraction.json; `chosen_by` marks the one read.
         damaged: (from, until) of stretches that cannot be decoded; None: to the end.
     """
 
     seams: tuple[Seam, ...] = ()
     damaged: tuple[tuple[float, float | None], ...] = ()
+    streams: tuple[Mapping[str, Any], ...] = ()
 
     def clock_sentence(self) -> str:
         """How the recording's clock runs."""
@@ -47,7 +49,7 @@ class Footage:
 
     def sentences(self) -> list[str]:
         """What else a reader of the numbers must know."""
-        found = []
+        found = _streams_sentence(self.streams)
         for since_s, until_s in self.damaged[:_SHOWN_AT_MOST]:
             reach = "to the end" if until_s is None else f"to {clock(until_s)}"
             found.append(
@@ -64,6 +66,7 @@ class Footage:
         return {
             "seams": [{"at_s": seam.at_s, "jump_s": seam.jump_s} for seam in self.seams],
             "damaged": [{"from_s": since, "until_s": until} for since, until in self.damaged],
+            "video_streams": list(self.streams),
             "sentences": self.sentences(),
         }
 
@@ -91,7 +94,30 @@ def read(extraction: Mapping[str, Any], *, origin_s: float) -> Footage:
             )
             for span in extraction.get("damaged") or ()
         ),
+        streams=tuple(extraction.get("video_streams") or ()),
     )
+
+
+_WHY_CHOSEN = {
+    "default": "the file marks it as the default",
+    "faces": "a look at a few pictures of each found a face there (or, in each, fewest there)",
+    "order": "it comes first; neither the file nor a look at a few pictures of each decides",
+}
+
+
+def _streams_sentence(streams: Sequence[Mapping[str, Any]]) -> list[str]:
+    chosen = next((stream for stream in streams if stream["chosen_by"]), None)
+    if chosen is None or len(streams) < 2:
+        return []
+    why = _WHY_CHOSEN.get(str(chosen["chosen_by"]), "it was asked for")
+    others = ", ".join(_picture(stream) for stream in streams if stream is not chosen)
+    read = _picture(chosen)
+    sentence = f"The file holds {len(streams)} video streams. Read was {read}, because {why}; "
+    return [sentence + f"not read: {others}."]
+
+
+def _picture(stream: Mapping[str, Any]) -> str:
+    return f"stream {stream['index']} ({stream['width_px']} × {stream['height_px']})"
 
 
 def _from_start(time_s: float, origin_s: float) -> float:

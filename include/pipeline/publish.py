@@ -100,10 +100,11 @@ def publish_recording(
                 files.append(_annotate(services, recording, context, told, Path(scratch)))
             for path in files:
                 services.lake.put_file(f"{prefix}/{path.name}", path)
+            provenance = {**_several_streams(context), **(provenance or {})}
             now = services.ledger.clock()
             services.lake.put_if_absent(
                 f"{prefix}/{keys.PUBLISHED_MANIFEST}",
-                _manifest(recording, batch, files, published_at=now, provenance=provenance or {}),
+                _manifest(recording, batch, files, published_at=now, provenance=provenance),
             )
     return prefix
 
@@ -179,8 +180,21 @@ def _annotate(
         output,
         limits=services.settings.limits,
         sample_rate_hz=context.sample_rate_hz,
+        video_stream=_stream_read(context),
     )
     return output
+
+
+def _stream_read(context: ReportContext) -> int | None:
+    """Index of the video stream that was read; None where the extraction does not say."""
+    streams = context.extraction.get("video_streams") or ()
+    return next((int(stream["index"]) for stream in streams if stream["chosen_by"]), None)
+
+
+def _several_streams(context: ReportContext) -> dict[str, Any]:
+    """Which of several video streams was read, for the manifest; nothing where there is one."""
+    streams = context.extraction.get("video_streams") or ()
+    return {"video_streams": list(streams)} if len(streams) > 1 else {}
 
 
 def _thumbnails(

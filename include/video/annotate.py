@@ -59,6 +59,7 @@ def annotate_file(
     limits: LimitSettings,
     sample_rate_hz: float = 1.0,
     max_side_px: int = 640,
+    video_stream: int | None = None,
 ) -> None:
     """Write `output` (MP4, H.264, ten pictures a second at most, no sound), faces blurred.
 
@@ -74,6 +75,7 @@ def annotate_file(
         limits: What a recording and its decoder may be and use at most.
         sample_rate_hz: Rate at which the labels were sampled: how long one is shown.
         max_side_px: Longer side of the written picture at most.
+        video_stream: Index of the stream that was extracted; None: chosen by the file's flags.
 
     Raises:
         PermanentInputError: The recording cannot be used.
@@ -101,6 +103,7 @@ def annotate_file(
             "file_bytes": _FIXED_OUTPUT_BYTES + 2 * size_bytes,
             "label_s": 1.0 / sample_rate_hz,
             "max_side_px": max_side_px,
+            "video_stream": video_stream,
         }
         budget = Budget(cpu_s=cpu_s, wall_s=2 * cpu_s, memory_bytes=limits.decoder_memory_bytes)
         descriptors = (notes.fileno(), target.fileno())

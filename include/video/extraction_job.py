@@ -15,7 +15,7 @@ from include.video.analysis import (
 from include.video.decoding import SampledFrame, sampled_frames
 from include.video.face_quality import QualityLimits
 from include.video.messages import write_message
-from include.video.opening import Request, header_message, open_recording, stream_limits
+from include.video.opening import Request, header_message, open_respondent, stream_limits
 from include.video.packets import StreamNotes, StreamRefusedError
 from include.video.sampling import Sampler, expected_instants
 from include.video.stillness import FaceChange, StillnessMeter
@@ -33,6 +33,7 @@ class ExtractionJob:
         options = AnalysisOptions(**{**request["analysis"], "quality": quality})
         detector = detector_for(options)
         self._analyser = PictureAnalyser(options, self._cpu, detector)
+        self._detector = detector
         self._stillness = StillnessMeter()
         self._shown_px: tuple[int, int] | None = None
         self._pixel_aspect = SQUARE
@@ -45,11 +46,18 @@ class ExtractionJob:
         Raises:
             StreamRefusedError: A limit is passed, or not one sampled frame can be decoded.
         """
-        opened = open_recording(self._request, recording)
+        opened = open_respondent(self._request, recording, self._detector)
         stream = opened.stream
         if stream.time_base is None:
             raise StreamRefusedError(QuarantineCode.NO_TIMESTAMPS)
-        write_message(pipe, {"kind": "opened", **header_message(opened, opened.promised_s)})
+        write_message(
+            pipe,
+            {
+                "kind": "opened",
+                **header_message(opened, opened.promised_s),
+                "video_streams": opened.video_streams,
+            },
+        )
         self._pixel_aspect = opened.pixel_aspect
         rate_hz = self._request["sample_rate_hz"]
         sampler = Sampler(rate_hz, stream.time_base)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av
 
@@ -17,10 +17,9 @@ import av.subtitles.codeccontext
 import av.subtitles.stream
 import av.video.codeccontext
 import av.video.stream
-from av.stream import Disposition
 
 from include.contracts.reasons import QuarantineCode
-from include.video import mp4_boxes
+from include.video import mp4_boxes, streams
 from include.video.container_kind import Demuxer
 from include.video.packets import StreamLimits, StreamRefusedError
 from include.video.upright import Orientation, orientation_of, pixel_aspect
@@ -51,13 +50,16 @@ class OpenedVideo:
 
     `promised_s` is the length its header states for the video stream itself,
     None where the header states none. `pixel_aspect` is the width of a pixel over
-    its height.
+    its height. `video_streams` tells of every stream that may be the recording,
+    `chosen_by` why this one is read (`streams.StreamChoice`).
     """
 
     container: InputContainer
     stream: VideoStream
     promised_s: float | None
     pixel_aspect: Fraction
+    video_streams: list[dict[str, Any]]
+    chosen_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,20 @@ class FirstFrame:
 
 
 def open_video(
-    file: BinaryIO, demuxer: Demuxer, picture: PictureLimits, limits: StreamLimits
+    file: BinaryIO,
+    demuxer: Demuxer,
+    picture: PictureLimits,
+    limits: StreamLimits,
+    given: int | None = None,
 ) -> OpenedVideo:
     """Open a recording with the demuxer its first bytes chose, and check its header.
+
+    Args:
+        file: The recording.
+        demuxer: What it is.
+        picture: Bounds on the picture.
+        limits: Bounds on the stream.
+        given: Index of the video stream to read; None: chosen by what the file says.
 
     Raises:
         StreamRefusedError: With the code of the first rule that fails.
@@ -99,16 +112,24 @@ def open_video(
         )
     except av.error.FFmpegError as error:
         raise StreamRefusedError(QuarantineCode.UNDECODABLE) from error
-    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    videos = streams.video_streams(container)
     if not videos:
         raise StreamRefusedError(QuarantineCode.NO_VIDEO_STREAM)
     decodable = [s for s in videos if _has_decoder(s)]
     if not decodable:
         raise StreamRefusedError(QuarantineCode.UNSUPPORTED_CODEC)
-    stream = max(decodable, key=_pixels)
+    choice = streams.choose(decodable, given)
+    stream = choice.stream
     stream.codec_context.thread_count = 1
     _check_picture(stream.codec_context.width, stream.codec_context.height, picture)
-    opened = OpenedVideo(container, stream, _promised_s(container, stream), pixel_aspect(stream))
+    opened = OpenedVideo(
+        container,
+        stream,
+        _promised_s(container, stream),
+        pixel_aspect(stream),
+        streams.described(decodable, choice),
+        choice.chosen_by,
+    )
     _check_length(opened, limits)
     return opened
 
@@ -220,10 +241,6 @@ def _promised_s(container: InputContainer, stream: VideoStream) -> float | None:
 def _has_decoder(stream: VideoStream) -> bool:
     """PyAV leaves the context out where FFmpeg knows no decoder; its types do not say so."""
     return getattr(stream, "codec_context", None) is not None
-
-
-def _pixels(stream: VideoStream) -> int:
-    return int(stream.codec_context.width * stream.codec_context.height)
 
 
 def _time_base(stream: VideoStream) -> Fraction:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from include.video import inspection
 from include.video.container_kind import Demuxer
 from include.video.inspection import OpenedVideo, PictureLimits
 from include.video.packets import StreamLimits
+from include.video.streams import MAX_LOOKED_AT, faces_rank
+
+if TYPE_CHECKING:
+    from include.video.detection import FaceDetector
 
 Request = dict[str, Any]
 
@@ -28,7 +32,32 @@ def open_recording(request: Request, recording: BinaryIO) -> OpenedVideo:
         Demuxer(request["demuxer"]),
         PictureLimits(min_side_px=request["min_side_px"], max_pixels=request["max_pixels"]),
         stream_limits(request),
+        request.get("video_stream"),
     )
+
+
+def open_respondent(request: Request, recording: BinaryIO, detector: FaceDetector) -> OpenedVideo:
+    """Open the recording; where the file does not say which video stream, by a look at each.
+
+    Raises:
+        StreamRefusedError: With the code of the first rule its header fails.
+    """
+    opened = open_recording(request, recording)
+    if opened.chosen_by != "order":
+        return opened
+    ranked = []
+    for number, told in enumerate(opened.video_streams[:MAX_LOOKED_AT]):
+        looked = open_recording({**request, "video_stream": told["index"]}, recording)
+        rank = faces_rank(looked.container, looked.stream, detector)
+        ranked.append((rank, number, told["index"]))
+    (faces, _), _, index = min(ranked)
+    if not faces:
+        return open_recording(request, recording)
+    opened = open_recording({**request, "video_stream": index}, recording)
+    for told in opened.video_streams:
+        if told["index"] == index:
+            told["chosen_by"] = "faces"
+    return opened
 
 
 def header_message(opened: OpenedVideo, duration_s: float | None) -> dict[str, Any]:

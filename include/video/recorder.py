@@ -130,6 +130,7 @@ class ExtractionRecorder:
             "instants_usable": self._usable,
             "rows": self._rows,
             "scenes": self._scenes,
+            "video_streams": _streams(self._opened["video_streams"]),
             "seams": self._seams,
             "damaged": self._damaged,
             "reasons": {reason.value: self._reasons[reason.value] for reason in RowReason},
@@ -191,6 +192,20 @@ class ExtractionRecorder:
         if now - self._progress_at >= _PROGRESS_EVERY_S:
             self._progress_at = now
             self._progress(min(1.0, self._instants / (self.promised_s * self._sample_rate_hz)))
+
+
+def _streams(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every video stream of the file; `chosen_by` says why one was read, None: it was not."""
+    return [
+        {
+            "index": int(stream["index"]),
+            "width_px": int(stream["width_px"]),
+            "height_px": int(stream["height_px"]),
+            "default": bool(stream["default"]),
+            "chosen_by": None if stream["chosen_by"] is None else str(stream["chosen_by"]),
+        }
+        for stream in given
+    ]
 
 
 def _seconds(value: Any) -> float | None:

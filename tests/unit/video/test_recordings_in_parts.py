@@ -148,3 +148,19 @@ def test_recordings_of_the_field(
     summary = done.result.summary
     assert [seam["at_s"] - summary["start_s"] for seam in summary["seams"]] == seams
     assert [(span["from_s"], span["until_s"]) for span in summary["damaged"]] == damaged
+
+
+@pytest.mark.parametrize(
+    ("name", "size_px", "why"),
+    [
+        ("twostreams.mkv", (640, 360), "default"),
+        ("webcam_plus_screen_noface.mkv", (640, 360), "faces"),
+    ],
+)
+def test_the_webcam_is_read_beside_the_screen(
+    name: str, size_px: tuple[int, int], why: str, shared_cases: Path, extract: Extract
+) -> None:
+    summary = extract(shared_cases / name).result.summary
+    assert (summary["width_px"], summary["height_px"]) == size_px
+    assert [stream["chosen_by"] for stream in summary["video_streams"]] == [why, None]
+    assert summary["instants_usable"] > 0
