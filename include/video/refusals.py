@@ -60,8 +60,9 @@ def refusal(code: QuarantineCode, name: str) -> PermanentInputError:
 
 def readable(name: str) -> str:
     """Return a name in quotes, on one line, with what cannot be printed replaced."""
-    return (
-        '"'
-        + "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
-        + '"'
-    )
+    return f'"{printable(name)}"'
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, with what cannot be printed replaced."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

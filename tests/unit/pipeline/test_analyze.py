@@ -12,7 +12,7 @@ from include.pipeline.analyze import main
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("Study.yaml", "purpose: market_research", "Rename incoming/analyze/Study.yaml"),
+        ("Study.yaml", "purpose: market_research", "Rename Study.yaml to study.yaml"),
         ("study.yaml", "purpose: employees", "purpose_denied: Study 'analyze' declares"),
         ("study.yaml", "purpose: ux_research\nconsent: required", "consent_missing: Recording"),
     ],
