@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import BinaryIO
 
 from include.contracts.reasons import QuarantineCode
+from include.video.foreign_kinds import Foreign, foreign_kind
 
 SNIFFED_BYTES = 2048
 
@@ -27,31 +28,26 @@ class Demuxer(StrEnum):
 _BOX_TYPES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
 _STILL_BRANDS = frozenset({b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"crx "})
 _TS_PACKET_BYTES = (188, 192, 204)
-_OTHER_MEDIA = (b"FLV\x01", b"\x30\x26\xb2\x75", b"OggS", b"\x00\x00\x01\xba", b"RIFF", b".RMF")
 
 
-def demuxer_of(head: bytes) -> Demuxer | QuarantineCode:
-    """Return the demuxer for a file that starts with `head`, or why there is none.
+def demuxer_of(head: bytes) -> Demuxer | Foreign | QuarantineCode:
+    """Return the demuxer for a file that starts with `head`, or what it is instead.
 
     Args:
         head: The first `SNIFFED_BYTES` bytes, fewer when the file is shorter.
     """
     if not head:
         return QuarantineCode.EMPTY_FILE
-    if head[4:8] in _BOX_TYPES:
-        still = head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS
-        return QuarantineCode.NOT_A_VIDEO if still else Demuxer.MOV
+    still = head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS
+    if head[4:8] in _BOX_TYPES and not still:
+        return Demuxer.MOV
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return Demuxer.MATROSKA
     if head[:4] == b"RIFF" and head[8:12] in (b"AVI ", b"AVIX"):
         return Demuxer.AVI
     if _is_transport_stream(head):
         return Demuxer.MPEG_TS
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return QuarantineCode.NOT_A_VIDEO
-    if any(head.startswith(magic) for magic in _OTHER_MEDIA):
-        return QuarantineCode.UNSUPPORTED_CONTAINER
-    return QuarantineCode.NOT_A_VIDEO
+    return foreign_kind(head) or QuarantineCode.NOT_A_VIDEO
 
 
 def _is_transport_stream(head: bytes) -> bool:
@@ -63,7 +59,7 @@ def _is_transport_stream(head: bytes) -> bool:
     return False
 
 
-def sniff(file: BinaryIO) -> Demuxer | QuarantineCode:
+def sniff(file: BinaryIO) -> Demuxer | Foreign | QuarantineCode:
     """Return `demuxer_of` an opened file; its position is left at the start."""
     file.seek(0)
     head = file.read(SNIFFED_BYTES)

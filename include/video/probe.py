@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 from include.contracts.reasons import QuarantineCode
 from include.settings import LimitSettings
 from include.video.container_kind import Demuxer, sniff
+from include.video.foreign_kinds import Foreign
 from include.video.process import Budget, ConfinedChild, warn_unconfined
-from include.video.refusals import refusal
+from include.video.refusals import foreign_refusal, refusal
 
 _CPU_S = 60.0
 _WALL_S = 120.0
@@ -92,6 +93,8 @@ def checked_demuxer(source: BinaryIO, size_bytes: int, name: str, limits: LimitS
         PermanentInputError: It is empty, too large or no video container.
     """
     demuxer = sniff(source)
+    if isinstance(demuxer, Foreign):
+        raise foreign_refusal(demuxer, name)
     if isinstance(demuxer, QuarantineCode):
         raise refusal(demuxer, name)
     if size_bytes > limits.max_size_bytes:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePosixPath
+
 from include.contracts.errors import PermanentInputError
 from include.contracts.reasons import QuarantineCode
+from include.video.foreign_kinds import Foreign, Way
 
 _EXPORT = "Export the recording again as MP4 with H.264 video and drop it again."
 
 _SENTENCES: dict[QuarantineCode, tuple[str, str]] = {
     QuarantineCode.EMPTY_FILE: ("{name} has no content (0 bytes).", "Upload the file again."),
     QuarantineCode.NOT_A_VIDEO: ("{name} is not a video file, whatever its name says.", _EXPORT),
-    QuarantineCode.UNSUPPORTED_CONTAINER: (
-        "{name} is a media file of a kind that is not accepted.",
-        "Accepted are MP4/MOV, MKV/WebM, AVI and MPEG-TS. " + _EXPORT,
-    ),
     QuarantineCode.TRUNCATED: (
         "{name} is cut off: the part that describes the recording is missing.",
         "The upload or the recording was interrupted; upload the complete file.",
@@ -56,6 +56,41 @@ def refusal(code: QuarantineCode, name: str) -> PermanentInputError:
     """Return the error that sets the recording called `name` aside for good."""
     sentence, remedy = _SENTENCES[code]
     return PermanentInputError(code.value, sentence.format(name=readable(name)), remedy)
+
+
+_ACCEPTED = "Accepted are MP4/MOV, MKV/WebM, AVI and MPEG-TS."
+_PLAIN = re.compile(r"[\w(][\w .,()+/-]*")
+"""Names that mean the same between double quotes in every shell."""
+
+
+def foreign_refusal(kind: Foreign, name: str) -> PermanentInputError:
+    """Return the error that sets a file aside that is of another kind, with what to do."""
+    if kind.way is Way.OTHER_FILE:
+        sentence = f"{readable(name)} is not a video file: it is {kind.what}."
+        remedy = f"Drop the recording itself. {_ACCEPTED}"
+    elif kind.way is Way.NO_TIMES:
+        sentence = f"{readable(name)} is {kind.what}: it says of no picture when it was taken."
+        remedy = f"Let the recorder write MP4 or Matroska. {_ACCEPTED}"
+    else:
+        sentence = f"{readable(name)} is {kind.what}, which is not read."
+        remedy = (
+            f"{_ACCEPTED} Convert it and drop what comes out: {conversion(name)}, or export the "
+            "recording again as MP4 with H.264 video."
+        )
+    return PermanentInputError(kind.code.value, sentence, remedy)
+
+
+def conversion(name: str) -> str:
+    """Return the command that writes a video again as MP4 that is read; times stay.
+
+    Sides are made even, and colours 4:2:0: an encoder of H.264 wants the one, players the other.
+    """
+    plain = _PLAIN.fullmatch(name) is not None
+    source, target = (name, PurePosixPath(name).stem) if plain else ("INPUT", "OUTPUT")
+    return (
+        f'ffmpeg -i "{source}" -an -vf "scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p" '
+        f'-c:v libx264 -crf 18 "{target}.mp4"'
+    )
 
 
 def readable(name: str) -> str:

@@ -28,6 +28,7 @@ def recording_of(result: Path) -> str:
     return name
 
 
+@pytest.mark.timeout(900)
 def test_every_file_gets_its_result_or_its_reason(
     clips: list[Path],
     tmp_path: Path,

@@ -12,6 +12,7 @@ from include.contracts.errors import PermanentInputError
 from include.contracts.reasons import QuarantineCode
 from include.settings import LimitSettings
 from include.video.container_kind import Demuxer, demuxer_of
+from include.video.foreign_kinds import Foreign
 from include.video.probe import probe_file
 from include.video.refusals import readable
 from tests.media import make_media
@@ -170,17 +171,19 @@ def test_names_are_quoted_on_one_line() -> None:
     [
         (b"\0\0\0\x20ftypisom", Demuxer.MOV),
         (b"\0\0\0\x08wide\0\0\0\0mdat", Demuxer.MOV),
-        (b"\0\0\0\x20ftypheic", QuarantineCode.NOT_A_VIDEO),
         (b"\x1a\x45\xdf\xa3\0\0", Demuxer.MATROSKA),
         (b"RIFF\0\0\0\0AVI LIST", Demuxer.AVI),
-        (b"RIFF\0\0\0\0WEBPVP8 ", QuarantineCode.NOT_A_VIDEO),
-        (b"RIFF\0\0\0\0WAVEfmt ", QuarantineCode.UNSUPPORTED_CONTAINER),
         ((b"\x47" + b"\0" * 187) * 10, Demuxer.MPEG_TS),
         (b"\0\0\0\0" + (b"\x47" + b"\0" * 191) * 10, Demuxer.MPEG_TS),
-        (b"GGGG is how this text starts", QuarantineCode.NOT_A_VIDEO),
-        (b"FLV\x01\x05", QuarantineCode.UNSUPPORTED_CONTAINER),
+        (b"\0\0\0\x20ftypheic", "a picture (HEIC or AVIF)"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "a picture (WebP)"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "a sound recording (WAV)"),
+        (b"GGGG is how this text starts", "a text"),
+        (b"FLV\x01\x05", "a Flash video (FLV)"),
+        (b"\xfe\xed\xfe\xed", QuarantineCode.NOT_A_VIDEO),
         (b"", QuarantineCode.EMPTY_FILE),
     ],
 )
-def test_the_first_bytes_decide(head: bytes, kind: Demuxer | QuarantineCode) -> None:
-    assert demuxer_of(head) == kind
+def test_the_first_bytes_decide(head: bytes, kind: Demuxer | QuarantineCode | str) -> None:
+    found = demuxer_of(head)
+    assert (found.what if isinstance(found, Foreign) else found) == kind
