@@ -12,13 +12,20 @@ Start it by hand. It cannot be undone.
 | `study` | name of the study under `incoming/` |
 | `respondent` | id in the study's `respondents.csv` |
 | `recordings` | names of recordings, where the study has no such file |
+| `without` | lines of the request that match nothing, or several, and that it goes on without |
+
+* Names are matched as people type them (Unicode forms, case, missing ending, `./`, back
+  slashes). Every line that matches nothing, or may mean several, is named, and nothing is
+  erased until it is corrected or listed in `without`.
 
 * Nothing is erased while one of the recordings is being analysed, or while a retraining that
   holds one of the faces has not ended: the task says so; run it again then.
 * Clear the task to go on after a fault: it finds what is left.
-* `respondents.csv` and dropped files of answers are people's: the result names the lines that
-  remain for them to remove.
-* What stays, and why (aggregates, model weights, Airflow's logs): docs/decisions/0022-erasure.md.
+* The person's lines are taken out of `respondents.csv`; nothing else in it changes.
+* It is done when the lake, the ledger, MLflow and the logs hold no name, id or copy any longer.
+  Until then the task fails: `erasures/open/{run}.json` in the lake names each place and what to
+  do. Do that, then clear the task.
+* What stays, and why (aggregates, model weights): docs/decisions/0022-erasure.md.
 """
 
 from __future__ import annotations
@@ -38,6 +45,7 @@ from retry_rules import RETRIES
         "study": Param(type="string", minLength=1, description="Name under incoming/"),
         "respondent": Param("", type="string", description="Id in respondents.csv"),
         "recordings": Param([], type="array", description="Names, one a line"),
+        "without": Param([], type="array", description="Lines to go on without, one a line"),
     },
     doc_md=__doc__,
     tags=["governance"],
@@ -54,7 +62,9 @@ def erase_respondent() -> None:
         from include.pipeline.erasure import stage
 
         asked_by = dag_run.triggering_user_name or "platform"
-        return stage.run(build_services(), run_id, asked_by=asked_by, **(params or {}))
+        record = stage.run(build_services(), run_id, asked_by=asked_by, **(params or {}))
+        stage.require_done(record)
+        return record
 
     erase()
 

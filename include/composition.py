@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.contracts.errors import ConfigurationError
+from include.lake.raw import local_root
 from include.lake.store import Lake
 from include.ledger.ledger import Ledger
 from include.settings import Settings, load_settings
@@ -128,6 +132,26 @@ def build_alarm_client(settings: Settings) -> Any:
     if settings.watch.backend != "aws":
         raise ConfigurationError("FEX_WATCH__BACKEND", "alarms are CloudWatch's: it must be 'aws'")
     return _aws_client(settings, "cloudwatch")
+
+
+def log_urls(settings: Settings, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Where logs lie that may name a recording: what the settings say, else what is known.
+
+    Args:
+        settings: `erasure.log_urls` decides where it is not empty.
+        environ: Airflow's variables, as its own processes have them.
+    """
+    if settings.erasure.log_urls:
+        return settings.erasure.log_urls
+    folders = [environ.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER", "")]
+    if home := environ.get("AIRFLOW_HOME"):
+        folders.append(f"{home}/logs")
+    if lake := local_root(settings.storage.lake_url):
+        folders += [str(lake.parent / "airflow" / "logs"), str(lake.parent / "logs")]
+    urls = [Path(folder).expanduser().resolve().as_uri() for folder in folders if folder]
+    remote = environ.get("AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER", "")
+    urls += [remote] if remote.startswith(("s3://", "file://")) else []
+    return tuple(dict.fromkeys(urls))
 
 
 def _aws_client(settings: Settings, service: str) -> Any:

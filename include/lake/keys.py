@@ -17,6 +17,7 @@ training-source/{sha256}/sourcedir.tar.gz         code of SageMaker training job
 rollbacks/{run}.json                              from which version to which
 comparisons/{run}/                                tables and page of a comparison of architectures
 erasures/{run}.json                               that somebody was erased: counts, nobody named
+erasures/open/{run}.json                          what an erasure that is not done looks for
 data-docs/{batch_id}/                             Great Expectations, index.html
 labels/incoming/                                  answers to labels, dropped by people
 labels/records/{queue_id}.json                    the design of a draw; not for annotators
@@ -232,6 +233,11 @@ def rollback_record(run_id: str) -> str:
 def erasure(run_id: str) -> str:
     """That a person's recordings were erased, without saying whose."""
     return f"erasures/{slug(run_id)}.json"
+
+
+def open_erasure(run_id: str) -> str:
+    """Whom and what an erasure looks for: as long as it is not done, and not a day longer."""
+    return f"erasures/open/{slug(run_id)}.json"
 
 
 def comparison(run_id: str) -> str:

@@ -22,13 +22,11 @@ from typing import Any, Protocol
 
 from include.contracts.errors import TransientError
 from include.contracts.study_names import Role, role
+from include.lake.aws import PAGE_KEYS, botocore_errors
+from include.lake.raw import CHUNK_BYTES, RawBucket, RawFolder
 
 UNSORTED = "unsorted"
 """Study of a recording dropped directly under `incoming/`."""
-
-CHUNK_BYTES = 1 << 20
-PAGE_KEYS = 1000
-_TRANSIENT_CODES = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "503"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +78,14 @@ class Originals(Protocol):
     def remove(self, key: str) -> None:
         """Delete an object and every earlier version of it; none there is no fault."""
 
+    def replace(self, key: str, content: bytes, before: bytes) -> None:
+        """Write an object anew if it still reads as before; earlier versions are deleted.
+
+        Raises:
+            FileNotFoundError: There is no such object.
+            TransientError: It reads otherwise by now, or the store failed for now.
+        """
+
 
 def _incoming(
     folder: str,
@@ -112,6 +118,10 @@ class LocalOriginals:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+
+    def raw(self) -> RawFolder:
+        """Return the lake's folder, for looking through it whole."""
+        return RawFolder(self._root)
 
     def uri(self, key: str) -> str:
         """`file://` URI; bytes that are no Unicode are percent-encoded."""
@@ -181,6 +191,20 @@ class LocalOriginals:
         if path.parent.resolve().is_relative_to(self._root.resolve()):
             path.unlink(missing_ok=True)
 
+    def replace(self, key: str, content: bytes, before: bytes) -> None:
+        """Write aside and rename, with the permissions kept."""
+        path = self._root / key
+        aside = path.with_name(f".{path.name}.part")
+        with self.read(key, None) as chunks:
+            if b"".join(chunks) != before:
+                raise TransientError(f"{key!r} reads otherwise by now")
+        try:
+            aside.write_bytes(content)
+            aside.chmod(stat.S_IMODE(path.stat().st_mode))
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+
 
 def _relative(path: Path, top: Path) -> str:
     return path.relative_to(top).as_posix()
@@ -234,6 +258,10 @@ class S3Originals:
         self._bucket = bucket
         self._prefix = prefix
 
+    def raw(self) -> RawBucket:
+        """Return the lake's bucket, for looking through it whole."""
+        return RawBucket(self._client, self._bucket, self._prefix)
+
     def uri(self, key: str) -> str:
         """`s3://` URI with the raw key, as AWS services take it."""
         return f"s3://{self._bucket}/{self._prefix}{key}"
@@ -244,7 +272,7 @@ class S3Originals:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_KEYS}
         )
-        with _botocore_errors(prefix):
+        with botocore_errors(prefix):
             for page in pages:
                 for found in page.get("Contents", ()):
                     relative = found["Key"][len(prefix) :]
@@ -255,7 +283,7 @@ class S3Originals:
     def read(self, key: str, version: str | None) -> Iterator[Iterator[bytes]]:
         """Chunks of one version; a GET is consistent by itself, its length is checked."""
         condition = {} if version is None else {"IfMatch": f'"{version}"'}
-        with _botocore_errors(key):
+        with botocore_errors(key):
             answer = self._client.get_object(
                 Bucket=self._bucket, Key=self._prefix + key, **condition
             )
@@ -266,13 +294,35 @@ class S3Originals:
     def remove(self, key: str) -> None:
         """Delete every version of an object: in a versioned bucket a deletion hides, no more."""
         name = self._prefix + key
-        with _botocore_errors(key):
+        with botocore_errors(key):
             pages = self._client.get_paginator("list_object_versions").paginate(
                 Bucket=self._bucket, Prefix=name
             )
             for page in pages:
                 for found in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
                     if found["Key"] == name:
+                        self._client.delete_object(
+                            Bucket=self._bucket, Key=name, VersionId=found["VersionId"]
+                        )
+
+    def replace(self, key: str, content: bytes, before: bytes) -> None:
+        """Conditional put; then the versions before it go."""
+        name = self._prefix + key
+        with botocore_errors(key):
+            answer = self._client.get_object(Bucket=self._bucket, Key=name)
+            with closing(answer["Body"]) as body:
+                if body.read() != before:
+                    raise TransientError(f"{key!r} reads otherwise by now")
+            written = self._client.put_object(
+                Bucket=self._bucket, Key=name, Body=content, IfMatch=answer["ETag"]
+            )
+            kept = written.get("VersionId")
+            pages = self._client.get_paginator("list_object_versions").paginate(
+                Bucket=self._bucket, Prefix=name
+            )
+            for page in pages if kept else ():
+                for found in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                    if found["Key"] == name and found["VersionId"] != kept:
                         self._client.delete_object(
                             Bucket=self._bucket, Key=name, VersionId=found["VersionId"]
                         )
@@ -290,26 +340,3 @@ class S3Originals:
         return _incoming(
             folder, printable, uri, found["Size"], etag, problem, found["LastModified"]
         )
-
-
-@contextmanager
-def _botocore_errors(key: str) -> Iterator[None]:
-    """Translate boto3's errors into the platform's; what needs a person passes as it is."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-
-    try:
-        yield
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code"))
-        http_status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in ("NoSuchKey", "404"):
-            raise FileNotFoundError(f"{key!r} is not in the lake") from error
-        if http_status == 412:
-            raise TransientError(f"{key!r} is another version by now") from error
-        if http_status >= 500 or code in _TRANSIENT_CODES:
-            raise TransientError(f"{key!r}: {error}") from error
-        raise
-    except NoCredentialsError:
-        raise
-    except BotoCoreError as error:
-        raise TransientError(f"{key!r}: {error}") from error

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -23,7 +23,7 @@ from obstore.exceptions import (
 from obstore.store import LocalStore, S3Store
 
 from include.contracts.errors import ConfigurationError, TransientError
-from include.contracts.study_names import Role
+from include.contracts.study_names import RESPONDENTS, Role
 from include.lake import keys
 from include.lake.originals import IncomingObject, LocalOriginals, S3Originals
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from obstore.store import S3Config
 
+    from include.lake.raw import RawStore
     from include.settings import StorageSettings
 
 __all__ = ["IncomingObject", "Lake"]
@@ -73,15 +74,9 @@ class Lake:
 
     @classmethod
     def _open_s3(cls, settings: StorageSettings, bucket: str, prefix: str) -> Lake:
-        import boto3
-        from botocore.config import Config
         from obstore.auth.boto3 import Boto3CredentialProvider
 
-        session = boto3.Session(region_name=settings.s3_region)
-        if session.get_credentials() is None:
-            raise ConfigurationError(
-                _SETTING, "an s3:// lake needs AWS credentials (environment, profile or role)"
-            )
+        session = _session(settings)
         endpoint = settings.s3_endpoint_url
         config: S3Config = {"region": settings.s3_region}
         if endpoint:
@@ -93,17 +88,7 @@ class Lake:
             credential_provider=Boto3CredentialProvider(session),
             client_options={"allow_http": bool(endpoint and endpoint.startswith("http://"))},
         )
-        client = session.client(
-            "s3",
-            endpoint_url=endpoint,
-            config=Config(
-                retries={"mode": "standard", "total_max_attempts": 5},
-                max_pool_connections=32,
-                s3={"addressing_style": "path" if endpoint else "auto"},
-                # S3-compatible stores answer without the checksums newer SDKs look for.
-                response_checksum_validation="when_required",
-            ),
-        )
+        client = s3_client(settings)
         return cls(store, S3Originals(client, bucket, f"{prefix}/" if prefix else ""))
 
     def uri(self, key: str) -> str:
@@ -178,6 +163,16 @@ class Lake:
                     break
         return head[:max_bytes]
 
+    def stream_original(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes of an original in chunks.
+
+        Raises:
+            FileNotFoundError: There is no such object.
+            TransientError: It changed while it was read, or the store failed for now.
+        """
+        with self._originals.read(key, None) as chunks:
+            yield from chunks
+
     def remove_original(self, key: str) -> None:
         """Delete what somebody dropped, with every version a bucket keeps: for erasure alone.
 
@@ -188,6 +183,25 @@ class Lake:
         if not key.startswith((f"{keys.INCOMING}/", f"{keys.LABELS_INCOMING}/")):
             raise ValueError(f"{key!r} is no original")
         self._originals.remove(key)
+
+    def replace_respondents(self, key: str, content: bytes, before: bytes) -> None:
+        """Write a study's table of respondents anew, without an erased person's lines.
+
+        For erasure alone. Earlier versions that a bucket keeps are deleted.
+
+        Raises:
+            ValueError: The key is of no table of respondents.
+            FileNotFoundError: There is no such file.
+            TransientError: It reads otherwise than `before` by now, or the store failed.
+        """
+        folder, _, name = key.rpartition("/")
+        if folder.split("/")[0] != keys.INCOMING or name != RESPONDENTS:
+            raise ValueError(f"{key!r} is no table of respondents")
+        self._originals.replace(key, content, before)
+
+    def raw(self) -> RawStore:
+        """Return everything that lies in the lake, also what no stage ever sees."""
+        return self._originals.raw()
 
     # --- the platform's own keys ---
 
@@ -297,6 +311,17 @@ class Lake:
         with suppress(FileNotFoundError), _store_errors(key):
             obstore.delete(self.store, key)
 
+    def erase_versions(self, key: str) -> None:
+        """Delete one object of the platform with every version a bucket keeps.
+
+        Raises:
+            ValueError: The key is of an original.
+            TransientError: The store failed for now.
+        """
+        if _touches_originals(key):
+            raise ValueError(f"refusing to delete {key!r}")
+        self._originals.remove(key)
+
     def delete_prefix(self, prefix: str) -> int:
         """Delete every object under a prefix of the platform; return how many there were.
 
@@ -311,6 +336,39 @@ class Lake:
             with _store_errors(prefix):
                 obstore.delete(self.store, doomed)
         return len(doomed)
+
+
+def s3_client(settings: StorageSettings) -> Any:
+    """Return the boto3 client for the lake's store, or another bucket beside it.
+
+    Raises:
+        ConfigurationError: No AWS credentials are found.
+    """
+    from botocore.config import Config
+
+    endpoint = settings.s3_endpoint_url
+    return _session(settings).client(
+        "s3",
+        endpoint_url=endpoint,
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": 5},
+            max_pool_connections=32,
+            s3={"addressing_style": "path" if endpoint else "auto"},
+            # S3-compatible stores answer without the checksums newer SDKs look for.
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
+def _session(settings: StorageSettings) -> Any:
+    import boto3
+
+    session = boto3.Session(region_name=settings.s3_region)
+    if session.get_credentials() is None:
+        raise ConfigurationError(
+            _SETTING, "an s3:// lake needs AWS credentials (environment, profile or role)"
+        )
+    return session
 
 
 def _touches_originals(prefix: str) -> bool:

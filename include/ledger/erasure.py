@@ -47,6 +47,35 @@ class ErasureBook:
                 places = {(row.study, row.recording) for row in same if row.id not in found}
         return [found[number] for number in sorted(found)]
 
+    def studies(self) -> set[str]:
+        """Every study that a recording was ever seen of."""
+        with self._engine.connect() as connection:
+            return set(connection.scalars(select(_ROW.study).distinct()))
+
+    def living(self, recording_ids: Collection[int]) -> set[tuple[str, str]]:
+        """Study and name of every recording but these."""
+        query = select(_ROW.study, _ROW.recording).where(_ROW.id.not_in(recording_ids)).distinct()
+        with self._engine.connect() as connection:
+            return {(row.study, row.recording) for row in connection.execute(query)}
+
+    def scrub(self) -> None:
+        """Have nothing that was deleted stand in the database's own file any longer.
+
+        SQLite keeps deleted rows in free pages and in its log until they are written over.
+        PostgreSQL's autovacuum does the like by itself.
+
+        Raises:
+            sqlalchemy.exc.OperationalError: Another process does not let go of the file.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        connection = self._engine.raw_connection()
+        try:
+            connection.cursor().execute("VACUUM")
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+
     def analyses(self, recording_ids: Collection[int]) -> set[str]:
         """Analyses of recordings, the first ones and those made again."""
         first = select(_ROW.analysis_id).where(_ROW.id.in_(recording_ids))

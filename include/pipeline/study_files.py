@@ -30,7 +30,7 @@ def read_study_files(lake: Lake, study: str) -> list[StudyFile]:
         TransientError: The lake failed for now.
     """
     found = []
-    for folder in _folders(study):
+    for folder in folders_of(study):
         for name in study_file.NAMES:
             try:
                 content = lake.read_head(f"{folder}/{name}", study_file.MAX_BYTES + 1)
@@ -76,7 +76,7 @@ def read_respondents(lake: Lake, study: str) -> dict[str, Respondent]:
         TransientError: The lake failed for now.
     """
     found: dict[str, Respondent] = {}
-    for folder in _folders(study):
+    for folder in folders_of(study):
         key = f"{folder}/{respondents_table.FILE}"
         try:
             content = lake.read_head(key, respondents_table.MAX_BYTES + 1)
@@ -86,7 +86,7 @@ def read_respondents(lake: Lake, study: str) -> dict[str, Respondent]:
     return found
 
 
-def _folders(study: str) -> list[str]:
+def folders_of(study: str) -> list[str]:
     """Where files of a study lie; recordings directly under `incoming/` are a study too."""
     own = f"{keys.INCOMING}/{study}"
     return [own, keys.INCOMING] if study == UNSORTED else [own]

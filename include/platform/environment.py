@@ -9,6 +9,7 @@ left over from another Airflow must not join two installations.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 
@@ -46,6 +47,9 @@ def fex_defaults(layout: Layout) -> dict[str, str]:
         "FEX_TRANSFORM__JOBS_DIR": str(layout.jobs),
         "FEX_MODEL__MLFLOW_TRACKING_URI": f"sqlite:///{layout.mlflow_database}",
         "FEX_MODEL__MLFLOW_ARTIFACT_URI": layout.mlflow_artifacts.as_uri(),
+        "FEX_ERASURE__LOG_URLS": json.dumps(
+            [(layout.airflow_home / "logs").as_uri(), layout.logs.as_uri()]
+        ),
         # Files on a local disk arrive by copy, not by a multi-hour upload.
         "FEX_DISCOVERY__STABLE_FOR_S": "10",
     }

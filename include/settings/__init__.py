@@ -25,6 +25,7 @@ from include.settings.models import (
 )
 from include.settings.pipeline import (
     DiscoverySettings,
+    ErasureSettings,
     ExtractionSettings,
     LimitSettings,
     ReportSettings,
@@ -41,6 +42,7 @@ __all__ = [
     "BiasAuditSettings",
     "DiscoverySettings",
     "DriftSettings",
+    "ErasureSettings",
     "EvaluationSettings",
     "ExtractionSettings",
     "LabelSettings",
@@ -82,6 +84,7 @@ class Settings(Group):
     release: ReleaseSettings = ReleaseSettings()
     labels: LabelSettings = LabelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    erasure: ErasureSettings = ErasureSettings()
     platform: PlatformSettings = PlatformSettings()
 
 

@@ -19,6 +19,7 @@ from include.settings.values import (
     ImageUri,
     InstanceType,
     LakeUrl,
+    LogUrls,
     Names,
     PollSeconds,
     Region,
@@ -218,3 +219,11 @@ class ReprocessSettings(Group):
 
     max_recordings: Annotated[int, Field(ge=1, le=2000)] = 200
     """Recordings that one run analyses again; the next run goes on."""
+
+
+class ErasureSettings(Group):
+    """Where an erasure looks for what is left, beside the lake, the ledger and MLflow."""
+
+    log_urls: LogUrls = ()
+    """Folders and buckets of Airflow's and the platform's logs. None: beside a lake on this
+    machine, and where Airflow's own `AIRFLOW__LOGGING__*` and `AIRFLOW_HOME` say."""

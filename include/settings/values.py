@@ -200,6 +200,20 @@ LakeUrl = Annotated[
     StringConstraints(pattern=r"^(file://(localhost)?/.*|s3://[a-z0-9][a-z0-9.-]+(/.*)?)$"),
     Allowed("`file:///absolute/folder` or `s3://bucket/prefix`"),
 ]
+LogUrls = Annotated[
+    tuple[
+        Annotated[
+            str,
+            StringConstraints(
+                strip_whitespace=True,
+                pattern=r"^(file://(localhost)?/.*|s3://[a-z0-9][a-z0-9.-]+(/.*)?)$",
+            ),
+        ],
+        ...,
+    ],
+    BeforeValidator(_names),
+    Allowed("a list of `file:///absolute/folder` and `s3://bucket/prefix`"),
+]
 DatabaseUrl = Annotated[
     str,
     StringConstraints(pattern=r"^(sqlite:////.+|postgresql(\+[a-z0-9]+)?://.+)$"),

@@ -166,6 +166,11 @@ def folded(name: str) -> str:
     return tidied(_SPACES.sub(" ", "".join(seen)))
 
 
+def has_ending(name: str) -> bool:
+    """Whether a name ends as files do (`.mp4`)."""
+    return _ENDING.search(folded(name)) is not None
+
+
 def _fronts(folder: str) -> tuple[str, ...]:
     study = folded(folder)
     return (f"{study}/", f"{_INCOMING}/{study}/") if study else ()

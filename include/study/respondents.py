@@ -27,6 +27,7 @@ class Respondents:
         table: What the file says, by the recording's name as it was typed; ids in one
             Unicode form.
         unsettled: Lines that match no recording, or may be several: they say nothing.
+        matched: What each line stands for, by the name as typed.
         contradicting: Recordings of which two lines say different things, sorted: nobody
             is known to be seen in them.
     """
@@ -49,17 +50,16 @@ class Respondents:
         names = KnownNames(recordings, folder=study)
         self._known = frozenset(recordings)
         self._lines: dict[str, list[str]] = {}
-        unsettled: list[NameMatch] = []
+        self.matched: dict[str, NameMatch] = {}
         numbered = _numbered(recordings)
         for typed in table:
             match = names.match(typed, nearest_n=0)
             if match.found is None and not match.candidates:
                 match = _as_number(match, numbered)
-            if match.found is None:
-                unsettled.append(match)
-            else:
+            self.matched[typed] = match
+            if match.found is not None:
                 self._lines.setdefault(match.found, []).append(typed)
-        self.unsettled = tuple(unsettled)
+        self.unsettled = tuple(one for one in self.matched.values() if one.found is None)
         self.contradicting = tuple(
             recording for recording in sorted(self._lines) if self._agreed(recording) is None
         )

@@ -180,14 +180,13 @@ def _contents(world: World) -> Iterator[tuple[str, str, bytes]]:
 
 
 def _traces(world: World) -> set[str]:
-    """Where the person can still be found; what is people's own to correct is left out."""
+    """Where the person can still be found."""
     found = set()
     encoded = [base64.b64encode(crop) for crop in world.crops]
     for key, text, content in _contents(world):
-        own = key in ("incoming/Spot ä/respondents.csv", "labels/incoming/answers.csv")
         named = any(token in text or token in key for token in world.tokens)
         shown = any(crop in content for crop in (*world.crops, *encoded))
-        if (named or shown) and not own:
+        if named or shown:
             found.add(key)
     return found
 
@@ -218,11 +217,22 @@ def test_no_object_and_no_row_holds_the_person_afterwards(
     deaths, record = _die_and_go_on(world, monkeypatch)
 
     assert deaths > 15
+    answers = "labels/incoming/answers.csv"
+    assert stage.DONE not in record, "the file of answers is people's: it is named, not touched"
+    left = [one["place"] for one in record["left"]]
+    assert [place.endswith(answers) for place in left] == [True], "\n".join(left)
+    assert _traces(world) == {answers, keys.open_erasure("e1")}
+    (world.pipeline.home / "lake" / answers).unlink()
+    deaths, record = _die_and_go_on(world, monkeypatch)
+    assert deaths > 2
+    assert stage.DONE in record
+    assert "not_looked_into" not in record
     assert _traces(world) == set()
     assert (world.pipeline.incoming / STUDY / OTHER).exists()
     assert {key: lake.get_bytes(key) for key in kept} == kept
     assert current(lake, STUDY, OTHER) is not None
-    assert len(record["left_to_people"]) == 2
+    respondents = (world.pipeline.incoming / STUDY / "respondents.csv").read_text()
+    assert respondents.split("\n")[1:] == ["r01.mp4,P01,25-34", "r02.mp4,P02,25-34", ""]
     # What is left works: labels of the others, the change report, the drift figures.
     (draw,) = read_draws(lake)
     assert {item.instant.recording for item in draw.selected} <= {OTHER, "r02.mp4"}
@@ -262,8 +272,18 @@ def _die_at(patch: pytest.MonkeyPatch, step: int) -> None:
         return method
 
     for owner, names in (
-        (Lake, ("delete", "delete_prefix", "put_bytes", "remove_original")),
-        (ErasureBook, ("hold", "forget_analyses", "forget")),
+        (
+            Lake,
+            (
+                "delete",
+                "delete_prefix",
+                "put_bytes",
+                "remove_original",
+                "replace_respondents",
+                "erase_versions",
+            ),
+        ),
+        (ErasureBook, ("hold", "forget_analyses", "forget", "scrub")),
     ):
         for name in names:
             patch.setattr(owner, name, dying(getattr(owner, name)))

@@ -1,7 +1,9 @@
 """`python -m include.pipeline.erasure STUDY`: erase a respondent without Airflow.
 
 Everything that the platform keeps of the recordings goes: originals, crops, answers, results,
-labels, training data that holds their faces. It cannot be undone.
+labels, training data that holds their faces. It cannot be undone. It is done when nothing is
+found any longer in the lake, the ledger, MLflow and the logs; until then the command ends with
+1 and says what is left: deal with it, then go on with --run-id.
 """
 
 from __future__ import annotations
@@ -23,6 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("study", help="name of the study under incoming/")
     parser.add_argument("--respondent", default="", help="id in the study's respondents.csv")
     parser.add_argument("--recording", action="append", default=[], help="name of a recording")
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="go on without this line of the request, which matches nothing or several",
+    )
     parser.add_argument("--asked-by", required=True, help="who answers for it; kept")
     parser.add_argument("--run-id", help="go on with an erasure that was interrupted")
     options = parser.parse_args(arguments)
@@ -34,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             study=options.study,
             respondent=options.respondent,
             recordings=options.recording,
+            without=options.without,
             asked_by=options.asked_by,
         )
     except PlatformError as error:
@@ -42,7 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"erasure: go on with --run-id {run_id}\n")
         return error.exit_status
     sys.stdout.write(f"{json.dumps(record, indent=1, ensure_ascii=False)}\n")
-    return 0
+    if stage.DONE in record:
+        return 0
+    sys.stderr.write(
+        f"erasure: not done: {len(record[stage.LEFT])} place(s) still hold something of the "
+        f"person\nerasure: do what `left` says, then go on with --run-id {run_id}\n"
+    )
+    return 1
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from include.labelling.exports import MAX_BYTES
 from include.labelling.folder import LABEL_FILE
 from include.labelling.queue import draw_bytes, without
 from include.labelling.votes import read_votes, votes_bytes
@@ -41,24 +40,6 @@ def _in_table(services: Services, subject: Subject) -> bool:
     except FileNotFoundError:
         return False
     return subject.named_in(table.decode())
-
-
-def files_to_correct(services: Services, subject: Subject) -> list[str]:
-    """Return the files of answers under `labels/incoming/` that still name their faces.
-
-    These are people's: the platform reads them and writes none of them.
-
-    Raises:
-        TransientError: The lake failed for now.
-    """
-    return [
-        item.key
-        for item in services.lake.list_label_files()
-        if item.usable
-        and subject.named_in(
-            services.lake.read_head(item.key, MAX_BYTES).decode("utf-8", "replace")
-        )
-    ]
 
 
 def _queues(services: Services, subject: Subject) -> int:

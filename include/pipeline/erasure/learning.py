@@ -59,8 +59,10 @@ def erase(services: Services, subject: Subject, faces: frozenset[str]) -> int:
     """
     count = 0
     for request in services.ledger.retraining.requests(STARTED):
-        for prefix in list(_holding(services, request, faces)):
-            services.lake.delete_prefix(prefix)
+        for held in list(_holding(services, request, faces)):
+            # Data is a folder, a frozen set one file: a prefix never means the file itself.
+            if not services.lake.delete_prefix(held):
+                services.lake.delete(held)
             count += 1
         count += _side_by_side(services, subject, request.request_id)
     return count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -63,12 +64,14 @@ def _answers(services: Services, subject: Subject) -> int:
     Outputs and index entries are named after what they answer.
     """
     lake = services.lake
+    jobs = services.ledger.erasure.jobs(subject.extraction_ids)
     doomed = [key for key in lake.list(keys.TRANSFORMS) if subject.named_in(key)]
-    doomed += [
-        keys.transform_input(name) for name in services.ledger.erasure.jobs(subject.extraction_ids)
-    ]
+    doomed += [keys.transform_input(name) for name in jobs]
     for key in doomed:
         lake.delete(key)
+    for name in jobs:
+        # An embedded job's folder on this machine: its specification lists their shards.
+        shutil.rmtree(services.settings.transform.jobs_dir / name, ignore_errors=True)
     return len(doomed)
 
 

@@ -1,29 +1,34 @@
-"""Erase a respondent: find, make sure that nobody works on it, take away, write that it was done.
+"""Erase a respondent: settle who, make sure that nobody works on it, take away, look again.
 
-Derived objects go before originals, and the ledger's rows last: they are how a run that was
-killed finds again what is left. The record of it names nobody.
+Derived objects go before originals, and the ledger's rows after them. Then everything is
+looked through for what is left, and only when nothing is left the record says that it is
+done. The record names nobody; what an erasure that is not done looks for is kept apart, until
+it is.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import OperationalError
+
 from include.contracts.errors import ConfigurationError, PlatformError
 from include.lake import keys
-from include.pipeline.erasure import labels, learning, results
+from include.pipeline.erasure import asked, labels, learning, lines, opened, results
+from include.pipeline.erasure.scan.places import scan
 from include.pipeline.erasure.subject import Subject, find
-from include.study.respondents_table import FILE, MAX_BYTES
 
 if TYPE_CHECKING:
     from include.composition import Services
+    from include.pipeline.erasure.opened import Opened
+    from include.pipeline.erasure.scan.wanted import Wanted
 
 log = logging.getLogger(__name__)
 
-DONE = "done_at"
+DONE, CLEAR, LEFT = "done_at", "nothing_left_at", "left"
 
 
 def run(
@@ -33,28 +38,34 @@ def run(
     study: str,
     respondent: str = "",
     recordings: Collection[str] = (),
+    without: Collection[str] = (),
     asked_by: str,
 ) -> dict[str, Any]:
     """Erase everything of a respondent's recordings; return the record of it.
 
-    Safe to repeat after a kill at any point: the same run goes on, and a run that has ended
-    returns its record. Recordings of the same bytes under other names, or in other studies,
+    Safe to repeat after a kill at any point: the same run goes on, and a run that is done
+    returns its record. A run that found something left has no `done_at`: once that is dealt
+    with, run it again. Recordings of the same bytes under other names, or in other studies,
     go with them.
 
     Args:
         services: Collaborators.
         run_id: Identity of the run.
-        study: Name of the study, as people wrote it.
+        study: Name of the study, as typed.
         respondent: Id in the study's respondents.csv; empty where `recordings` says it all.
-        recordings: Names under the study's folder, with their endings.
+        recordings: Names of recordings of the study, as typed.
+        without: Lines of the request (names as typed) that match nothing or several and that
+            it goes on without.
         asked_by: Who answers for it; kept in the record.
 
     Returns:
-        When it was done, who asked for it, how much of what was erased, and
-        `left_to_people`: what lies in files that are people's, for them to correct.
+        Who asked for it and when it was done, how much of what was erased and looked
+        through, and `left`: what was found (place, what, what to do), empty when it is done.
+        In the lake's own copy of the record the places are written without names.
 
     Raises:
-        ConfigurationError: There is nobody and nothing of that name, or no `asked_by`.
+        ConfigurationError: There is nobody and nothing of that name, a line of the request is
+            not settled (each is named), or no `asked_by`. Nothing was erased.
         PermanentInputError: respondents.csv has a line that cannot be understood.
         PlatformError: A recording is being worked on, or a retraining that has not ended
             holds a face: nothing was erased, run again when that has ended.
@@ -62,36 +73,144 @@ def run(
     """
     if not asked_by.strip():
         raise ConfigurationError("asked_by", "names the person who answers for the erasure")
-    key = keys.erasure(run_id)
-    before = _read(services, key)
-    if DONE in before:
-        return before
-    try:
-        subject = find(services, study, respondent, recordings)
-    except ConfigurationError:
-        if not before:
-            raise
-        # Killed between the last row and the record: it had begun, and nothing is left.
-        return _write(services, key, {**before, DONE: _now(services)})
-    faces = learning.labelled_faces(services, subject)
-    _require_idle(services, subject, faces)
-    if not before:
-        before = _write(services, key, {"asked_by": asked_by, "begun_at": _now(services)})
-    erased = {
+    record = _read(services, keys.erasure(run_id))
+    if DONE in record:
+        return record
+    if CLEAR in record:
+        return _close(services, run_id, record)
+    known = opened.find(services, run_id)
+    if known is None:
+        request = asked.settle(services, study, respondent, recordings, without)
+        subject = find(services, request.study, request.names)
+        faces = learning.labelled_faces(services, subject)
+        _require_idle(services, subject, faces)
+        known = opened.begin(
+            services, request, subject, faces=faces, lines=_lines(services, subject)
+        )
+    else:
+        known, subject = opened.merged(known, _found_again(services, known))
+        faces = learning.labelled_faces(services, subject)
+        _require_idle(services, subject, faces)
+    opened.write(services, run_id, known)
+    if not record:
+        begun = {"asked_by": asked_by, "begun_at": _now(services), "without": known.without}
+        record = _write(services, run_id, begun)
+    erased = _erase(services, subject, faces, known)
+    record = _write(services, run_id, {**record, "erased": _added(record, erased)})
+    services.ledger.erasure.forget(subject.upload_ids, subject.extraction_ids)
+    log.info("erased: %s", erased)
+    _scrub(services)
+    return _look(services, run_id, known, record)
+
+
+def require_done(record: dict[str, Any]) -> None:
+    """Fail where a record is not done: for callers whose success people take for the end.
+
+    Raises:
+        PlatformError: Something is left; the sentence says how much, and where to read of it.
+    """
+    if DONE not in record:
+        raise PlatformError(
+            f"erased, but {len(record[LEFT])} place(s) still hold something of the person: the "
+            "record is open. What they are and what to do: `erasures/open/` in the lake, under "
+            "this run's name; then run it again (clear the task, or --run-id)"
+        )
+
+
+def _erase(
+    services: Services, subject: Subject, faces: frozenset[str], known: Opened
+) -> dict[str, int]:
+    return {
         "recordings": len(subject.places),
         "uploads": len(subject.uploads),
         "retraining": learning.erase(services, subject, faces),
         **labels.erase(services, subject),
         **results.erase(services, subject),
         "originals": results.erase_originals(services, subject),
+        "lines": _take_out(services, known),
     }
-    record = {**before, "erased": erased, "left_to_people": _left(services, subject, study)}
-    _write(services, key, record)
-    services.ledger.erasure.forget(subject.upload_ids, subject.extraction_ids)
-    log.info("erased: %s", erased)
-    for sentence in record["left_to_people"]:
-        log.warning("left to people: %s", sentence)
-    return _write(services, key, {**record, DONE: _now(services)})
+
+
+def _take_out(services: Services, known: Opened) -> int:
+    """Take the person's lines out of the tables of respondents; return how many."""
+    by_study: dict[str, set[str]] = {}
+    for study, typed in known.lines:
+        by_study.setdefault(study, set()).add(typed)
+    return sum(lines.take_out(services, study, typed) for study, typed in by_study.items())
+
+
+def _added(record: dict[str, Any], erased: dict[str, int]) -> dict[str, int]:
+    """Add up what several tries of one run erased; recordings are the same ones each time."""
+    before = record.get("erased", {})
+    fixed = ("recordings", "uploads")
+    return {
+        name: max(before.get(name, 0), count) if name in fixed else before.get(name, 0) + count
+        for name, count in erased.items()
+    }
+
+
+def _found_again(services: Services, known: Opened) -> Subject:
+    """Return what belongs to the recordings by now, from each study they lie in."""
+    subjects = [
+        find(services, study, {name for place, name in known.places if place == study})
+        for study in sorted({place for place, _ in known.places})
+    ]
+    uploads = {row.id: row for one in subjects for row in one.uploads}
+    return Subject(
+        frozenset().union(*(one.places for one in subjects)),
+        tuple(uploads[number] for number in sorted(uploads)),
+        frozenset().union(*(one.extraction_ids for one in subjects)),
+        frozenset().union(*(one.analysis_ids for one in subjects)),
+    )
+
+
+def _lines(services: Services, subject: Subject) -> set[tuple[str, str]]:
+    """Return study and typed name of every line in a table that means one of the recordings."""
+    return {
+        (study, typed)
+        for study in {place for place, _ in subject.places}
+        for typed in lines.lines_of(
+            services, study, {name for place, name in subject.places if place == study}
+        )
+    }
+
+
+def _scrub(services: Services) -> None:
+    try:
+        services.ledger.erasure.scrub()
+    except OperationalError as error:
+        # The search reads the file's bytes and says so.
+        log.warning("the ledger's file could not be cleared of deleted rows: %s", error.orig)
+
+
+def _look(services: Services, run_id: str, known: Opened, record: dict[str, Any]) -> dict[str, Any]:
+    """Look through everything; close the record when nothing is left, else say what is."""
+    looked_for = opened.wanted(services, known)
+    mine = frozenset({keys.open_erasure(run_id), keys.erasure(run_id)})
+    found = scan(services, looked_for, leave_out=mine)
+    record = {**record, "looked_through": dict(found.looked), "looked_at": _now(services)}
+    if found.opaque:
+        record["not_looked_into"] = [looked_for.masked(place) for place in found.opaque]
+    if not found.found:
+        _write(services, run_id, {**record, LEFT: [], CLEAR: _now(services)})
+        return _close(services, run_id, _read(services, keys.erasure(run_id)))
+    told = [{"place": one.place, "what": one.what, "do": one.do} for one in found.found]
+    if found.more:
+        told.append({"place": f"{found.more} more", "what": "", "do": "run again after these"})
+    opened.write(services, run_id, opened.with_left(known, told))
+    _write(services, run_id, {**record, LEFT: _masked(told, looked_for)})
+    log.warning("not done: %d place(s) still hold something of the person", len(told))
+    return {**record, LEFT: told}
+
+
+def _masked(told: list[dict[str, str]], looked_for: Wanted) -> list[dict[str, str]]:
+    return [{**one, "place": looked_for.masked(one["place"])} for one in told]
+
+
+def _close(services: Services, run_id: str, record: dict[str, Any]) -> dict[str, Any]:
+    """Forget whom it was about, then say that it is done."""
+    services.lake.erase_versions(keys.open_erasure(run_id))
+    return _write(services, run_id, {**record, DONE: _now(services)})
 
 
 def _require_idle(services: Services, subject: Subject, faces: frozenset[str]) -> None:
@@ -111,33 +230,6 @@ def _require_idle(services: Services, subject: Subject, faces: frozenset[str]) -
         )
 
 
-def _left(services: Services, subject: Subject, study: str) -> list[str]:
-    studies = {place for place, _ in subject.places} | {study}
-    lines = [
-        f"{keys.INCOMING}/{name}/{FILE} still has lines of these recordings: remove them"
-        for name in sorted(studies)
-        if _declared(services, name, subject)
-    ]
-    return lines + [
-        f"{key} still names faces of these recordings: remove their rows"
-        for key in labels.files_to_correct(services, subject)
-    ]
-
-
-def _declared(services: Services, study: str, subject: Subject) -> bool:
-    """Whether the study's file names one of the recordings, be it well-formed or not."""
-    try:
-        content = services.lake.read_head(f"{keys.INCOMING}/{study}/{FILE}", MAX_BYTES)
-    except FileNotFoundError:
-        return False
-    lines = csv.reader(content.decode("utf-8-sig", "replace").splitlines())
-    try:
-        cells = {cell.strip() for line in lines for cell in line}
-    except csv.Error:
-        return True  # people have to look at it in any case
-    return any(name in cells for place, name in subject.places if place == study)
-
-
 def _read(services: Services, key: str) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(services.lake.get_bytes(key))
@@ -146,8 +238,9 @@ def _read(services: Services, key: str) -> dict[str, Any]:
     return content
 
 
-def _write(services: Services, key: str, record: dict[str, Any]) -> dict[str, Any]:
-    services.lake.put_bytes(key, json.dumps(record, indent=1, ensure_ascii=False).encode())
+def _write(services: Services, run_id: str, record: dict[str, Any]) -> dict[str, Any]:
+    content = json.dumps(record, indent=1, ensure_ascii=False).encode()
+    services.lake.put_bytes(keys.erasure(run_id), content)
     return record
 
 

@@ -9,14 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.contracts.errors import ConfigurationError
 from include.contracts.identity import analysis_id
 from include.labelling.votes import extraction_of
 from include.lake import keys
 from include.pipeline.collect import COLLECT_VERSION
 from include.pipeline.probe import extraction_identity
 from include.pipeline.published import PublishedRecording, result_at
-from include.pipeline.study_files import read_respondents
 
 if TYPE_CHECKING:
     from include.composition import Services
@@ -56,38 +54,23 @@ class Subject:
         return any(identity in text for identity in self.extraction_ids)
 
 
-def find(services: Services, study: str, respondent: str, recordings: Collection[str]) -> Subject:
-    """Return everything that belongs to a respondent, or to recordings by name.
+def find(services: Services, study: str, names: Collection[str]) -> Subject:
+    """Return everything that belongs to recordings of a study.
 
     Recordings of the same bytes are of the same person, whatever they are called and
     whichever study they lie in.
 
+    Args:
+        services: Collaborators.
+        study: Name of the study, as it is in the lake.
+        names: Names of recordings, as they are in the lake.
+
     Raises:
-        ConfigurationError: The study has neither such a respondent nor such recordings.
-        PermanentInputError: respondents.csv has a line that cannot be understood.
         TransientError: The lake failed for now.
     """
-    names = set(recordings)
-    if respondent:
-        people = read_respondents(services.lake, study)
-        names |= {name for name, who in people.items() if who.respondent == respondent}
-        if not names:
-            raise ConfigurationError(
-                "respondent",
-                f"respondents.csv of study {study!r} names no recording of {respondent!r}; name "
-                "the recordings instead",
-            )
-    if not names:
-        raise ConfigurationError("recordings", "name a respondent, or recordings of the study")
     uploads = tuple(services.ledger.erasure.uploads(study, names))
     places = {(study, name) for name in names} | {(row.study, row.recording) for row in uploads}
     published = [item for place in sorted(places) for item in _published(services.lake, *place)]
-    if not uploads and not published and not originals(services.lake, places):
-        raise ConfigurationError(
-            "recordings",
-            f"study {study!r} has no recording {', '.join(map(repr, sorted(names)))}: names are "
-            "those under `incoming/`, with their endings",
-        )
     extractions = _extractions(services, uploads, published)
     return Subject(
         frozenset(places),
