@@ -44,6 +44,8 @@ class Part:
 _W, _S, _F = "WolfgangLanger_Pexels.mp4", "single_face.mp4", "face_noface.mov"
 CLIPS: dict[str, float] = {_W: 19.7, _S: 2.3, _F: 2.5}
 """Clips with one person, and for how long that face is to be seen."""
+PERSON_OF = {_W: "actor", _S: "man in black", _F: "man in black"}
+"""Who it is: two of the clips were taken of one man, apparently on one day."""
 
 
 def _plans() -> dict[str, tuple[Part, ...]]:
@@ -61,7 +63,8 @@ def _plans() -> dict[str, tuple[Part, ...]]:
         for gap_s in (0.0, 2.0):
             away = (Part(None, 0.0, gap_s),) if gap_s else ()
             first, then = (Part(clip, 0.0, min(6.0, CLIPS[clip])) for clip in (one, other))
-            name = f"seat-{one.split('_')[0]}-{other.split('_')[0]}-{gap_s:g}s"
+            kind = "return" if PERSON_OF[one] == PERSON_OF[other] else "seat"
+            name = f"{kind}-{one.split('_')[0]}-{other.split('_')[0]}-{gap_s:g}s"
             plans[name] = (first, *away, then)
     return plans
 
@@ -91,7 +94,7 @@ def _write(path: Path, parts: tuple[Part, ...], clips: dict[str, list[Seated]]) 
                     yield room_of(4)
                 else:
                     image, box = clips[part.clip][min(index, len(clips[part.clip]) - 1)]
-                    frames.append((Shown(part.clip, RESPONDENT, box),))
+                    frames.append((Shown(PERSON_OF[part.clip], RESPONDENT, box),))
                     yield image
 
     unfinished = path.with_name(f".{path.stem}.part")

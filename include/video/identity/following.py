@@ -25,7 +25,7 @@ from include.video.identity.tracklets import SeenFace, Tracklet
 
 LOOK_SURE = 0.82
 """Likeness, -1..1, from which a face that did not move away is the same without asking."""
-GOES_ON_MAX = 0.15
+GOES_ON_MAX = 0.22
 """Unlikeness up to which a face that was asked about continues its tracklet."""
 RIVAL_MARGIN = 0.12
 """By how much a face must be nearer to its own tracklet than to one it may have swapped with."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from include.video.identity.evidence import Gallery
 from include.video.identity.tracklets import Tracklet
 
-SAME_MAX = 0.15
+SAME_MAX = 0.24
 """Unlikeness up to which a tracklet is a person's."""
-LINKED_MAX = 0.25
+LINKED_MAX = 0.28
 """The same where the tracklet took up the person's place without a gap."""
-OTHER_MIN = 0.30
+OTHER_MIN = 0.36
 """Unlikeness from which a tracklet is not a person's."""
 MARGIN = 0.06
 """By how much the nearest person must beat the second."""
