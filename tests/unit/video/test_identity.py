@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from include.video.identity.look import look_of
 from include.video.identity.people import OTHER_MIN, SAME_MAX
 from include.video.identity.tracklets import SeenFace, Tracklet
 from tests.media.make_media import head, paste, texture
+from tests.unit.video.conftest import Extracted
+
+Extract = Callable[..., Extracted]
 
 WEIGHTS_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 DLIB_ANSWER = [-0.039292, 0.090839, 0.050558, -0.02438, -0.154212, -0.06243, -0.05036, -0.04265]
@@ -255,3 +259,24 @@ def test_tracklets_meet_only_where_both_are_in_view() -> None:
     second.take(5, SeenFace(_box(300), look("b")))
     assert first.meets(second)
     assert first.runs == [(0, 1), (5, 5)]
+
+
+# --- From a file ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "seats"),
+    [
+        ("seat_s_a_gap0.mp4", {"f1": range(5), "f2": range(5, 10)}),
+        ("seat_a_s_gap2.mp4", {"f1": range(5), "f2": range(7, 12), None: range(5, 7)}),
+    ],
+)
+def test_two_people_one_after_the_other_in_one_seat(
+    name: str, seats: dict[str | None, range], shared_cases: Path, extract: Extract
+) -> None:
+    done = extract(shared_cases / name)
+    found: dict[str | None, list[int]] = {}
+    for row in done.rows:
+        found.setdefault(row["face_id"], []).append(row["instant"])
+    assert found == {face_id: list(instants) for face_id, instants in seats.items()}
+    assert done.result.summary["faces"] == {"f1": 5, "f2": 5}
