@@ -19,8 +19,6 @@ from benchmarks.recordings.master import AS_RECORDED, READ_HZ, write_master
 from benchmarks.recordings.odd import ODD as ODD_WAYS
 from benchmarks.recordings.page import BROWSER, MATRIX, ODD, PAGE, REFUSED, Table, draw
 from benchmarks.recordings.reading import Reading, read_recording
-from include.contracts.reasons import QuarantineCode
-from include.video.refusals import refusal
 
 NOT_WRITTEN = "–"
 Say = Callable[[str], None]
@@ -112,8 +110,7 @@ def browser_table(folder: Path, say: Say) -> Table:
 def _told(reading: Reading) -> str:
     """A cell: as recorded, the moments that were read instead, or the sentence of a refusal."""
     if reading.refused:
-        told = refusal(QuarantineCode(reading.refused), "FILE")
-        return f"refused ({reading.refused}): {told.sentence}"
+        return f"refused ({reading.refused}): {reading.sentence}"
     if reading.line[: len(AS_RECORDED)] == AS_RECORDED and _one_more(reading):
         return "as recorded"
     return f"`{reading.line}`"

@@ -55,7 +55,7 @@ def version() -> str:
     return done.stdout.strip().split(" built on")[0]
 
 
-def record_all() -> dict[str, dict[str, Sequence[bytes]]]:
+def record_all() -> Mapping[str, Mapping[str, Sequence[bytes]]]:
     """Return the chunks of every session, by session and format.
 
     Raises:
@@ -66,7 +66,7 @@ def record_all() -> dict[str, dict[str, Sequence[bytes]]]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path(), args=[*ARGUMENTS])
         try:
-            made = {name: dict(record(browser, session)) for name, (session, _) in SESSIONS.items()}
+            made = {name: record(browser, session) for name, (session, _) in SESSIONS.items()}
         except TooBusyError as error:
             raise PlatformError(
                 "this machine is too busy to record in real time: end other work and try again"

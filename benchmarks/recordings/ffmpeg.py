@@ -100,9 +100,8 @@ def write_read(master: Path, container: str, codec: str, path: Path) -> bool:
     """Write one of `READ_CONTAINERS` with one of `CODECS`; False where FFmpeg does not."""
     muxer, sound, *options = READ_CONTAINERS[container]
     encoder, *coding = CODECS[codec]
-    return run(
-        *("-i", master, "-c:v", encoder, *coding, "-c:a", sound, *options, "-f", muxer, path)
-    )
+    picture = ("-c:v", encoder, *coding)
+    return run("-i", master, *picture, "-c:a", sound, *options, "-f", muxer, path)
 
 
 def write_refused(master: Path, container: str, path: Path) -> bool:

@@ -62,7 +62,8 @@ def _wall(draw: np.random.Generator) -> Image:
     """A wall with the noise of a camera."""
     coarse = np.random.default_rng(1).integers(60, 180, (6, 8, 3)).astype(np.float32)
     wall = cv2.resize(coarse, SIZE_PX, interpolation=cv2.INTER_CUBIC)
-    return np.clip(wall + draw.normal(0, 1.5, wall.shape), 0, 255).astype(np.uint8)
+    noisy: Image = np.clip(wall + draw.normal(0, 1.5, wall.shape), 0, 255).astype(np.uint8)
+    return noisy
 
 
 def _tone(index: int) -> av.AudioFrame:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from include.video.refusals import conversion
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "recordings.md"
 MATRIX, REFUSED, ODD, BROWSER = (
     "Container and codec",
@@ -31,8 +33,8 @@ If you can choose: MP4 with H.264. What is refused is told with what to do; noth
 _LEADS: Mapping[str, str] = {
     MATRIX: "Written by FFmpeg, with sound. *read*: every moment as recorded. –: FFmpeg does not "
     "write the codec into that container.",
-    REFUSED: "Written by FFmpeg. To analyse such a file, convert it to MP4: "
-    "`ffmpeg -i FILE -c:v libx264 -pix_fmt yuv420p -c:a aac FILE.mp4`.",
+    REFUSED: "Written by FFmpeg. A video is told with the command that makes it one that is read: "
+    f"`{conversion('FILE.mpg')}`.",
     ODD: "Written by FFmpeg from the same four seconds, each with one thing that cameras, editors "
     "or tools do. *as recorded* leaves a last moment aside where the container counts one more.",
     BROWSER: "A canvas recorded by `MediaRecorder` in real time; moments beside a change may fall "

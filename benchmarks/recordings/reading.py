@@ -39,11 +39,13 @@ class Moment:
 class Reading:
     """What is read of a recording.
 
-    `refused` is the reason's code where it is refused, and the rest is empty then.
+    `refused` is the reason's code where it is refused, `sentence` what its user is told then; the
+    rest is empty then.
     Width and height are those of the upright picture.
     """
 
     refused: str = ""
+    sentence: str = ""
     codec: str = ""
     width_px: int = 0
     height_px: int = 0
@@ -74,7 +76,7 @@ def read_recording(path: Path, *, rate_hz: float) -> Reading:
                 probe=report,
             )
         except PermanentInputError as refused:
-            return Reading(refused=refused.code)
+            return Reading(refused=refused.code, sentence=refused.sentence)
         rows = pq.read_table(result.manifest_path).to_pylist()
     start_s = rows[0]["target_s"]
     seen: dict[int, Moment] = {}

@@ -37,5 +37,7 @@ def test_rows_say_what_was_read(tmp_path: Path) -> None:
     row = odd_row(master, "turned by 90 degrees", said.append)
     assert row == ["turned by 90 degrees", "MP4", "H.264, display matrix", "as recorded"]
     assert odd_row(master, "sound alone", said.append)[3].startswith("refused (no_video_stream)")
-    assert refused_row(master, "Flash video", said.append)[1].startswith("refused (")
+    flash = refused_row(master, "Flash video", said.append)[1]
+    assert flash.startswith("refused (unsupported_container): ")
+    assert "a Flash video (FLV)" in flash
     assert len(said) == 3
