@@ -64,7 +64,12 @@ class AnnotationJob:
             raise StreamRefusedError(QuarantineCode.NO_TIMESTAMPS)
         sampler = Sampler(PICTURES_PER_S, stream.time_base)
         shots = sampled_frames(
-            opened.container, stream, sampler, expected=0, limits=stream_limits(self._request)
+            opened.container,
+            stream,
+            sampler,
+            expected=0,
+            limits=stream_limits(self._request),
+            recording=opened.recording,
         )
         written = 0
         with av.open(self._output, "w", format="mp4") as output:

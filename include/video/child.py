@@ -59,7 +59,8 @@ def _probe_job(request: Request) -> Job:
         if first.orientation.transpose:
             shown_px = shown_px[::-1]
         duration_s = opened.promised_s
-        if duration_s is None:
+        if duration_s is None or first.start_s < 0:
+            # Headers that tell when the last frame ends count from zero.
             opened = open_recording(request, recording)
             duration_s = inspection.measured_duration_s(opened, stream_limits(request))
         write_message(

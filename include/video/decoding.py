@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import av
 import av.error
@@ -68,6 +68,7 @@ def sampled_frames(
     expected: int,
     limits: StreamLimits,
     notes: StreamNotes | None = None,
+    recording: BinaryIO | None = None,
 ) -> Iterator[SampledFrame]:
     """Yield every sampling instant of a stream, in order, exactly once.
 
@@ -80,13 +81,15 @@ def sampled_frames(
             unless the clock broke off: then the header says nothing.
         limits: Bounds checked while reading.
         notes: Filled with what turns out on the way.
+        recording: The file that was opened, for the times that FFmpeg loses
+            (`packets.demuxed`).
 
     Raises:
         StreamRefusedError: A bound is passed.
         MemoryError: The decoder was refused memory.
     """
     notes = StreamNotes() if notes is None else notes
-    packets = steady_packets(container, stream, limits, notes)
+    packets = steady_packets(container, stream, limits, notes, recording)
     peeked = [packet for _, packet in zip(range(_PEEKED_PACKETS), packets, strict=False)]
     timed = all(packet.pts is not None for packet in peeked)
     timed = timed and any(packet.dts is not None for packet in peeked)

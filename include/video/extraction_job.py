@@ -65,7 +65,13 @@ class ExtractionJob:
         limits = stream_limits(self._request)
         notes = StreamNotes()
         for shot in sampled_frames(
-            opened.container, stream, sampler, expected=expected, limits=limits, notes=notes
+            opened.container,
+            stream,
+            sampler,
+            expected=expected,
+            limits=limits,
+            notes=notes,
+            recording=opened.recording,
         ):
             self._report(shot, sampler, pipe)
         if self._shown_px is None:
@@ -132,10 +138,11 @@ def _notes_message(notes: StreamNotes, sampler: Sampler) -> dict[str, Any]:
     """What turned out while the stream was read, in seconds of its steady clock."""
     seconds = sampler.pts_s
     length_s = None
-    if notes.seams and notes.end is not None and sampler.start is not None:
-        length_s = seconds(notes.end - sampler.start)
+    start = sampler.start
+    if notes.end is not None and start is not None and (notes.seams or start < 0):
+        length_s = seconds(notes.end - start)
     return {
-        # Behind a seam the header's length means nothing.
+        # Behind a seam the header's length means nothing; below zero it does not count.
         "length_s": length_s,
         "seams": [{"at_s": seconds(seam.at), "jump_s": seconds(seam.jump)} for seam in notes.seams],
         "damaged": [

@@ -21,7 +21,7 @@ import av.video.stream
 from include.contracts.reasons import QuarantineCode
 from include.video import mp4_boxes, streams
 from include.video.container_kind import Demuxer
-from include.video.packets import StreamLimits, StreamRefusedError
+from include.video.packets import StreamLimits, StreamRefusedError, demuxed
 from include.video.upright import Orientation, orientation_of, pixel_aspect
 
 if TYPE_CHECKING:
@@ -48,14 +48,15 @@ class PictureLimits:
 class OpenedVideo:
     """An opened recording.
 
-    `promised_s` is the length its header states for the video stream itself,
-    None where the header states none. `pixel_aspect` is the width of a pixel over
+    `recording` is the file, `promised_s` the length its header states for the video
+    stream itself, None where the header states none. `pixel_aspect` is the width of a pixel over
     its height. `video_streams` tells of every stream that may be the recording,
     `chosen_by` why this one is read (`streams.StreamChoice`).
     """
 
     container: InputContainer
     stream: VideoStream
+    recording: BinaryIO
     promised_s: float | None
     pixel_aspect: Fraction
     video_streams: list[dict[str, Any]]
@@ -125,6 +126,7 @@ def open_video(
     opened = OpenedVideo(
         container,
         stream,
+        file,
         _promised_s(container, stream),
         pixel_aspect(stream),
         streams.described(decodable, choice),
@@ -140,7 +142,7 @@ def first_frame(opened: OpenedVideo) -> FirstFrame:
     Raises:
         StreamRefusedError: No frame can be decoded, or frames carry no times.
     """
-    packets = opened.container.demux(opened.stream)
+    packets = demuxed(opened.container, opened.stream, opened.recording)
     for _, packet in zip(range(_FIRST_FRAME_PACKETS), packets, strict=False):
         try:
             frames = opened.stream.codec_context.decode(packet)
@@ -157,7 +159,7 @@ def first_frame(opened: OpenedVideo) -> FirstFrame:
 
 
 def measured_duration_s(opened: OpenedVideo, limits: StreamLimits) -> float:
-    """Read all packets of a stream whose header states no length; return its length in seconds.
+    """Read all packets of a stream whose header does not state its length; return that, seconds.
 
     Raises:
         StreamRefusedError: The stream goes past a limit.
@@ -165,7 +167,7 @@ def measured_duration_s(opened: OpenedVideo, limits: StreamLimits) -> float:
     first = last = None
     count = 0
     try:
-        for packet in opened.container.demux(opened.stream):
+        for packet in demuxed(opened.container, opened.stream, opened.recording):
             if packet.pts is None:
                 continue
             count += 1
@@ -228,11 +230,12 @@ def _check_length(opened: OpenedVideo, limits: StreamLimits) -> None:
 def _promised_s(container: InputContainer, stream: VideoStream) -> float | None:
     if stream.duration:
         return float(stream.duration * _time_base(stream))
-    # Matroska writers note the length of each track as "00:00:04.000000000".
-    tag = stream.metadata.get("DURATION", "")
-    parts = tag.split(":")
+    # Matroska writers note when each track ends as "00:00:04.000000000", counted from zero.
+    parts = stream.metadata.get("DURATION", "").split(":")
     if len(parts) == 3 and all(part.replace(".", "", 1).isdigit() for part in parts):
-        return int(parts[0]) * 3600.0 + int(parts[1]) * 60.0 + float(parts[2])
+        ends_s = int(parts[0]) * 3600.0 + int(parts[1]) * 60.0 + float(parts[2])
+        starts_s = float(max(0, stream.start_time or 0) * _time_base(stream))
+        return ends_s - starts_s if ends_s > starts_s else None
     if container.duration and len(container.streams) == 1:
         return container.duration / _CONTAINER_TICKS_PER_S
     return None

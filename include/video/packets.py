@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import av.error
 
@@ -12,6 +12,7 @@ from include.contracts.reasons import QuarantineCode
 from include.video.clock import Seam, SteadyClock
 from include.video.container_kind import Demuxer
 from include.video.damage import DamageWatch
+from include.video.matroska_times import TimesBelowZero
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -65,8 +66,42 @@ class StreamNotes:
         return None if self.clock is None else self.clock.end
 
 
+def demuxed(
+    container: InputContainer, stream: VideoStream, recording: BinaryIO | None
+) -> Iterator[VideoPacket]:
+    """Yield the stream's packets as FFmpeg does, with the times below zero that it loses.
+
+    Args:
+        container: The opened container.
+        stream: Its video stream.
+        recording: The file that was opened; None: times stay as FFmpeg tells them.
+
+    Raises:
+        FFmpegError: The stream is damaged here; to be asked again.
+    """
+    below_zero = None
+    if recording is not None and is_matroska(container):
+        below_zero = TimesBelowZero(recording)
+    for packet in container.demux(stream):
+        if below_zero is not None and packet.size and packet.pos is not None:
+            pts = below_zero.time_at(packet.pos)
+            if pts is not None:
+                packet.pts = pts
+                packet.dts = None if stream.codec_context.has_b_frames else pts
+        yield packet
+
+
+def is_matroska(container: InputContainer) -> bool:
+    """Whether a container is Matroska or WebM, which store no decoding times."""
+    return Demuxer.MATROSKA in container.format.name.split(",")
+
+
 def steady_packets(
-    container: InputContainer, stream: VideoStream, limits: StreamLimits, notes: StreamNotes
+    container: InputContainer,
+    stream: VideoStream,
+    limits: StreamLimits,
+    notes: StreamNotes,
+    recording: BinaryIO | None = None,
 ) -> Iterator[VideoPacket]:
     """Yield the packets that carry data, their times set to the steady clock.
 
@@ -80,7 +115,7 @@ def steady_packets(
     clock = steady_clock(container, stream)
     notes.clock = clock
     doubtful: list[VideoPacket] = []
-    for packet in _packets(container, stream, limits):
+    for packet in _packets(container, stream, limits, recording):
         pts = packet.pts
         if clock is not None and pts is not None:
             placed, dts = clock.place(pts, packet.dts, packet.duration, is_key=packet.is_keyframe)
@@ -110,19 +145,22 @@ def steady_clock(container: InputContainer, stream: VideoStream) -> SteadyClock 
         stream.time_base,
         wraps_at=_MPEG_TS_WRAP if name == Demuxer.MPEG_TS else None,
         reorders=stream.codec_context.has_b_frames,
-        # Matroska stores none; FFmpeg guesses them, wrongly behind a seam.
-        decoding_times=Demuxer.MATROSKA not in name.split(","),
+        # FFmpeg guesses those of Matroska, wrongly behind a seam.
+        decoding_times=not is_matroska(container),
     )
 
 
 def _packets(
-    container: InputContainer, stream: VideoStream, limits: StreamLimits
+    container: InputContainer,
+    stream: VideoStream,
+    limits: StreamLimits,
+    recording: BinaryIO | None,
 ) -> Iterator[VideoPacket]:
     """Yield the stream's packets that carry data; a damaged stretch is stepped over."""
     count = failures = 0
     while True:
         try:
-            for packet in container.demux(stream):
+            for packet in demuxed(container, stream, recording):
                 if packet.size == 0:
                     continue
                 failures = 0
