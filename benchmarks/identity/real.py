@@ -1,6 +1,6 @@
 """Real clips beside the made recordings: faces that really move, speak and change their look.
 
-Three people, filmed: too few for a rate, enough to see what a photograph cannot show. Clips
+Two people, filmed: too few for a rate, enough to see what a photograph cannot show. Clips
 stand alone and are joined: the same person again after a cut or after half a minute, two
 people on one seat. All faces are brought to one place and size, so that the seat is one.
 """
