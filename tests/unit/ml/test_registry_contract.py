@@ -320,7 +320,7 @@ def test_people_register_promote_and_roll_back(
         1,
         f"model '{NAME}' has no version '9'\n",
     )
-    assert said("register", str(tmp_path / "none.tar.gz"))[0] == 1
+    assert said("register", str(tmp_path / "none.tar.gz"))[0] == 2
     quality = registry.document(registry.get(NAME, "2"), Document.MODEL_QUALITY)
     assert "confusion_matrix" in quality["multiclass_classification_metrics"]
 
