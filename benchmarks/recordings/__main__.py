@@ -18,9 +18,10 @@ from benchmarks.recordings import browser, ffmpeg
 from benchmarks.recordings.master import AS_RECORDED, READ_HZ, write_master
 from benchmarks.recordings.odd import ODD as ODD_WAYS
 from benchmarks.recordings.page import BROWSER, MATRIX, ODD, PAGE, REFUSED, Table, draw
-from benchmarks.recordings.reading import Reading, read_recording
+from benchmarks.recordings.reading import read_recording
 
-NOT_WRITTEN = "–"
+READ, REFUSED_WORD, NOT_WRITTEN = "read", "refused", "–"
+NO_READER = "no reader"
 Say = Callable[[str], None]
 
 
@@ -61,21 +62,27 @@ def versions() -> str:
 
 def matrix_row(master: Path, codec: str, say: Say) -> list[str]:
     """Return the row of a codec: a cell for each container."""
-    cells = [codec]
-    for container in ffmpeg.READ_CONTAINERS:
-        path = master.with_name("recording")
-        written = ffmpeg.write_read(master, container, codec, path)
-        cells.append(_told(read_recording(path, rate_hz=READ_HZ)) if written else NOT_WRITTEN)
-        cells[-1] = "read" if cells[-1] == "as recorded" else cells[-1]
-        say(f"{codec} in {container}: {cells[-1]}")
-    return cells
+    return [codec, *(matrix_cell(master, codec, name, say) for name in ffmpeg.READ_CONTAINERS)]
+
+
+def matrix_cell(master: Path, codec: str, container: str, say: Say) -> str:
+    """Return what is read of a codec in a container."""
+    path = master.with_name("recording")
+    told = NOT_WRITTEN
+    if ffmpeg.write_read(master, container, codec, path):
+        told = _told(path)
+        # FFmpeg writes some codecs into containers that have no name for them.
+        if told.startswith(REFUSED_WORD) and not ffmpeg.reads_back(path):
+            told = NO_READER
+    say(f"{codec} in {container}: {told}")
+    return told
 
 
 def refused_row(master: Path, container: str, say: Say) -> list[str]:
     """Return the row of a container that is not accepted."""
     path = master.with_name("recording")
     written = ffmpeg.write_refused(master, container, path)
-    told = _told(read_recording(path, rate_hz=READ_HZ)) if written else NOT_WRITTEN
+    told = _told(path) if written else NOT_WRITTEN
     say(f"{container}: {told}")
     return [container, told]
 
@@ -84,9 +91,7 @@ def odd_row(master: Path, name: str, say: Say) -> list[str]:
     """Return the row of an odd recording."""
     way = ODD_WAYS[name]
     path = master.with_name("recording")
-    told = NOT_WRITTEN
-    if way.make(master, path):
-        told = _told(read_recording(path, rate_hz=READ_HZ))
+    told = _told(path) if way.make(master, path) else NOT_WRITTEN
     say(f"{name}: {told}")
     return [name, way.container, way.what, told]
 
@@ -107,17 +112,12 @@ def browser_table(folder: Path, say: Say) -> Table:
     return Table(("session", "right", *formats), rows)
 
 
-def _told(reading: Reading) -> str:
+def _told(path: Path) -> str:
     """A cell: as recorded, the moments that were read instead, or the sentence of a refusal."""
+    reading = read_recording(path, rate_hz=READ_HZ)
     if reading.refused:
-        return f"refused ({reading.refused}): {reading.sentence}"
-    if reading.line[: len(AS_RECORDED)] == AS_RECORDED and _one_more(reading):
-        return "as recorded"
-    return f"`{reading.line}`"
-
-
-def _one_more(reading: Reading) -> bool:
-    return len(reading.line) <= len(AS_RECORDED) + 1
+        return f"{REFUSED_WORD} ({reading.refused}): {reading.sentence}"
+    return READ if reading.line == AS_RECORDED else f"`{reading.line}`"
 
 
 if __name__ == "__main__":

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from include.contracts.errors import PlatformError
 from tests.media.browser_recorder import PORTRAIT, Scene, Session, TooBusyError, record
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+_ROUNDS, _WAIT_S = 8, 5
 
 SESSIONS: Mapping[str, tuple[Session, str]] = {
     "as it is": (
@@ -65,14 +71,20 @@ def record_all() -> Mapping[str, Mapping[str, Sequence[bytes]]]:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path(), args=[*ARGUMENTS])
-        try:
-            made = {name: record(browser, session) for name, (session, _) in SESSIONS.items()}
-        except TooBusyError as error:
-            raise PlatformError(
-                "this machine is too busy to record in real time: end other work and try again"
-            ) from error
+        made = {name: _patiently(browser, session) for name, (session, _) in SESSIONS.items()}
         browser.close()
     return made
+
+
+def _patiently(browser: Browser, session: Session) -> Mapping[str, Sequence[bytes]]:
+    for _ in range(_ROUNDS):
+        try:
+            return record(browser, session)
+        except TooBusyError:
+            time.sleep(_WAIT_S)
+    raise PlatformError(
+        "this machine is too busy to record in real time: end other work and try again"
+    )
 
 
 def write(chunks: Sequence[bytes], path: Path) -> Path:

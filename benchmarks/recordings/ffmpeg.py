@@ -41,11 +41,15 @@ READ_CONTAINERS: Mapping[str, tuple[str, ...]] = {
     "3GP": ("3gp", "aac"),
     "Matroska": ("matroska", "libopus"),
     "WebM": ("webm", "libopus"),
-    "AVI": ("avi", "libmp3lame"),
+    # Not MP3: its encoder starts late, and FFmpeg then repeats a picture, AVI having no times.
+    "AVI": ("avi", "pcm_s16le"),
     "MPEG-TS": ("mpegts", "aac"),
     "M2TS": ("mpegts", "aac", "-mpegts_m2ts_mode", "1"),
 }
 """Muxer, encoder of the sound and options, by what the page calls the container."""
+
+_TAGS: Mapping[tuple[str, str], str] = {("AVI", "HEVC"): "HEVC"}
+"""What FFmpeg leaves empty unless told, so that it cannot read its own file."""
 
 REFUSED_CONTAINERS: Mapping[str, tuple[str, str, str]] = {
     "Flash video": ("flv", "H.264", "aac"),
@@ -54,7 +58,7 @@ REFUSED_CONTAINERS: Mapping[str, tuple[str, str, str]] = {
     "Windows Media": ("asf", "WMV 8", "wmav2"),
     "Ogg": ("ogg", "Theora", "libopus"),
     "MXF": ("mxf", "MPEG-2", "pcm_s16le"),
-    "DV stream": ("dv", "DV", "pcm_s16le"),
+    "DV stream": ("dv", "DV", ""),
     "RealMedia": ("rm", "", "ac3"),
     "NUT": ("nut", "H.264", "libmp3lame"),
     "Windows TV": ("wtv", "MPEG-2", "mp2"),
@@ -100,8 +104,14 @@ def write_read(master: Path, container: str, codec: str, path: Path) -> bool:
     """Write one of `READ_CONTAINERS` with one of `CODECS`; False where FFmpeg does not."""
     muxer, sound, *options = READ_CONTAINERS[container]
     encoder, *coding = CODECS[codec]
-    picture = ("-c:v", encoder, *coding)
+    tag = _TAGS.get((container, codec))
+    picture = ("-c:v", encoder, *coding, *(("-tag:v", tag) if tag else ()))
     return run("-i", master, *picture, "-c:a", sound, *options, "-f", muxer, path)
+
+
+def reads_back(path: Path) -> bool:
+    """Return whether FFmpeg itself decodes a picture of a file that it wrote."""
+    return run("-i", path, "-map", "0:v", "-frames:v", "1", "-f", "null", "-")
 
 
 def write_refused(master: Path, container: str, path: Path) -> bool:

@@ -14,6 +14,7 @@ Maker = Callable[[Path, Path], bool]
 
 _X264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac")
 _X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-c:a", "aac")
+_PCM = ("-c:a", "pcm_s16le")
 _LOG = "log-level=none"
 
 
@@ -158,12 +159,12 @@ ODD: Mapping[str, Odd] = {
         _coded("mp4", *_X265, "-tag:v", "hev1", "-x265-params", _LOG), "MP4", "HEVC hev1"
     ),
     "ProRes 4444": Odd(
-        _coded("mov", "-c:v", "prores_ks", "-profile:v", "4444", "-c:a", "pcm_s16le"),
+        _coded("mov", "-c:v", "prores_ks", "-profile:v", "4444", *_PCM),
         "MOV",
         "ProRes",
     ),
     "uncompressed sound, index first": Odd(
-        _coded("mov", *_X264[:-1], "pcm_s16le", "-movflags", "+faststart"), "MOV", "H.264"
+        _coded("mov", *_X264[:-2], *_PCM, "-movflags", "+faststart"), "MOV", "H.264"
     ),
     "starts at an hour": Odd(_again("mpegts", "-output_ts_offset", "3600"), "MPEG-TS", "H.264"),
     "times below zero": Odd(
@@ -178,14 +179,16 @@ ODD: Mapping[str, Odd] = {
     "webcam and a larger screen": Odd(_two_pictures, "Matroska", "H.264 twice"),
     "cover picture": Odd(_cover, "MP4", "H.264, PNG"),
     "title in Latin-1": Odd(
-        _coded("avi", "-c:v", "mpeg4", "-q:v", "3", "-metadata", "title=Gesicht f\udcfcr"),
+        _coded("avi", "-c:v", "mpeg4", "-q:v", "3", *_PCM, "-metadata", "title=Gesicht f\udcfcr"),
         "AVI",
         "MPEG-4 part 2",
     ),
     "no sound": Odd(_coded("mp4", "-an", *_X264[:-2]), "MP4", "H.264"),
     "sound alone": Odd(_coded("mp4", "-vn", "-c:a", "aac"), "MP4", "AAC"),
     "DV (camcorder tape)": Odd(
-        _coded("avi", "-c:v", "dvvideo", "-s", "720x576", "-pix_fmt", "yuv420p"), "AVI", "DV"
+        _coded("avi", "-c:v", "dvvideo", "-s", "720x576", "-pix_fmt", "yuv420p", *_PCM),
+        "AVI",
+        "DV",
     ),
     "index missing (recorder lost power)": Odd(
         lambda master, path: run("-i", master, *_X264, "-f", "mp4", path) and _no_index(path),

@@ -32,11 +32,12 @@ If you can choose: MP4 with H.264. What is refused is told with what to do; noth
 """
 _LEADS: Mapping[str, str] = {
     MATRIX: "Written by FFmpeg, with sound. *read*: every moment as recorded. –: FFmpeg does not "
-    "write the codec into that container.",
+    "write the codec into that container. *no reader*: it writes it, but does not read it back "
+    "itself; the platform refuses it.",
     REFUSED: "Written by FFmpeg. A video is told with the command that makes it one that is read: "
     f"`{conversion('FILE.mpg')}`.",
     ODD: "Written by FFmpeg from the same four seconds, each with one thing that cameras, editors "
-    "or tools do. *as recorded* leaves a last moment aside where the container counts one more.",
+    "or tools do. *read*: every moment as recorded.",
     BROWSER: "A canvas recorded by `MediaRecorder` in real time; moments beside a change may fall "
     "either way.",
 }
