@@ -91,7 +91,7 @@ def odd_row(master: Path, name: str, say: Say) -> list[str]:
     """Return the row of an odd recording."""
     way = ODD_WAYS[name]
     path = master.with_name("recording")
-    told = _told(path) if way.make(master, path) else NOT_WRITTEN
+    told = _told(path, way.right) if way.make(master, path) else NOT_WRITTEN
     say(f"{name}: {told}")
     return [name, way.container, way.what, told]
 
@@ -112,12 +112,12 @@ def browser_table(folder: Path, say: Say) -> Table:
     return Table(("session", "right", *formats), rows)
 
 
-def _told(path: Path) -> str:
+def _told(path: Path, right: str = AS_RECORDED) -> str:
     """A cell: as recorded, the moments that were read instead, or the sentence of a refusal."""
     reading = read_recording(path, rate_hz=READ_HZ)
     if reading.refused:
         return f"{REFUSED_WORD} ({reading.refused}): {reading.sentence}"
-    return READ if reading.line == AS_RECORDED else f"`{reading.line}`"
+    return READ if reading.line == right else f"`{reading.line}`"
 
 
 if __name__ == "__main__":

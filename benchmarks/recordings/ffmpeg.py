@@ -29,7 +29,6 @@ CODECS: Mapping[str, tuple[str, ...]] = {
     "MS-MPEG-4 v2": ("msmpeg4v2", "-q:v", "3"),
     "WMV 8": ("wmv2", "-q:v", "3"),
     "Theora": ("libtheora", "-q:v", "7"),
-    "Cinepak": ("cinepak",),
 }
 """Encoder and its options, by what the page calls the codec."""
 

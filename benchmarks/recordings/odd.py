@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.recordings.ffmpeg import run
+from benchmarks.recordings.master import AS_RECORDED
 
 Maker = Callable[[Path, Path], bool]
 """Writes the second path from the master; False where FFmpeg does not."""
@@ -25,6 +26,8 @@ class Odd:
     make: Maker
     container: str
     what: str
+    right: str = AS_RECORDED
+    """What reading it must say."""
 
 
 def _coded(container: str, *arguments: str, before: tuple[str, ...] = ()) -> Maker:
@@ -114,7 +117,7 @@ ODD: Mapping[str, Odd] = {
     **{name: Odd(_matrix(*how), "MP4", "H.264, display matrix") for name, how in _MATRICES.items()},
     **{
         f"pixels of {ratio}": Odd(
-            _coded("mp4", "-vf", f"scale=iw*{down}/{up}:ih,setsar={up}/{down}", *_X264),
+            _coded("mp4", "-vf", f"scale=trunc(iw*{down}/{up}/2)*2:ih,setsar={up}/{down}", *_X264),
             "MP4",
             "H.264, sample aspect ratio",
         )
@@ -173,9 +176,14 @@ ODD: Mapping[str, Odd] = {
         "H.264",
     ),
     "a cut without coding again (edit list)": Odd(
-        _again("mp4", "-avoid_negative_ts", "disabled", before=("-ss", "0.5")), "MP4", "H.264"
+        _again("mp4", "-avoid_negative_ts", "disabled", before=("-ss", "0.5")),
+        "MP4",
+        "H.264, its first half second hidden",
+        AS_RECORDED[1:],
     ),
-    "two parts joined, the clock starts again": Odd(_joined, "MPEG-TS", "H.264"),
+    "two parts joined, the clock starts again": Odd(
+        _joined, "MPEG-TS", "H.264; the first moment behind the seam is left out"
+    ),
     "webcam and a larger screen": Odd(_two_pictures, "Matroska", "H.264 twice"),
     "cover picture": Odd(_cover, "MP4", "H.264, PNG"),
     "title in Latin-1": Odd(

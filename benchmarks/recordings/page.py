@@ -25,8 +25,8 @@ every recording named here and reads it as the stages do; nothing is filled in b
 {versions}
 
 Each recording holds four seconds: two of a face, one of nobody, one of the face. It is read twice a
-second, so that a right reading is `{right}`: F a usable face, x a face that is left out with its
-reason, . nobody, g no picture at that time, u a picture that cannot be decoded.
+second, so that a right reading is `{right}`: F a usable face, x a moment that is left out with
+its reason, . nobody, g no picture at that time, u a picture that cannot be decoded.
 
 If you can choose: MP4 with H.264. What is refused is told with what to do; nothing is lost.
 """

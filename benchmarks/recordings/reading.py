@@ -24,7 +24,7 @@ class Seen(StrEnum):
     GAP = "g"
     UNREADABLE = "u"
     LEFT_OUT = "x"
-    """A face that is told with a reason against using it."""
+    """Told with a reason against using it: a face too small, a seam of the clock."""
 
 
 @dataclass(frozen=True, slots=True)
