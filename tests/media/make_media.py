@@ -335,6 +335,10 @@ DISPLAY_MATRICES: dict[str, tuple[int, int, int, int]] = {
 """The eight display matrices (a, b, c, d): pixel (p, q) is shown at (a p + c q, b p + d q)."""
 
 
+LOSSLESS = {"pix_fmt": "yuv444p", "qp": "0"}
+"""Nothing but the rounding of colours lies between a picture and what is read of it."""
+
+
 def stored_for(picture: Image, matrix: tuple[int, int, int, int]) -> Image:
     """The pixels that a display matrix shows as `picture`, straight from its definition."""
     a, b, c, d = matrix
@@ -346,7 +350,7 @@ def stored_for(picture: Image, matrix: tuple[int, int, int, int]) -> Image:
 
 def laid(path: Path, pictures: Sequence[Image], matrix: tuple[int, int, int, int]) -> Path:
     """An MP4 that shows `pictures` by way of a display matrix."""
-    encode(path, [stored_for(picture, matrix) for picture in pictures], rate=10, crf="12")
+    encode(path, [stored_for(picture, matrix) for picture in pictures], rate=10, **LOSSLESS)
     data = bytearray(path.read_bytes())
     box = data.index(b"tkhd") - 4
     end = box + struct.unpack(">I", data[box : box + 4])[0]
@@ -366,7 +370,7 @@ def anamorphic(path: Path, pictures: Sequence[Image], aspect: Fraction) -> Path:
         size = (width, round(height * aspect / 2) * 2)
     stored = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures]
     sar = f"sar={aspect.numerator}/{aspect.denominator}"
-    return encode(path, stored, rate=10, crf="12", **{"x264-params": sar})
+    return encode(path, stored, rate=10, **LOSSLESS, **{"x264-params": sar})
 
 
 def long_video(path: Path, *, seconds: int = 7200) -> Path:

@@ -16,23 +16,35 @@ from include.video.upright import frame_to_bgr, pixel_aspect
 from tests.media.make_media import DISPLAY_MATRICES, anamorphic, laid
 
 ASPECTS = [Fraction(4, 3), Fraction(10, 11), Fraction(16, 11), Fraction(64, 45), Fraction(2)]
+RESPONDENTS = ("upright/1", "upright/3", "upright/7")
+CLEAR_LEAD = 0.45
+"""Where two expressions are level, a rounding decides; here none does."""
 
 
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray]:
-    labels = list(READ_IN_DAYLIGHT)
     return [
         picture
-        for number in range(3)
+        for name in RESPONDENTS
         for picture in frames(
-            f"upright/{number}",
-            labels,
+            name,
+            READ_IN_DAYLIGHT,
             seconds_each=1,
             rate_hz=1,
             size=(640, 360),
             lighting=Lighting(),
         )
     ]
+
+
+@pytest.fixture(scope="module")
+def expected(package, pictures) -> np.ndarray:
+    """The answers on the pictures themselves, each clear, three expressions among them."""
+    found = answers(package, pictures)
+    ranked = np.sort(found, axis=1)
+    assert (ranked[:, -1] - ranked[:, -2]).min() > CLEAR_LEAD
+    assert len(set(found.argmax(axis=1))) == len(READ_IN_DAYLIGHT)
+    return found
 
 
 def answers(package, shown: list[np.ndarray]) -> np.ndarray:
@@ -47,14 +59,6 @@ def answers(package, shown: list[np.ndarray]) -> np.ndarray:
     return package.probabilities(crops)
 
 
-def same_names(found: np.ndarray, expected: np.ndarray) -> bool:
-    """Whether the same expressions are named, but where two were level before the encoding."""
-    ranked = np.sort(expected, axis=1)
-    clear = ranked[:, -1] - ranked[:, -2] > 0.3
-    assert clear.mean() > 0.5
-    return bool((found.argmax(axis=1) == expected.argmax(axis=1))[clear].all())
-
-
 def read(path: Path) -> list[np.ndarray]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -63,16 +67,18 @@ def read(path: Path) -> list[np.ndarray]:
         ]
 
 
-def test_answers_do_not_depend_on_how_the_picture_is_laid(package, pictures, tmp_path) -> None:
-    expected = answers(package, pictures)
-    for name, matrix in DISPLAY_MATRICES.items():
-        found = answers(package, read(laid(tmp_path / "clip.mp4", pictures, matrix)))
-        assert np.abs(found - expected).max() < 0.15, name
-        assert same_names(found, expected), name
+@pytest.mark.parametrize("name", DISPLAY_MATRICES)
+def test_answers_do_not_depend_on_how_the_picture_is_laid(
+    name, package, pictures, expected, tmp_path
+) -> None:
+    found = answers(package, read(laid(tmp_path / "clip.mp4", pictures, DISPLAY_MATRICES[name])))
+    assert found.argmax(axis=1).tolist() == expected.argmax(axis=1).tolist()
+    assert np.abs(found - expected).max() < 0.05
 
 
-def test_answers_do_not_depend_on_the_shape_of_pixels(package, pictures, tmp_path) -> None:
-    expected = answers(package, pictures)
-    for aspect in ASPECTS:
-        found = answers(package, read(anamorphic(tmp_path / "clip.mp4", pictures, aspect)))
-        assert same_names(found, expected), aspect
+@pytest.mark.parametrize("aspect", ASPECTS, ids=str)
+def test_answers_do_not_depend_on_the_shape_of_pixels(
+    aspect, package, pictures, expected, tmp_path
+) -> None:
+    found = answers(package, read(anamorphic(tmp_path / "clip.mp4", pictures, aspect)))
+    assert found.argmax(axis=1).tolist() == expected.argmax(axis=1).tolist()
