@@ -54,26 +54,16 @@ _FRAME_PX = (640, 360)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One drawing of a person: the frame and the face that was found in it."""
+    """One drawing of a person, as far as descriptors read it.
+
+    `crop_bgr` is the aligned crop of 112 px of the expression model, `chip_bgr` that of
+    150 px of dlib's network; `group` the annotated age band, gender and group.
+    """
 
     person: int
     group: tuple[str, ...]
-    frame_bgr: Image
-    found: Detection
-
-    @property
-    def crop_bgr(self) -> Image:
-        """The aligned crop of 112 px that the expression model reads."""
-        transform = alignment.similarity_transform(self.found.landmarks_px, 112)
-        assert transform is not None  # the detector's landmarks are apart
-        return alignment.aligned_crop(self.frame_bgr, transform, 112)
-
-    @property
-    def chip_bgr(self) -> Image:
-        """The chip of 150 px that dlib's network reads."""
-        chip = chip_of(self.frame_bgr, self.found.landmarks_px)
-        assert chip is not None  # as above
-        return chip
+    crop_bgr: Image
+    chip_bgr: Image
 
 
 Describe = Callable[[View], Floats]
@@ -91,8 +81,17 @@ def views_of(half: str, zip_path: Path, limit: int) -> list[View]:
             found = detector.detect(frame)
             if found:
                 largest = max(found, key=lambda face: face.width_px * face.height_px)
-                views.append(View(number, labels[person.name], frame, largest))
+                crop, chip = _cut(frame, largest)
+                views.append(View(number, labels[person.name], crop, chip))
     return views
+
+
+def _cut(frame_bgr: Image, face: Detection) -> tuple[Image, Image]:
+    transform = alignment.similarity_transform(face.landmarks_px, 112)
+    chip = chip_of(frame_bgr, face.landmarks_px)
+    assert transform is not None  # the detector's landmarks are apart
+    assert chip is not None  # as above
+    return alignment.aligned_crop(frame_bgr, transform, 112), chip
 
 
 def _labels(zip_path: Path) -> dict[str, tuple[str, ...]]:
