@@ -108,7 +108,7 @@ def test_unneeded_frames_are_not_decoded(tmp_path: Path) -> None:
         started = time.process_time()
         decode(path, 0.5)
         spent[name] = time.process_time() - started
-    assert spent["thrifty"] < 0.6 * spent["full"]
+    assert spent["thrifty"] < 0.8 * spent["full"]
 
 
 def test_a_trimmed_start_is_not_shown(shared_data: Path) -> None:
