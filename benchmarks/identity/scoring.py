@@ -22,8 +22,8 @@ from typing import Any
 
 from benchmarks.identity.posing import Box
 from benchmarks.identity.truth import MIRROR, RESPONDENT, Shown, Truth
+from include.contracts.rows import UNKNOWN_FACE
 
-UNKNOWN = "unknown"
 VISIBLE_MIN = 0.55
 """A face of which less is visible may be missed, and is not matched."""
 _NEAR = 0.35
@@ -102,7 +102,7 @@ def score(
     """
     rows = list(rows)
     seen = match(truth, rows)
-    named = [item for item in seen if item.face_id != UNKNOWN]
+    named = [item for item in seen if item.face_id != UNKNOWN_FACE]
     people_of: dict[str, set[str]] = defaultdict(set)
     ids_of: dict[tuple[str, bool], list[str]] = defaultdict(list)
     for item in named:

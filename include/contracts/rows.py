@@ -11,6 +11,9 @@ import pyarrow as pa
 
 from include.contracts.labels import EXPRESSIONS
 
+UNKNOWN_FACE = "unknown"
+"""The `face_id` of a face of which it cannot be told whose it is."""
+
 LANDMARKS: tuple[str, ...] = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 """Landmark order of CenterFace; left and right as seen in the image."""
 

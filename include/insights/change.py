@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from include.contracts.identity import stable_hash
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
-from include.insights.moments import UNKNOWN_FACE
+from include.contracts.rows import UNKNOWN_FACE
 
 NOTHING = "none"
 """The dominant expression where no instant shows one."""

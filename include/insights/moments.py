@@ -17,12 +17,11 @@ import pyarrow as pa
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
-from include.contracts.rows import PREDICTIONS, with_later_columns
+from include.contracts.rows import PREDICTIONS, UNKNOWN_FACE, with_later_columns
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-UNKNOWN_FACE = "unknown"
 _BOX = ("x", "y", "width", "height")
 NONE = -1
 """Index used where there is no expression."""

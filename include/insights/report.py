@@ -20,6 +20,7 @@ from jinja2 import Template
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.pages import page_environment
+from include.contracts.rows import UNKNOWN_FACE
 from include.insights import tables
 from include.insights.charts import (
     clock,
@@ -29,7 +30,7 @@ from include.insights.charts import (
     timeline_chart,
 )
 from include.insights.evaluation import read_evaluation
-from include.insights.moments import UNKNOWN_FACE, Moments
+from include.insights.moments import Moments
 from include.insights.respondent import Choice
 from include.insights.shares import percent
 from include.insights.verdict import Verdict

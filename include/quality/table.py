@@ -17,9 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.contracts.reasons import RowReason
-from include.contracts.rows import LANDMARKS, MANIFEST, with_later_columns
-
-UNKNOWN_FACE = "unknown"
+from include.contracts.rows import LANDMARKS, MANIFEST, UNKNOWN_FACE, with_later_columns
 
 SCHEMA_DIFFERENCE = "schema_difference"
 """The one column of the frame of a manifest whose schema is wrong."""

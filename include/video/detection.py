@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from include.video import centerface_model
+from include.video.onnx_session import session_of
 
 Image = npt.NDArray[np.uint8]
 """Height x width x 3, BGR, 0..255."""
@@ -55,21 +55,10 @@ class FaceDetector:
     """
 
     def __init__(self, *, width_px: int, score_min: float, threads: int = 1) -> None:
-        import onnxruntime
-
         self._width_px = width_px
         self._score_min = score_min
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # The arena keeps the largest picture's buffers for ever; plain malloc costs no time here.
-        options.enable_cpu_mem_arena = False
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = centerface_model.any_size_model(centerface_model.shipped_model_path().read_bytes())
-        self._session: Any = onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
-        )
+        self._session = session_of(model, threads=threads)
 
     def detect(self, image_bgr: Image) -> list[Detection]:
         """Return the faces of a picture, best score first.

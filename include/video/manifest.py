@@ -20,10 +20,9 @@ import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from include.contracts.rows import LANDMARKS, MANIFEST, row_id
+from include.contracts.rows import LANDMARKS, MANIFEST, UNKNOWN_FACE, row_id
 
 ROWS_PER_GROUP = 4096
-UNKNOWN_FACE = "unknown"
 
 Row = dict[str, Any]
 

@@ -8,7 +8,6 @@ import numpy as np
 from include.video import alignment, cuts, face_quality
 from include.video.analysis import AnalysisOptions, CpuSeconds, PictureAnalyser
 from include.video.detection import Detection, FaceDetector
-from include.video.identity.embedding import chip_of
 from include.video.identity.look import look_of
 from include.video.stillness import StillnessMeter
 
@@ -31,8 +30,6 @@ def warm_up(options: AnalysisOptions, detector: FaceDetector) -> None:
         crop = alignment.aligned_crop(image, transform, options.crop_side_px)
         face_quality.measure_light(crop)
         look_of(crop)
-    chip = chip_of(image, landmarks)
-    assert chip is not None  # the landmarks above are apart
     signature = cuts.signature_of(image)
     cuts.change_between(signature, signature)
     meter = StillnessMeter()

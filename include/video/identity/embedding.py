@@ -18,6 +18,7 @@ import numpy.typing as npt
 from include.video import alignment
 from include.video.detection import Image
 from include.video.identity import network
+from include.video.onnx_session import session_of
 
 Descriptor = npt.NDArray[np.float32]
 """128 values, float32; distances between two are about 0.2 to 1.1."""
@@ -66,20 +67,9 @@ class FaceEmbedder:
 
     def _network(self) -> Any:
         if self._session is None:
-            import onnxruntime
-
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = 1
-            options.inter_op_num_threads = 1
-            options.log_severity_level = 3
-            options.enable_cpu_mem_arena = False
             # The graph is folded already; rearranging it costs as much as some ten descriptors.
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-            self._session = onnxruntime.InferenceSession(
-                network.recognition_model(self._weights),
-                options,
-                providers=["CPUExecutionProvider"],
-            )
+            model = network.recognition_model(self._weights)
+            self._session = session_of(model, rearrange=False)
         return self._session
 
 

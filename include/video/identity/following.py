@@ -42,13 +42,6 @@ _MAX_DESCRIPTIONS = 6000
 _MAX_WAITING = 16
 
 
-@dataclass(slots=True)
-class _Budget:
-    """Descriptors that may still be asked for in this recording."""
-
-    left: int = _MAX_DESCRIPTIONS
-
-
 class FaceFollower:
     """Gives each face of successive pictures the number of its tracklet.
 
@@ -61,7 +54,7 @@ class FaceFollower:
         self._open: list[Tracklet] = []
         self._all: list[Tracklet] = []
         self._waiting: list[Tracklet] = []
-        self._budget = _Budget()
+        self._descriptions_left = _MAX_DESCRIPTIONS
 
     def follow(
         self, instant: int, scene: int, image_bgr: Image, faces: list[SeenFace]
@@ -112,12 +105,12 @@ class FaceFollower:
         candidate = place if place.describable else place.before
         if candidate is None or (gap and not place.describable):
             return None
-        if not gap and rival is None and candidate.likeness(asked.face.look) >= LOOK_SURE:
-            self._resume(candidate, place)
-            return candidate
-        if not self._is_same(candidate, rival, asked):
+        unquestioned = not gap and rival is None
+        sure = unquestioned and candidate.likeness(asked.face.look) >= LOOK_SURE
+        if not sure and not self._is_same(candidate, rival, asked):
             return None
-        self._resume(candidate, place)
+        if candidate is not place:
+            self._resume(candidate, place)
         return candidate
 
     def _is_same(self, candidate: Tracklet, rival: Tracklet | None, asked: _Asked) -> bool:
@@ -155,8 +148,6 @@ class FaceFollower:
 
     def _resume(self, candidate: Tracklet, place: Tracklet) -> None:
         """A face is describable again: the tracklet it had before goes on."""
-        if candidate is place:
-            return
         place.after = candidate
         self._open.remove(place)
         self._open.append(candidate)
@@ -175,9 +166,9 @@ class FaceFollower:
         return asked.evidence
 
     def _describe(self, chip_bgr: Image, look: Look) -> Evidence | None:
-        if self._budget.left <= 0:
+        if self._descriptions_left <= 0:
             return None
-        self._budget.left -= 1
+        self._descriptions_left -= 1
         return Evidence(self._embedder.describe(chip_bgr), look)
 
     def _keep_chip(self, tracklet: Tracklet, chip: Image, look: Look) -> None:

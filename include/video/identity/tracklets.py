@@ -51,11 +51,6 @@ class Tracklet:
         """The last instant."""
         return self.runs[-1][1]
 
-    @property
-    def instants(self) -> int:
-        """How many instants it holds."""
-        return sum(last - first + 1 for first, last in self.runs)
-
     def likeness(self, look: Look) -> float:
         """Return the likeness, -1..1, to the nearest look seen so far."""
         return max(float(own @ look) for own in self.looks)
