@@ -53,8 +53,6 @@ class SteadyClock:
     Args:
         time_base: Seconds per tick.
         wraps_at: Ticks after which the clock starts at 0 again by design, if it does.
-        near: Where the unwrapped clock starts: timestamps are taken for the nearest
-            multiple of `wraps_at` away; None: as the first one says.
         reorders: Whether frames are shown in another order than they are sent.
         decoding_times: Whether the container itself stores decoding times.
     """
@@ -64,13 +62,12 @@ class SteadyClock:
         time_base: Fraction,
         *,
         wraps_at: int | None = None,
-        near: int | None = None,
         reorders: bool = True,
         decoding_times: bool = True,
     ) -> None:
         self.seams: list[Seam] = []
         self._wraps_at = wraps_at
-        self._raw = near
+        self._raw: int | None = None  # the last timestamp, unwrapped
         self._reorders = reorders
         self._decoding_times = decoding_times
         self._back = round(BACK_S / time_base)

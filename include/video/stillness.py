@@ -2,10 +2,9 @@
 
 A picture on a wall does not change; a person does, if only a little. Both are seen through
 a sensor's noise, a codec, a lamp that flickers and a camera that shakes, so a face is
-compared with its surroundings: the shift of the background between two pictures is taken
-out (phase correlation: Kuglin and Hines, "The phase correlation image alignment method",
-IEEE Conference on Cybernetics and Society, 1975), then a change of light (a line fitted to
-the grey levels), and what is left in the face's box is told beside what is left elsewhere.
+compared with its surroundings: the motion of the camera between two pictures is taken out
+(`steadying`), then a change of light (a line fitted to the grey levels), and what is left in
+the face's box is told beside what is left elsewhere.
 """
 
 from __future__ import annotations
