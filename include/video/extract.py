@@ -87,7 +87,7 @@ def extract_file(
             "demuxer": demuxer.value,
             **limits_for_child(limits),
             "sample_rate_hz": settings.sample_rate_hz,
-            "analysis": _analysis_request(settings),
+            "analysis": analysis_request(settings),
         }
         recorder = ExtractionRecorder(
             workdir,
@@ -151,7 +151,8 @@ def _budget(limits: LimitSettings, duration_s: float) -> Budget:
     )
 
 
-def _analysis_request(settings: ExtractionSettings) -> dict[str, Any]:
+def analysis_request(settings: ExtractionSettings) -> dict[str, Any]:
+    """Return what the child is told of how to analyse pictures (`analysis.AnalysisOptions`)."""
     quality = {"min_face_px", "min_blur", "brightness_min", "brightness_max", "max_yaw_deg"}
     elsewhere = {"sample_rate_hz", "shard_max_bytes"}
     return {

@@ -74,8 +74,10 @@ def test_a_closed_tab_loses_nothing(page: Page) -> None:
     page.locator("h1").click()
     for key in "123":
         page.keyboard.press(key)
+    answered = page.get_by_text("All answered: save them now")
+    answered.wait_for()
     page.reload()
-    assert page.get_by_text("All answered: save them now").is_visible()
+    answered.wait_for()
     assert page.get_by_label("Your name or e-mail address").input_value() == "anna"
 
 

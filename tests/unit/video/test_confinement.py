@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from include.contracts.errors import PermanentInputError, TransientError
-from include.settings import LimitSettings
+from include.settings import ExtractionSettings, LimitSettings
+from include.video.extract import analysis_request
 from include.video.probe import limits_for_child
 from include.video.process import Budget, ChildFailedError, ConfinedChild
 from tests.media import make_media
@@ -88,21 +89,39 @@ def ask(path: Path, budget: Budget, **request: Any) -> list[dict[str, Any]]:
             return [header for header, _ in child.messages()]
 
 
+EXTRACTION = {
+    "job": "extract",
+    "sample_rate_hz": 30.0,
+    "analysis": analysis_request(ExtractionSettings()),
+}
+"""It takes a while: the parent looks five times a second, on a busy machine later."""
+
+
 def test_a_child_over_its_memory_is_stopped(media: dict[str, Path]) -> None:
     with pytest.raises(PermanentInputError) as error:
-        ask(media["two-people.mp4"], Budget(cpu_s=60, wall_s=60, memory_bytes=8 << 20))
+        ask(
+            media["two-people.mp4"], Budget(cpu_s=60, wall_s=60, memory_bytes=8 << 20), **EXTRACTION
+        )
     assert error.value.code == "decoder_limit"
 
 
 def test_a_child_over_its_cpu_time_is_stopped(media: dict[str, Path]) -> None:
     with pytest.raises(PermanentInputError) as error:
-        ask(media["two-people.mp4"], Budget(cpu_s=0.01, wall_s=60, memory_bytes=600 << 20))
+        ask(
+            media["two-people.mp4"],
+            Budget(cpu_s=0.01, wall_s=60, memory_bytes=600 << 20),
+            **EXTRACTION,
+        )
     assert error.value.code == "decoder_limit"
 
 
 def test_a_child_over_its_time_is_stopped(media: dict[str, Path]) -> None:
     with pytest.raises(PermanentInputError) as error:
-        ask(media["two-people.mp4"], Budget(cpu_s=60, wall_s=0.01, memory_bytes=600 << 20))
+        ask(
+            media["two-people.mp4"],
+            Budget(cpu_s=60, wall_s=0.01, memory_bytes=600 << 20),
+            **EXTRACTION,
+        )
     assert error.value.code == "decoder_limit"
 
 
