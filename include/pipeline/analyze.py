@@ -11,8 +11,8 @@ import argparse
 import logging
 import shutil
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -55,13 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("video", type=Path, help="a recording, or a folder of recordings")
     parser.add_argument("out", type=Path, help="folder for the results; made when missing")
     options = parser.parse_args(arguments)
-    # What becomes of each recording is told below; the log keeps defects.
-    logging.getLogger("include").setLevel(logging.ERROR)
     # Names of files are printed as they are: never broken over lines, never read as markup.
     console = Console(soft_wrap=True, markup=False, highlight=False)
     errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
     try:
-        found = analyze(options.video, options.out, console)
+        with _only_defects_logged():
+            found = analyze(options.video, options.out, console)
     except (PlatformError, OSError) as error:
         errors.print(f"analyze: {printable(str(error))}", style="red")
         return error.exit_status if isinstance(error, PlatformError) else 1
@@ -73,6 +72,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             errors.print(f"{printable(str(item.name))}: {item.problem}")
     console.print(summary(found))
     return 0 if all(item.folder or item.is_other for item in found) else 1
+
+
+@contextmanager
+def _only_defects_logged() -> Iterator[None]:
+    """What becomes of each recording is told by the command itself."""
+    log = logging.getLogger("include")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def summary(found: Sequence[Analysed]) -> str:

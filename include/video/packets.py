@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import av.error
 
@@ -12,9 +12,11 @@ from include.contracts.reasons import QuarantineCode
 from include.video.clock import Seam, SteadyClock
 from include.video.container_kind import Demuxer
 from include.video.damage import DamageWatch
+from include.video.holes import HoleWatch, Standing
 from include.video.matroska_times import TimesBelowZero
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.packet import Packet
     from av.video.stream import VideoStream
@@ -48,7 +50,8 @@ class StreamLimits:
 class StreamNotes:
     """What turned out while a stream was read; times are ticks of the steady clock.
 
-    `torn`: frames of which the transport lost a part, though the decoder may not say so.
+    `torn`: frames of which a part was lost, or one they refer to, though the decoder may not
+    say so.
     """
 
     clock: SteadyClock | None = None
@@ -67,7 +70,10 @@ class StreamNotes:
 
 
 def demuxed(
-    container: InputContainer, stream: VideoStream, recording: BinaryIO | None
+    container: InputContainer,
+    stream: VideoStream,
+    recording: BinaryIO | None,
+    holes: HoleWatch | None = None,
 ) -> Iterator[VideoPacket]:
     """Yield the stream's packets as FFmpeg does, with the times below zero that it loses.
 
@@ -75,6 +81,7 @@ def demuxed(
         container: The opened container.
         stream: Its video stream.
         recording: The file that was opened; None: times stay as FFmpeg tells them.
+        holes: Told of the sound beside the stream.
 
     Raises:
         FFmpegError: The stream is damaged here; to be asked again.
@@ -82,13 +89,43 @@ def demuxed(
     below_zero = None
     if recording is not None and is_matroska(container):
         below_zero = TimesBelowZero(recording)
-    for packet in container.demux(stream):
+    for packet in _with_sound(container, stream, holes):
         if below_zero is not None and packet.size and packet.pos is not None:
             pts = below_zero.time_at(packet.pos)
             if pts is not None:
                 packet.pts = pts
                 packet.dts = None if stream.codec_context.has_b_frames else pts
         yield packet
+
+
+def _with_sound(
+    container: InputContainer, stream: VideoStream, holes: HoleWatch | None
+) -> Iterator[VideoPacket]:
+    sound = _sound(container)
+    if holes is None or sound is None:
+        yield from container.demux(stream)
+        return
+    for packet in container.demux(stream, sound):
+        if packet.stream_index == stream.index:
+            yield cast("VideoPacket", packet)
+        elif packet.pts is not None:
+            holes.heard(float(packet.pts * packet.time_base))
+
+
+def _sound(container: InputContainer) -> AudioStream | None:
+    return next(iter(container.streams.audio), None)
+
+
+def _hole_watch(container: InputContainer, stream: VideoStream) -> HoleWatch | None:
+    """What looks for lost chunks: of containers that count nothing, written as they are recorded.
+
+    A recorder that writes chunks does not reorder frames; where they are reordered a step of
+    time is none of a hole.
+    """
+    if not is_matroska(container) or stream.codec_context.has_b_frames:
+        return None
+    rate = stream.average_rate
+    return HoleWatch(float(1 / rate) if rate else None)
 
 
 def is_matroska(container: InputContainer) -> bool:
@@ -107,20 +144,30 @@ def steady_packets(
 
     Where the transport lost something (MPEG-TS counts its packets) the frame is noted
     as torn; not so right before a key frame: where parts are joined the count
-    breaks, and nothing is missing.
+    breaks, and nothing is missing. So is every frame that may refer to a lost one; those of
+    which not even the time is known are left out (`holes`).
 
     Raises:
         StreamRefusedError: There are too many.
     """
     clock = steady_clock(container, stream)
     notes.clock = clock
+    holes = _hole_watch(container, stream)
     doubtful: list[VideoPacket] = []
-    for packet in _packets(container, stream, limits, recording):
+    for packet in _packets(container, stream, limits, recording, holes):
         pts = packet.pts
+        standing = Standing.SOUND
+        if holes is not None and pts is not None:
+            at_s = float(pts * packet.time_base)
+            standing = holes.standing(at_s, is_key=packet.is_keyframe)
+        if standing is Standing.MISPLACED:
+            continue
         if clock is not None and pts is not None:
             placed, dts = clock.place(pts, packet.dts, packet.duration, is_key=packet.is_keyframe)
             if placed != pts:
                 packet.pts, packet.dts = placed, dts
+        if standing is Standing.IN_DOUBT and packet.pts is not None:
+            notes.torn.add(packet.pts)
         if doubtful and packet.is_keyframe:
             yield from doubtful
             doubtful = []
@@ -155,12 +202,13 @@ def _packets(
     stream: VideoStream,
     limits: StreamLimits,
     recording: BinaryIO | None,
+    holes: HoleWatch | None,
 ) -> Iterator[VideoPacket]:
     """Yield the stream's packets that carry data; a damaged stretch is stepped over."""
     count = failures = 0
     while True:
         try:
-            for packet in demuxed(container, stream, recording):
+            for packet in demuxed(container, stream, recording, holes):
                 if packet.size == 0:
                     continue
                 failures = 0

@@ -69,16 +69,34 @@ def test_number_keys_answer_and_the_file_reads_back(page: Page, tmp_path: Path) 
     assert all(vote.answered_at is not None for vote in reading.votes)
 
 
-def test_a_closed_tab_loses_nothing(page: Page) -> None:
+def answer_all(page: Page) -> None:
     page.get_by_label("Your name or e-mail address").fill("anna")
     page.locator("h1").click()
     for key in "123":
         page.keyboard.press(key)
-    answered = page.get_by_text("All answered: save them now")
-    answered.wait_for()
+    page.get_by_text("All answered: save them now").wait_for()
+
+
+def test_a_closed_tab_loses_nothing(page: Page) -> None:
+    answer_all(page)
+    page.get_by_text("are kept in this browser").wait_for()
     page.reload()
-    answered.wait_for()
+    page.get_by_text("All answered: save them now").wait_for()
     assert page.get_by_label("Your name or e-mail address").input_value() == "anna"
+
+
+def test_a_browser_that_keeps_nothing_says_so_and_asks_before_it_closes(
+    page: Page, tmp_path: Path
+) -> None:
+    page.add_init_script("Object.defineProperty(window, 'indexedDB', {value: undefined})")
+    page.reload()
+    assert page.get_by_text("This browser keeps nothing").is_visible()
+    answer_all(page)
+    with page.expect_event("dialog") as asked:
+        page.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    assert read_answers("a.csv", saved(page, tmp_path), asked=ROWS).votes
 
 
 def test_without_a_name_or_an_answer_nothing_is_saved(page: Page) -> None:

@@ -58,12 +58,14 @@ class Session:
         paused: Start and end of a pause of the recorders, seconds of the session; None: no pause.
         chunk_s: The recorder hands over what it has this often; None: once, at the end.
         still: Each scene is drawn once and the canvas then left alone.
+        sound: A tone is recorded beside the canvas, from start to end.
     """
 
     scenes: Sequence[Scene]
     paused: tuple[float, float] | None = None
     chunk_s: float | None = None
     still: bool = False
+    sound: bool = False
 
 
 def record(browser: Browser, session: Session) -> dict[str, list[bytes]]:
@@ -170,6 +172,14 @@ async asked => {
   };
   draw(asked.scenes[0]);
   const stream = canvas.captureStream(asked.still ? undefined : asked.drawn_per_s);
+  if (asked.sound) {
+    const audio = new AudioContext(), tone = audio.createOscillator();
+    const outlet = audio.createMediaStreamDestination();
+    tone.connect(outlet);
+    tone.start();
+    await audio.resume();
+    stream.addTrack(outlet.stream.getAudioTracks()[0]);
+  }
   const chunks = {}, recorders = [], stopped = [];
   for (const [name, mimeType] of Object.entries(asked.formats)) {
     const recorder = new MediaRecorder(stream, {mimeType, videoBitsPerSecond: 800000});
