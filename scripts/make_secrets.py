@@ -29,7 +29,8 @@ def main() -> None:
     airflow = (FOLDER / "airflow_url").read_text()
     redis = (FOLDER / "redis_password").read_text()
     ensure("celery_broker_url", lambda: f"redis://:{redis}@redis:6379/0")
-    ensure("celery_result_backend", lambda: "db+" + airflow.replace("+psycopg2", ""))
+    # The driver is named: SQLAlchemy takes a bare postgresql:// for psycopg 3.
+    ensure("celery_result_backend", lambda: "db+" + airflow)
     ensure("fernet_key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
     ensure("jwt_secret", lambda: secrets.token_urlsafe(64))
     ensure("api_secret_key", lambda: secrets.token_hex(32))
