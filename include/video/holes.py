@@ -26,6 +26,9 @@ USUAL_STEPS = 5
 """A leap is longer than this many usual distances of frames."""
 LONGEST_SILENCE_S = 0.2
 """Packets of sound last 0.02 to 0.12 s."""
+DOUBTED_BEFORE_S = 0.3
+"""Chromium begins a cluster with each chunk, a frame or two late: where a chunk was lost, what is
+left of its cluster seems to follow on what came before, by wrong times."""
 _STEPS_KEPT = 15
 
 
@@ -33,6 +36,8 @@ class Standing(Enum):
     """What can be said of a frame before it is decoded."""
 
     SOUND = "sound"
+    ANEW = "anew"
+    """A key frame behind a hole: sound, but what came right before it may be none."""
     IN_DOUBT = "in doubt"
     """It may refer to a frame that is missing."""
     MISPLACED = "misplaced"
@@ -70,11 +75,13 @@ class HoleWatch:
         step = None if self._seen is None else at_s - self._seen
         self._seen = at_s
         silence, self._silence = self._silence, 0.0
+        is_behind_hole = step is not None and self._is_hole(step, silence)
         if is_key:
             self._in_doubt, self._latest = False, at_s
-            return Standing.SOUND
-        if step is not None and self._is_hole(step, silence):
-            self._in_doubt = True
+            # Back in time a key frame begins another part: nothing was lost.
+            is_ahead = step is not None and step > 0
+            return Standing.ANEW if is_behind_hole and is_ahead else Standing.SOUND
+        self._in_doubt = self._in_doubt or is_behind_hole
         if self._in_doubt and self._latest is not None and at_s <= self._latest:
             return Standing.MISPLACED
         self._latest = at_s if self._latest is None else max(at_s, self._latest)

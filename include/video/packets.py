@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -12,7 +13,7 @@ from include.contracts.reasons import QuarantineCode
 from include.video.clock import Seam, SteadyClock
 from include.video.container_kind import Demuxer
 from include.video.damage import DamageWatch
-from include.video.holes import HoleWatch, Standing
+from include.video.holes import DOUBTED_BEFORE_S, HoleWatch, Standing
 from include.video.matroska_times import TimesBelowZero
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _DEMUX_RETRIES = 64
 _TORN_LAG_PACKETS = 2
 """FFmpeg marks a frame or the one before it (its parser runs one behind)."""
+_SOUND = (Standing.SOUND, Standing.ANEW)
 _MPEG_TS_WRAP = 1 << 33
 """ISO/IEC 13818-1: timestamps are 33 bits of a 90 kHz clock, 26.5 hours."""
 
@@ -154,19 +156,14 @@ def steady_packets(
     notes.clock = clock
     holes = _hole_watch(container, stream)
     doubtful: list[VideoPacket] = []
-    for packet in _packets(container, stream, limits, recording, holes):
+    packets = _packets(container, stream, limits, recording, holes)
+    for packet, in_doubt in _with_doubt(packets, holes):
         pts = packet.pts
-        standing = Standing.SOUND
-        if holes is not None and pts is not None:
-            at_s = float(pts * packet.time_base)
-            standing = holes.standing(at_s, is_key=packet.is_keyframe)
-        if standing is Standing.MISPLACED:
-            continue
         if clock is not None and pts is not None:
             placed, dts = clock.place(pts, packet.dts, packet.duration, is_key=packet.is_keyframe)
             if placed != pts:
                 packet.pts, packet.dts = placed, dts
-        if standing is Standing.IN_DOUBT and packet.pts is not None:
+        if in_doubt and packet.pts is not None:
             notes.torn.add(packet.pts)
         if doubtful and packet.is_keyframe:
             yield from doubtful
@@ -181,6 +178,35 @@ def steady_packets(
             yield from doubtful
             doubtful = []
     yield from doubtful
+
+
+def _with_doubt(
+    packets: Iterator[VideoPacket], holes: HoleWatch | None
+) -> Iterator[tuple[VideoPacket, bool]]:
+    """Tell of each packet whether its frame may refer to a lost one, or have a wrong time.
+
+    They come `DOUBTED_BEFORE_S` late: a hole throws doubt on those right before it too.
+    """
+    recent: deque[tuple[float, VideoPacket, bool]] = deque()
+    before, at_s = Standing.SOUND, 0.0
+    for packet in packets:
+        if holes is None:
+            yield packet, False
+            continue
+        standing = before
+        if packet.pts is not None:
+            at_s = float(packet.pts * packet.time_base)
+            standing = holes.standing(at_s, is_key=packet.is_keyframe)
+        if standing is Standing.ANEW or (before in _SOUND and standing not in _SOUND):
+            yield from ((earlier, True) for _, earlier, _ in recent)
+            recent.clear()
+        before = standing
+        if standing is not Standing.MISPLACED:
+            recent.append((at_s, packet, standing not in _SOUND))
+        while recent and abs(at_s - recent[0][0]) > DOUBTED_BEFORE_S:
+            _, earlier, doubted = recent.popleft()
+            yield earlier, doubted
+    yield from ((packet, doubted) for _, packet, doubted in recent)
 
 
 def steady_clock(container: InputContainer, stream: VideoStream) -> SteadyClock | None:

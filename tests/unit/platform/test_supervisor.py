@@ -132,9 +132,15 @@ def test_what_a_killed_component_left_running_is_ended_before_it_starts_again(
         "subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(300)'],"
         " start_new_session=True)\ntime.sleep(300)"
     )
+
+    def two_sessions() -> bool:
+        """Both run, and the second has left the process group of the first."""
+        found = platform.manager.marked(components=["scheduler"])
+        return len({os.getsid(process.pid) for process in found}) == 2
+
     replace_component(platform, "scheduler", work)
     platform.up(silent)
-    wait_until(lambda: len(platform.manager.marked(components=["scheduler"])) == 2)
+    wait_until(two_sessions)
     scheduler = pids(platform)["scheduler"]
     assert scheduler is not None
     orphan = {process.pid for process in platform.manager.marked(components=["scheduler"])}
@@ -142,7 +148,7 @@ def test_what_a_killed_component_left_running_is_ended_before_it_starts_again(
     os.kill(scheduler, signal.SIGKILL)
     wait_until(lambda: pids(platform)["scheduler"] is None)
     platform.up(silent)
-    wait_until(lambda: len(platform.manager.marked(components=["scheduler"])) == 2)
+    wait_until(two_sessions)
     alive = {process.pid for process in platform.manager.marked(components=["scheduler"])}
     assert not orphan & alive
     killed, swept = platform.down()

@@ -39,6 +39,13 @@ def test_frames_behind_a_hole_are_in_doubt_up_to_the_next_key_frame() -> None:
     assert set(told[38:]) == {SOUND}
 
 
+def test_a_key_frame_behind_a_hole_throws_doubt_on_what_came_before_it_only() -> None:
+    frames = shown(every(0.04, 1), every(0.04, 3, 1.5), keys=(0.0, 1.5))
+    told = standings(HoleWatch(0.04), frames)
+    assert told[25] is Standing.ANEW
+    assert set(told[:25] + told[26:]) == {SOUND}
+
+
 @pytest.mark.parametrize("heard_s", [0.02, 0.06, 0.12])
 def test_sound_that_goes_on_says_that_nothing_is_lost(heard_s: float) -> None:
     frames = shown(every(0.04, 1), every(0.04, 6, 4))
@@ -73,7 +80,7 @@ def test_times_counted_from_a_lost_cluster_are_of_no_use() -> None:
     assert set(told[:50]) == {SOUND}
     behind = [standing for (at_s, _), standing in zip(frames, told, strict=True)][50:]
     assert behind[:36] == [MISPLACED] * 36
-    assert set(told[-25:]) == {SOUND}
+    assert set(told[-25:]) == {SOUND, Standing.ANEW}
     assert IN_DOUBT in behind
 
 
