@@ -37,6 +37,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param, dag, task
+from decision import people
 from retry_rules import RETRIES
 
 from include.settings import load_settings
@@ -104,7 +105,7 @@ def bias_audit() -> None:
         options=["Accept", "Reject"],
         defaults="Reject",
         params={"comment": Param("", type="string", description="Why; required to accept red")},
-        assigned_users=[{"id": user, "name": user} for user in SETTINGS.signers],
+        assigned_users=people(SETTINGS.signers),
         response_timeout=WAIT,
     )
     audited >> sign_off

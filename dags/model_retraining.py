@@ -17,7 +17,8 @@ open -> assemble -> train -> package -> evaluate -> audit -> check
 * `audit` shows the set of `FEX_AUDIT__FIXED_SET` to the challenger: a red audit ends the run.
 * A gate that fails (golden pictures, not worse, bias, speed) ends the run; the champion
   stays. So it does after a rejection, or when nobody answers in
-  `FEX_RELEASE__APPROVAL_TIMEOUT_H` hours. Only `FEX_RELEASE__APPROVERS` may answer.
+  `FEX_RELEASE__APPROVAL_TIMEOUT_H` hours. Only `FEX_RELEASE__APPROVERS` may answer, and
+  whoever asked for the retraining may not.
 * Every task may be cleared and run again: what was done is found, a training is adopted
   or goes on from its checkpoint, a promotion is finished.
 * `settle` runs whatever happened before and leaves no job, no open request, and no
@@ -33,7 +34,6 @@ from importlib import import_module
 from typing import Any
 
 from airflow.sdk import Param, chain, dag, task
-from airflow.sdk.execution_time.hitl import HITLUser
 from decision import DecisionOperator
 from retry_rules import RETRIES
 
@@ -122,14 +122,16 @@ def model_retraining() -> None:
         body="{{ ti.xcom_pull(task_ids='side_by_side') }}",
         defaults="Reject",
         response_timeout=timedelta(hours=RELEASE.approval_timeout_h),
-        assigned_users=[HITLUser(id=name, name=name) for name in RELEASE.approvers],
+        approvers=RELEASE.approvers,
         params={"comment": Param("", type="string", maxLength=200, description="Why")},
     )
 
     @task
-    def decide(request_id: str, response: dict[str, object]) -> dict[str, object]:
+    def decide(
+        request_id: str, response: dict[str, object], dag_run: Any = None
+    ) -> dict[str, object]:
         """Promote or reject, as the person answered; recorded once."""
-        return _stage("decide", request_id, response)
+        return _stage("decide", request_id, response, started_by=dag_run.triggering_user_name)
 
     @task
     def settle(run_key: str) -> dict[str, object]:

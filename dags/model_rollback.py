@@ -2,6 +2,7 @@
 ### Model rollback
 
 The champion before this one answers again, at once. Start it by hand; say why.
+Whoever starts it answers for it: their name, as Airflow knows it, goes into the record.
 
 Batches that are open keep the model they were opened with, later ones take the restored
 one. What was rolled back from stays registered and approved: a second rollback undoes the
@@ -25,7 +26,6 @@ from retry_rules import RETRIES
     max_active_runs=1,
     default_args=RETRIES,
     params={
-        "approved_by": Param(type="string", minLength=1, description="Who answers for it"),
         "why": Param("", type="string", description="For the record"),
     },
     doc_md=__doc__,
@@ -36,13 +36,14 @@ def model_rollback() -> None:
 
     @task
     def roll_back(
-        run_id: str | None = None, params: dict[str, Any] | None = None
+        run_id: str | None = None, params: dict[str, Any] | None = None, dag_run: Any = None
     ) -> dict[str, object]:
         """Make the champion before this one the champion again."""
         from include.composition import build_services
         from include.pipeline import model_rollback as stage
 
-        return stage.run(build_services(), run_id, **(params or {}))
+        approved_by = dag_run.triggering_user_name or ""
+        return stage.run(build_services(), run_id, approved_by=approved_by, **(params or {}))
 
     roll_back()
 

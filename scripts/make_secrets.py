@@ -14,14 +14,17 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "docker" / "secrets"
 DATABASES = ("airflow", "ledger", "mlflow", "mlflow_auth")
+USERS = ("admin", "operator", "marketer", "auditor", "approver")
 
 
 def main() -> None:
     """Write what is missing."""
     FOLDER.mkdir(mode=0o700, exist_ok=True)
     FOLDER.chmod(0o700)
-    for name in ("postgres_password", "redis_password", "mlflow_password", "admin_password"):
+    for name in ("postgres_password", "redis_password", "mlflow_password"):
         ensure(name, token)
+    for user in USERS:
+        ensure(f"{user}_password", token)
     for database in DATABASES:
         password = ensure(f"postgres_{database}_password", token)
         url = f"postgresql+psycopg2://{database}:{password}@postgres:5432/{database}"
@@ -44,7 +47,7 @@ def main() -> None:
         "aws_credentials",
         lambda: f"[default]\naws_access_key_id = {user}\naws_secret_access_key = {password}\n",
     )
-    print(f"secrets are in {FOLDER}; the Airflow user is admin, its password in admin_password")
+    print(f"secrets are in {FOLDER}; Airflow's users are {', '.join(USERS)}, each with its password in *_password")
 
 
 def token() -> str:

@@ -12,11 +12,20 @@ from pathlib import Path
 
 from include.platform.layout import Layout
 
-USERS = {"admin": "admin", "operator": "op", "marketer": "viewer", "auditor": "user"}
-"""Airflow users and their roles: data operations, people who read results, auditors.
+VIEWER = "viewer"
+"""The role of Airflow's simple auth manager that may answer nothing."""
+USERS = {
+    "admin": "admin",
+    "operator": "op",
+    "marketer": VIEWER,
+    "auditor": "user",
+    "approver": "user",
+}
+"""Airflow users and their roles: data operations, people who read results, who sign audits, who
+approve models.
 
-An auditor signs in Airflow, which asks for a role that may write; what they may sign is a
-setting of each task.
+Answering a question takes a role that may write; whose answer counts is a setting of each
+question.
 """
 
 ADMIN = "admin"

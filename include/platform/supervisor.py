@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from include.contracts.errors import PlatformError
+from include.governance.access.people import decided_by, require_known
 from include.platform.api import AirflowApi
 from include.platform.bootstrap import has_champion
 from include.platform.components import (
@@ -22,7 +23,7 @@ from include.platform.components import (
     components,
     judge,
 )
-from include.platform.credentials import ADMIN, ensure_secrets, read_password
+from include.platform.credentials import ADMIN, USERS, VIEWER, ensure_secrets, read_password
 from include.platform.environment import (
     COMPONENT_VARIABLE,
     child_environment,
@@ -136,7 +137,8 @@ class Platform:
             PortTakenError: Another process has the port.
             StartError: A component ended or did not get healthy in time.
         """
-        load_settings({**fex_defaults(self.layout), **self._environ})
+        settings = load_settings({**fex_defaults(self.layout), **self._environ})
+        require_known(decided_by(settings), {name: role != VIEWER for name, role in USERS.items()})
         self.layout.create()
         with self._exclusive():
             env = self.environment()

@@ -110,8 +110,8 @@ class TrainingSettings(Group):
 class ReleaseSettings(Group):
     """What a new model must show, and who decides (docs/decisions/0018-release.md)."""
 
-    approvers: SomeNames = ("admin",)
-    """Ids of the Airflow users who may approve a model."""
+    approvers: SomeNames = ("approver",)
+    """Names of the Airflow users who may approve a model; none approves what they asked for."""
     approval_timeout_h: Annotated[float, Field(gt=0, le=24 * 31)] = 48.0
     """After this long without an answer the model is rejected."""
     accuracy_margin: Share = 0.02

@@ -78,7 +78,7 @@ class BiasAuditSettings(Group):
     declared_attributes: SomeNames = ("age_group", "gender", "ethnicity")
     """Columns of respondents.csv by which production traffic is grouped."""
     signers: SomeNames = ("auditor",)
-    """Ids of the Airflow users who may sign an audit."""
+    """Names of the Airflow users who may sign an audit."""
     sign_off_timeout_h: Annotated[float, Field(gt=0, le=24 * 31)] = 6 * 24
     """How long an audit waits for its signature."""
     minimum_people: Count = 120

@@ -33,7 +33,7 @@ def _small_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "FEX_RETRAINING__BASE_SET": f"ferplus={base}",
         "FEX_RETRAINING__MIN_TRAIN_ROWS": "50",
-        "FEX_RELEASE__APPROVERS": '["operator"]',
+        "FEX_RELEASE__APPROVERS": '["approver", "admin"]',
         "FEX_RELEASE__ACCURACY_MARGIN": "1",
         "FEX_RELEASE__MACRO_F1_MARGIN": "1",
         "FEX_RELEASE__MIN_ROWS": "20",
@@ -84,7 +84,7 @@ def _champion(platform: RunningPlatform) -> ModelVersion:
 def test_a_model_is_trained_approved_by_the_one_who_may_and_rolled_back(
     platform: RunningPlatform,
 ) -> None:
-    with _api(platform, "admin") as admin, _api(platform, "operator") as operator:
+    with _api(platform, "admin") as admin, _api(platform, "approver") as approver:
         run = admin.trigger(DAG, {"reason": "manual"})
         _until(
             lambda: (
@@ -94,17 +94,19 @@ def test_a_model_is_trained_approved_by_the_one_who_may_and_rolled_back(
             "the approval",
         )
         assert _ended(admin, DAG, run) is None, _states(admin, DAG, run)
-        asked = operator.asked(DAG, run, "approve")
+        asked = approver.asked(DAG, run, "approve")
         assert "### On the same frozen faces" in asked["body"]
         assert asked["defaults"] == ["Reject"]
+        assert [user["name"] for user in asked["assigned_users"]] == ["approver"]
+        # admin is an approver, and asked for this one.
         with pytest.raises(RefusedError, match="403"):
             admin.answer(DAG, run, "approve", "Approve", "looks right")
         assert _champion(platform).version == "1"
-        operator.answer(DAG, run, "approve", "Approve", "looks right")
+        approver.answer(DAG, run, "approve", "Approve", "looks right")
         assert _until(lambda: _ended(admin, DAG, run), "the end") == "success"
 
         champion = _champion(platform)
-        assert (champion.version, champion.metadata["approved_by"]) == ("2", "operator")
+        assert (champion.version, champion.metadata["approved_by"]) == ("2", "approver")
         assert champion.comment == "looks right"
         request = platform.ledger().retraining.of_run(run)
         assert request is not None
@@ -118,6 +120,6 @@ def test_a_model_is_trained_approved_by_the_one_who_may_and_rolled_back(
             RequestState.REFUSED,
         ]
 
-        back = admin.trigger("model_rollback", {"approved_by": "admin", "why": "a test"})
+        back = admin.trigger("model_rollback", {"why": "a test"})
         assert _until(lambda: _ended(admin, "model_rollback", back), "the rollback") == "success"
         assert _champion(platform).version == "1"

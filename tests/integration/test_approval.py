@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from include.composition import Services, build_registry, build_services
+from include.contracts.errors import ConfigurationError
 from include.governance.bias import store
 from include.governance.retraining.requests import ask
 from include.ledger.retraining_tables import RequestState
 from include.pipeline.model_retraining import decide, documents
+from include.pipeline.model_retraining import open as open_run
 from include.settings import (
     ModelSettings,
     ReleaseSettings,
@@ -25,8 +28,10 @@ from ml.registry.protocol import CHAMPION, ModelRegistry, VersionStatus
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-ADA = {"id": "ada", "name": "Ada"}
-MALLORY = {"id": "mallory", "name": "Ada"}
+ADA = {"id": "17", "name": "ada"}
+"""FAB's ids are numbers."""
+GRACE = {"id": "18", "name": "grace"}
+MALLORY = {"id": "ada", "name": "mallory"}
 APPROVE, REJECT = ["Approve"], ["Reject"]
 
 
@@ -42,7 +47,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> tuple[Services, ModelR
             mlflow_tracking_uri=f"sqlite:///{home}/mlflow.sqlite",
             mlflow_artifact_uri=(home / "artefacts").as_uri(),
         ),
-        release=ReleaseSettings(approvers=("ada",)),
+        release=ReleaseSettings(approvers=("ada", "grace")),
         retraining=RetrainingSettings(cooldown_s=0, daily_cap=20),
     )
     services = build_services(settings)
@@ -53,14 +58,17 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> tuple[Services, ModelR
     return services, registry, home
 
 
-def _waiting(platform: tuple[Services, ModelRegistry, Path], run_id: str) -> tuple[str, str, str]:
+def _waiting(
+    platform: tuple[Services, ModelRegistry, Path], run_id: str, asked_by: str = "operator"
+) -> tuple[str, str, str]:
     """A version that waits for a decision; returns its request, number and hash."""
     services, registry, home = platform
     name, path = services.settings.model.name, home / f"{run_id}.tar.gz"
     build_package(run_id.encode(), {"package_version": run_id}, path)
     version = registry.register(name, path)
     challenge(registry, version)
-    request_id = ask(services, reason="manual", run_id=run_id, in_cooldown=True).request_id
+    asked = ask(services, reason="manual", run_id=run_id, in_cooldown=True, asked_by=asked_by)
+    request_id = asked.request_id
     services.ledger.retraining.start(run_id, 60)
     champion = registry.get_by_alias(name, CHAMPION)
     assert champion is not None
@@ -78,13 +86,14 @@ def _waiting(platform: tuple[Services, ModelRegistry, Path], run_id: str) -> tup
         ("nobody", {"chosen_options": APPROVE, "responded_by_user": None}, None, "in time"),
         ("timeout", {"chosen_options": REJECT, "responded_by_user": None}, None, "in time"),
         ("reject", {"chosen_options": REJECT, "responded_by_user": ADA}, None, "rejected in"),
+        ("marked as done", None, None, "in time"),
         ("red", {"chosen_options": APPROVE, "responded_by_user": ADA}, "red", "is red"),
     ],
 )
 def test_the_champion_stays(
     platform: tuple[Services, ModelRegistry, Path],
     run_id: str,
-    response: dict[str, Any],
+    response: dict[str, Any] | None,
     audit: str | None,
     why: str,
 ) -> None:
@@ -112,4 +121,38 @@ def test_an_approver_makes_it_the_champion(
     assert decide.run(services, request_id, answer)["approved"]
     champion = registry.get_by_alias(services.settings.model.name, CHAMPION)
     assert champion is not None
-    assert (champion.version, champion.metadata["approved_by"]) == (version, "Ada")
+    assert (champion.version, champion.metadata["approved_by"]) == (version, "ada")
+
+
+@pytest.mark.parametrize(("asked_by", "started_by"), [("ada", None), ("platform", "ada")])
+def test_nobody_approves_what_they_asked_for(
+    platform: tuple[Services, ModelRegistry, Path], asked_by: str, started_by: str | None
+) -> None:
+    services, _, _ = platform
+    run_id = f"own {asked_by}"
+    request_id, _, _ = _waiting(platform, run_id, asked_by=asked_by)
+    answer = {"chosen_options": APPROVE, "responded_by_user": ADA}
+    decided = decide.run(services, request_id, answer, started_by=started_by)
+    assert not decided["approved"]
+    ended = services.ledger.retraining.of_run(run_id)
+    assert ended is not None
+    assert "ada asked for it, and nobody approves that themselves" in ended.why
+
+
+def test_the_other_approver_decides_what_one_asked_for(
+    platform: tuple[Services, ModelRegistry, Path],
+) -> None:
+    services, _, _ = platform
+    request_id, _, _ = _waiting(platform, "other", asked_by="ada")
+    answer = {"chosen_options": APPROVE, "responded_by_user": GRACE}
+    assert decide.run(services, request_id, answer, started_by="ada")["approved"]
+
+
+def test_what_its_only_approver_asks_for_does_not_start(
+    platform: tuple[Services, ModelRegistry, Path],
+) -> None:
+    services, _, _ = platform
+    alone = services.settings.model_copy(update={"release": ReleaseSettings(approvers=("ada",))})
+    with pytest.raises(ConfigurationError, match="ada asked for it, and no other user may"):
+        open_run.run(replace(services, settings=alone), "alone", reason="manual", asked_by="ada")
+    assert services.ledger.retraining.of_run("alone") is None

@@ -9,6 +9,7 @@ from typing import Any
 
 from include.composition import Services, build_notifier
 from include.contracts.errors import ConfigurationError
+from include.governance.access.people import SIGNERS, answered_by
 from include.governance.bias import store
 from include.governance.bias.disparity import Status
 from include.governance.bias.record import Decision, sign_off
@@ -25,7 +26,7 @@ COMMENT = "comment"
 
 
 def record_answer(
-    services: Services, audit: Mapping[str, Any], answer: Mapping[str, Any]
+    services: Services, audit: Mapping[str, Any], answer: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Write an auditor's answer to an audit, or that nobody answered in time.
 
@@ -37,7 +38,7 @@ def record_answer(
         audit: What `stage.run` returned.
         answer: What Airflow's human-in-the-loop operator returned: `chosen_options`,
             `params_input`, `responded_by_user` (`id`, `name`; None after the time-out) and
-            `responded_at`.
+            `responded_at`. None where somebody marked the question as done: that signs nothing.
 
     Returns:
         The audit's hash, the decision that holds and who made it; both None when nobody did.
@@ -47,22 +48,21 @@ def record_answer(
         TransientError: The lake failed for now.
     """
     sha256 = str(audit["audit_sha256"])
-    person = answer.get("responded_by_user")
-    if not person:
+    signer = answered_by(answer or {})
+    if not signer:
         log.warning("audit %s: nobody signed in time", sha256[:12])
         _tell_unsigned(services, audit)
         return {"audit_sha256": sha256, "decision": None, "who": None}
-    signer = str(person["id"])
     if signer not in services.settings.audit.signers:
         raise ConfigurationError(
-            "FEX_AUDIT__SIGNERS",
+            SIGNERS,
             f"{signer!r} answered audit {sha256[:12]} and is not among those who may sign "
             f"({', '.join(services.settings.audit.signers)})",
         )
     accepted = list(answer["chosen_options"]) == [ACCEPT]
     signed = sign_off(
         store.load(services.lake, sha256),
-        who=str(person.get("name") or signer),
+        who=signer,
         when=_time(answer.get("responded_at")),
         decision=Decision.ACCEPTED if accepted else Decision.REJECTED,
         audit_sha256=sha256,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.composition import Services, build_registry
+from include.governance.access.people import APPROVERS, answered_by
 from include.governance.bias.gate import blocking_audit
 from include.governance.release.decision import (
     Decision,
@@ -18,6 +19,7 @@ from include.governance.release.decision import (
 from include.lake import keys
 from include.ledger.retraining_tables import RequestState
 from include.pipeline.model_retraining import documents
+from include.pipeline.model_retraining.asked import askers
 
 log = logging.getLogger(__name__)
 
@@ -25,18 +27,26 @@ TIME_OUT = "time-out"
 APPROVE = "Approve"
 
 
-def run(services: Services, request_id: str, response: Mapping[str, Any]) -> dict[str, Any]:
+def run(
+    services: Services,
+    request_id: str,
+    response: Mapping[str, Any] | None,
+    *,
+    started_by: str | None = None,
+) -> dict[str, Any]:
     """Promote or reject the challenger; return the decision that stands.
 
-    An approval is turned down, with its reason, when it is not by an approver, when another
-    version was promoted since the comparison, or when an audit has blocked the package
-    meanwhile.
+    An approval is turned down, with its reason, when it is not by an approver, when it is by
+    whoever asked for the retraining, when another version was promoted since the comparison,
+    or when an audit has blocked the package meanwhile.
 
     Args:
         services: Collaborators.
         request_id: The request.
         response: What the approval task returned: `chosen_options` and
-            `responded_by_user` (None after a time-out).
+            `responded_by_user` (None after a time-out). None where somebody marked the
+            question as done instead of answering it: that approves nothing.
+        started_by: Who started the run, as Airflow has it; None where no person did.
 
     Raises:
         RegistryError: The challenger's bytes are not the ones that were compared.
@@ -45,8 +55,9 @@ def run(services: Services, request_id: str, response: Mapping[str, Any]) -> dic
     opened = documents.read(services, request_id, documents.OPENED)
     registered = documents.read(services, request_id, documents.REGISTERED)
     registry = build_registry(services.settings)
-    user = response.get("responded_by_user") or {}
-    by = person(str(user.get("name") or user.get("id") or ""))
+    response = response or {}
+    user = answered_by(response)
+    by = person(user)
     approved = list(response.get("chosen_options") or ()) == [APPROVE] and bool(by)
     approvers = services.settings.release.approvers
     wanted = Decision(
@@ -58,9 +69,11 @@ def run(services: Services, request_id: str, response: Mapping[str, Any]) -> dic
         champion=opened["champion"]["version"],
         at=services.ledger.clock().isoformat(),
     )
-    if approved and user.get("id") not in approvers:
+    if approved and user not in approvers:
         # Airflow refuses their answers; whoever was taken off the list meanwhile comes here.
-        wanted = _turned_down(wanted, f"{by} is not among FEX_RELEASE__APPROVERS")
+        wanted = _turned_down(wanted, f"{by} is not among {APPROVERS}")
+    elif approved and user in askers(services, opened["run_id"], started_by=started_by):
+        wanted = _turned_down(wanted, f"{by} asked for it, and nobody approves that themselves")
     elif approved and champion_changed(registry, wanted):
         wanted = _turned_down(wanted, "another version was promoted since the comparison")
     elif approved and (blocked := blocking_audit(services, registered["sha256"])):

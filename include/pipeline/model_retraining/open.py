@@ -7,6 +7,7 @@ from typing import Any
 
 from include.composition import Services, build_registry
 from include.contracts.errors import ConfigurationError
+from include.governance.access.people import approvers_of
 from include.governance.retraining.requests import ask
 from include.ledger.models import JobStatus
 from include.ledger.retraining_tables import STARTED
@@ -42,9 +43,10 @@ def run(
         in_cooldown: A person wants it although the last run is recent.
 
     Raises:
-        ConfigurationError: No version is the champion.
+        ConfigurationError: No version is the champion, or only whoever asks could approve.
         LedgerConflictError: The run's request has ended.
     """
+    approvers_of(services.settings.release.approvers, {asked_by})
     outcome = ask(
         services,
         reason=reason,

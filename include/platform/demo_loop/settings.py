@@ -16,7 +16,7 @@ from include.platform.environment import PREFIX, load_platform_settings
 from include.platform.layout import HOME_VARIABLE, Layout
 from include.platform.supervisor import Platform
 
-APPROVER, AUDITOR = "operator", "auditor"
+APPROVER, AUDITOR = "approver", "auditor"
 """Who decides about models, and who signs audits."""
 
 MADE_HERE = ".made-by-demo-loop"

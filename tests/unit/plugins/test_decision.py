@@ -11,7 +11,9 @@ import pytest
 def _operator() -> Any:
     from decision import DecisionOperator
 
-    return DecisionOperator(task_id="approve", subject="A model waits", defaults="Reject")
+    return DecisionOperator(
+        task_id="approve", subject="A model waits", defaults="Reject", approvers=("ada", "grace")
+    )
 
 
 def _event(option: str, user: dict[str, str] | None) -> dict[str, Any]:
@@ -38,3 +40,10 @@ def test_a_time_out_is_a_rejection_by_nobody() -> None:
     assert operator.defaults == ["Reject"]
     answer = operator.execute_complete({}, _event("Reject", None))
     assert (answer["chosen_options"], answer["responded_by_user"]) == (["Reject"], None)
+
+
+def test_people_are_named_by_their_names() -> None:
+    assert _operator().assigned_users == [
+        {"id": "ada", "name": "ada"},
+        {"id": "grace", "name": "grace"},
+    ]

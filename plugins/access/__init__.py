@@ -1,0 +1,1 @@
+"""Access in Airflow: the auth manager, the roles made from the matrix."""

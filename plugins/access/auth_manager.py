@@ -1,0 +1,47 @@
+"""FAB's auth manager, with questions that are answered by the people whom settings name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.providers.fab.auth_manager.fab_auth_manager import FabAuthManager
+
+if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
+    from airflow.providers.fab.auth_manager.models import User
+
+
+class NamedFabAuthManager(FabAuthManager):
+    """FAB with two changes around human-in-the-loop questions.
+
+    * A task is answered by users whose *name* is among its assigned users. FAB compares its
+      own numbers, which nobody who writes a setting or a DAG can know.
+    * Answering takes the permission to edit human-in-the-loop details and to read the DAG.
+      FAB asks for the permission to edit the DAG as well: whoever may answer could then pause
+      it, start it and mark its tasks as done.
+    """
+
+    def is_authorized_hitl_task(self, *, assigned_users: set[str], user: User) -> bool:
+        """Called by Airflow where a task has assigned users."""
+        return user.username in assigned_users
+
+    def is_authorized_dag(
+        self,
+        *,
+        method: ResourceMethod,
+        user: User,
+        access_entity: DagAccessEntity | None = None,
+        details: DagDetails | None = None,
+    ) -> bool:
+        """Called by Airflow for whatever belongs to a DAG."""
+        if access_entity is DagAccessEntity.HITL_DETAIL and method != "GET":
+            may_edit = all(
+                self._is_authorized(method=method, resource_type=name, user=user)
+                for name in self._get_fab_resource_types(access_entity)
+            )
+            return may_edit and super().is_authorized_dag(method="GET", details=details, user=user)
+        return super().is_authorized_dag(
+            method=method, user=user, access_entity=access_entity, details=details
+        )
