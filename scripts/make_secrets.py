@@ -47,7 +47,7 @@ def main() -> None:
         "aws_credentials",
         lambda: f"[default]\naws_access_key_id = {user}\naws_secret_access_key = {password}\n",
     )
-    print(f"secrets are in {FOLDER}; Airflow's users are {', '.join(USERS)}, each with its password in *_password")
+    print(f"secrets are in {FOLDER}; users of Airflow: {', '.join(USERS)}, see NAME_password")
 
 
 def token() -> str:

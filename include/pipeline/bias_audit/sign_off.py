@@ -48,7 +48,8 @@ def record_answer(
         TransientError: The lake failed for now.
     """
     sha256 = str(audit["audit_sha256"])
-    signer = answered_by(answer or {})
+    answer = answer or {}
+    signer = answered_by(answer)
     if not signer:
         log.warning("audit %s: nobody signed in time", sha256[:12])
         _tell_unsigned(services, audit)

@@ -69,6 +69,10 @@ def test_red_is_not_accepted_without_a_reason(services: Services) -> None:
     assert blocking_audit(services, MODEL) is not None
 
 
+def test_a_question_marked_as_done_signs_nothing(services: Services) -> None:
+    assert record_answer(services, audited(services), None)["who"] is None
+
+
 def test_nobody_in_time_is_nobodys_signature(services: Services) -> None:
     audit = audited(services)
     for _ in range(2):
