@@ -157,6 +157,14 @@ settings-page: setup ## Write docs/settings.md from the settings
 lock: ## Resolve the short requirement lists into the full lock (ARGS=--upgrade)
 	@PYTHON="$(PYTHON)" scripts/setup.sh --lock $(ARGS)
 
+.PHONY: sbom
+sbom: setup ## List what the platform consists of, with hashes and licences (CycloneDX) in dist/sbom.cdx.json
+	@$(RUN) scripts/make_sbom.py $(ARGS)
+
+.PHONY: pip-audit
+pip-audit: setup ## Ask for known vulnerabilities of the lock (status 1: some; 3: advisories out of reach)
+	@$(RUN) scripts/audit_packages.py $(ARGS)
+
 .PHONY: hooks
 hooks: setup ## Install the checks that run before each commit
 	@.venv/bin/pre-commit install

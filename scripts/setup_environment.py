@@ -10,18 +10,26 @@ import argparse
 import fcntl
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 TOOLS = ROOT / ".tools"
 UV_VERSION = "0.13.8"
-LOCKS = ("requirements.txt", "requirements-dev.txt", "overrides.txt")
+UV_LOCK = "requirements-uv.txt"
+LOCKS = ("requirements.txt", "requirements-dev.txt")
+TORCH_LOCKS = {"cpu": "requirements-torch-cpu.txt", "cuda": "requirements-torch-cuda.txt"}
+OVERRIDES = "overrides.txt"
+CPU_BUILD_FOR = ("linux", "x86_64", (3, 11))
+"""The machine whose CPU build of torch the lock knows by its hash."""
+CPU_BUILDS = "https://download.pytorch.org/whl/cpu/"
 STAMP = VENV / ".setup-stamp"
 
 # The opencv builds share the folder cv2: whichever is unpacked last wins, so
@@ -113,7 +121,8 @@ def find_uv(env: dict[str, str]) -> Path:
             f"{sys.executable} cannot make a virtual environment "
             "(Debian, Ubuntu: apt-get install python3-venv)\n" + made.stdout + made.stderr
         )
-    pip = [uv.parent / "python", "-m", "pip", "install", "--quiet", f"uv=={UV_VERSION}"]
+    pip = [uv.parent / "python", "-m", "pip", "install", "--quiet"]
+    pip += ["--require-hashes", "-r", UV_LOCK]
     index = pip_setting("index-url")
     plain = dict(env, PIP_CONFIG_FILE=os.devnull)
     try:
@@ -134,32 +143,55 @@ def _answers(program: Path, expected: str = "") -> bool:
 
 
 def source_options(backend: str) -> list[str]:
-    """Return where uv looks for packages: pip's index and find-links, and torch's build."""
+    """Return where uv looks for packages: pip's index and find-links."""
     options: list[str] = []
     if index := pip_setting("index-url"):
         options += ["--default-index", index]
     # A CPU wheel in a local folder would win over the index: not for CUDA.
-    links = (pip_setting("find-links") or "").split() if backend == "cpu" else []
-    for link in links:
+    for link in find_links() if backend == "cpu" else ():
         options += ["--find-links", link]
-    if backend == "cpu":
-        local = [
-            wheel.name
-            for link in links
-            if Path(link).is_dir()
-            for wheel in Path(link).glob("torch-*+cpu-*.whl")
-        ]
-        if local:
-            say(f"CPU build of torch found: {local[0]}")
-        else:
-            options += ["--torch-backend", "cpu"]
     return options
+
+
+def find_links() -> list[str]:
+    """Return pip's configured folders and pages of wheels."""
+    return (pip_setting("find-links") or "").split()
+
+
+def torch_options(backend: str) -> tuple[list[str | Path], list[str | Path]]:
+    """Return what brings torch: options beside the lock, and those of a second call (or none).
+
+    Of torch's CPU builds PyTorch's index has one for each system and Python. The lock knows
+    that of `CPU_BUILD_FOR` by its hash, and it is fetched by its address: the index as a whole
+    has builds of torchvision as well, which are not those of the lock.
+    """
+    if backend == "cuda":
+        return ["-r", TORCH_LOCKS["cuda"]], []
+    locked = (ROOT / TORCH_LOCKS["cpu"]).read_text()
+    if (sys.platform, platform.machine(), sys.version_info[:2]) != CPU_BUILD_FOR:
+        say("the lock has no hash of torch's CPU build for this machine: it is taken without")
+        return [], ["--torch-backend", "cpu", f"torch=={torch_release(locked)}"]
+    address = locked.partition("torch @ ")[2].split()[0]
+    name = unquote(address.rpartition("/")[2])
+    for link in find_links():
+        wheel = Path(link) / name
+        if wheel.is_file():
+            say(f"CPU build of torch found: {name}")
+            locked = locked.replace(address, wheel.resolve().as_uri())
+    requirement = TOOLS / TORCH_LOCKS["cpu"]
+    requirement.write_text(locked)
+    return ["-r", requirement], []
+
+
+def torch_release(locked: str) -> str:
+    """Return the release of torch that a lock names by its wheel, without its build."""
+    return unquote(locked.partition("/torch-")[2]).partition("+")[0]
 
 
 def fingerprint(backend: str) -> str:
     """Return what a finished set-up depends on."""
     digest = hashlib.sha256()
-    for name in LOCKS:
+    for name in (UV_LOCK, *LOCKS, TORCH_LOCKS[backend], OVERRIDES):
         digest.update((ROOT / name).read_bytes())
     digest.update(Path(__file__).read_bytes())
     digest.update(f"{backend} {sys.version_info[:2]}".encode())
@@ -184,14 +216,14 @@ def build(backend: str, wanted: str) -> None:
     if not _answers(python, f"Python {sys.version_info[0]}.{sys.version_info[1]}."):
         run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV], env=env)
     say(f"installing the lock (torch for {backend})")
-    locks = [part for name in LOCKS if name != "overrides.txt" for part in ("-r", name)]
-    run(
-        [
-            *(uv, "pip", "install", "--quiet", "--python", python, "--exact"),
-            *(*locks, "--override", "overrides.txt", *source_options(backend)),
-        ],
-        env=env,
-    )
+    install = [uv, "pip", "install", "--quiet", "--python", python, *source_options(backend)]
+    beside, afterwards = torch_options(backend)
+    locks = [part for name in LOCKS for part in ("-r", name)]
+    checked = ["--exact", "--require-hashes", "--override", OVERRIDES]
+    # Without torch its dependants cannot be resolved: what the lock lists is all there is.
+    run([*install, *checked, *locks, *beside, *(["--no-deps"] if afterwards else [])], env=env)
+    if afterwards:
+        run([*install, "--no-deps", *afterwards], env=env)
     say("verifying")
     run([python, "-c", VERIFY], env=dict(env, PYTHONPATH=str(ROOT)))
     STAMP.write_text(wanted + "\n")
@@ -199,23 +231,62 @@ def build(backend: str, wanted: str) -> None:
 
 
 def lock(*, upgrade: bool) -> None:
-    """Resolve the short lists into the full lock."""
+    """Resolve the short lists into the full lock, each file that may be installed by its hash.
+
+    torch has files of its own, one for each build: its releases differ in name ("+cpu"), in
+    their hashes and, for CUDA, in the libraries that come with them.
+    """
     env = clean_environment()
     uv = find_uv(env)
-    options = ["--quiet", "--python-version", "3.11", "--override", "overrides.txt"]
-    options += ["--custom-compile-command", "make lock", "--no-emit-find-links"]
-    options += ["--upgrade"] if upgrade else []
+    resolve = [uv, "pip", "compile", "--quiet", "--python-version", "3.11", "--generate-hashes"]
+    resolve += ["--override", OVERRIDES, "--custom-compile-command", "make lock"]
+    resolve += ["--no-emit-find-links"]
+    upgrading = ["--upgrade"] if upgrade else []
     sources = source_options("cpu")
-    for source in ("requirements", "requirements-dev"):
-        target, draft = ROOT / f"{source}.txt", ROOT / f"{source}.txt.new"
-        # The lock names a release of torch without its build ("+cpu"). Left in the
-        # draft, that pin would pull the CUDA build and its libraries into the lock.
-        pins = target.read_text().splitlines(keepends=True) if target.exists() else []
-        draft.write_text("".join(line for line in pins if not line.startswith("torch==")))
-        run([uv, "pip", "compile", f"{source}.in", "-o", draft.name, *options, *sources], env=env)
-        draft.write_text(draft.read_text().replace("+cpu", "").replace(".txt.new", ".txt"))
+    if not any(Path(link).is_dir() for link in find_links()):
+        sources += ["--torch-backend", "cpu"]
+    for name in LOCKS:
+        target, draft = ROOT / name, ROOT / f"{name}.new"
+        draft.write_text(target.read_text() if target.exists() else "")
+        source = name.replace(".txt", ".in")
+        run([*resolve, source, "-o", draft.name, *upgrading, *sources], env=env)
+        rest, torch = split_torch(draft.read_text().replace(".txt.new", ".txt"))
+        draft.write_text(rest)
         draft.replace(target)
-    say("requirements.txt and requirements-dev.txt written")
+        if torch:
+            (ROOT / TORCH_LOCKS["cpu"]).write_text(torch)
+    release = torch_release((ROOT / TORCH_LOCKS["cpu"]).read_text())
+    for name, requirement, options in (
+        (TORCH_LOCKS["cuda"], f"torch=={release}", ["--constraint", LOCKS[0]]),
+        (UV_LOCK, f"uv=={UV_VERSION}", ["--no-deps"]),
+    ):
+        wanted = ROOT / f"{name}.new"
+        wanted.write_text(requirement + "\n")
+        try:
+            where = ["--no-annotate", *source_options("cuda")]
+            run([*resolve, wanted.name, "-o", name, *options, *where], env=env)
+        finally:
+            wanted.unlink()
+    say(f"{', '.join((*LOCKS, *TORCH_LOCKS.values(), UV_LOCK))} written")
+
+
+def split_torch(locked: str) -> tuple[str, str]:
+    """Return a lock without torch, and torch's CPU build by its address and hashes.
+
+    The second is empty where the lock has no torch.
+    """
+    head, mark, entry = locked.partition("\ntorch==")
+    if not mark:
+        return locked, ""
+    lines = entry.splitlines(keepends=True)
+    end = next((n for n, line in enumerate(lines) if n and not line.startswith(" ")), len(lines))
+    hashes = [line.strip(" \\\n") for line in lines[:end] if "--hash=" in line]
+    system, machine, (major, minor) = CPU_BUILD_FOR
+    python = f"cp{major}{minor}"
+    release = lines[0].split()[0].partition("+")[0]
+    wheel = f"torch-{release}%2Bcpu-{python}-{python}-many{system}_2_28_{machine}.whl"
+    torch = " \\\n    ".join([f"torch @ {CPU_BUILDS}{wheel}", *hashes])
+    return f"{head}\n{''.join(lines[end:])}", f"# torch for CPU, made by `make lock`.\n{torch}\n"
 
 
 def main() -> int:
