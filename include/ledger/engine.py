@@ -20,6 +20,7 @@ _BUSY_TIMEOUT_MS = 60_000
 _LOCK_MIGRATION = 0x6665780001
 _LOCK_INTAKE = 0x6665780002
 _LOCK_RETRAINING = 0x6665780003
+_LOCK_AUDIT = 0x6665780004
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -74,6 +75,13 @@ def intake_lock(engine: Engine) -> Iterator[Connection]:
 def retraining_lock(engine: Engine) -> Iterator[Connection]:
     """A writing transaction that only one process has at a time, for asking for a retraining."""
     with _alone(engine, _LOCK_RETRAINING) as connection:
+        yield connection
+
+
+@contextmanager
+def audit_lock(engine: Engine) -> Iterator[Connection]:
+    """A writing transaction that only one process has at a time, for the audit log."""
+    with _alone(engine, _LOCK_AUDIT) as connection:
         yield connection
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, and_, func, select, update
 
 from include.ledger import intake, queue, standing, transitions
+from include.ledger.audit_log import AuditLog
 from include.ledger.engine import intake_lock, open_engine, writing
 from include.ledger.erasure import ErasureBook
 from include.ledger.intake import ObserveSummary
@@ -101,6 +102,11 @@ class Ledger:
     def erasure(self) -> ErasureBook:
         """What is known of recordings that are to be forgotten."""
         return ErasureBook(self._engine, self.clock)
+
+    @property
+    def audit(self) -> AuditLog:
+        """Who looked at what, who decided what."""
+        return AuditLog(self._engine, self.clock)
 
     # --- intake ---
 

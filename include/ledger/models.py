@@ -29,7 +29,7 @@ from sqlalchemy.types import TypeDecorator
 from include.contracts.errors import PlatformError
 from include.contracts.identity import ID_LENGTH, stable_hash
 
-HEAD_REVISION = "0003"
+HEAD_REVISION = "0004"
 """Newest migration; a test compares it with the migrations folder."""
 
 
