@@ -76,6 +76,10 @@ package: setup ## Pack the trained model into dist/model.tar.gz
 registry: setup ## List, show, register, promote, roll back models (ARGS='promote 2 --approved-by NAME')
 	@$(RUN) -m include.pipeline.registry $(or $(ARGS),list)
 
+.PHONY: audit-log
+audit-log: setup ## Check or read who looked at what and decided what (ARGS=verify|list)
+	@$(RUN) -m include.pipeline.audit_log $(or $(ARGS),verify)
+
 .PHONY: evaluate
 evaluate: setup ## Evaluate the packed model on its held-out split
 	@$(RUN) -m ml.evaluation $(if $(MODEL),--model "$(MODEL)") $(if $(DATA),--data "$(DATA)") $(if $(SET),--set "$(SET)") $(if $(OUT),--out "$(OUT)") $(ARGS)

@@ -78,12 +78,13 @@ def reprocess() -> None:
         return stage.run(build_services(), run_id or "")
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
-    def put_in_front(run_id: str | None = None) -> dict[str, int]:
+    def put_in_front(run_id: str | None = None, dag_run: Any = None) -> dict[str, int]:
         """Have readers take the new results, where that was asked for."""
         from include.composition import build_services
         from include.pipeline.reprocess import put_in_front as stage
 
-        return stage.run(build_services(), run_id or "")
+        asked_by = dag_run.triggering_user_name
+        return stage.run(build_services(), run_id or "", asked_by=asked_by)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def report(run_id: str | None = None) -> dict[str, object]:

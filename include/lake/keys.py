@@ -16,6 +16,7 @@ retraining/{request_id}/                          data/, frozen/, training/, pac
 training-source/{sha256}/sourcedir.tar.gz         code of SageMaker training jobs
 rollbacks/{run}.json                              from which version to which
 comparisons/{run}/                                tables and page of a comparison of architectures
+audit-log/{number}                                hash of that entry, noted by each check
 erasures/{run}.json                               that somebody was erased: counts, nobody named
 erasures/open/{run}.json                          what an erasure that is not done looks for
 data-docs/{batch_id}/                             Great Expectations, index.html
@@ -72,6 +73,8 @@ LABEL_MILESTONES = "labels/milestones"
 LABEL_SUMMARY = "labels/summary.json"
 LABEL_PAGE = "labels/index.html"
 EVALUATIONS = "evaluations"
+AUDIT_LOG_NOTES = "audit-log"
+"""Hashes of entries of the ledger's audit log, kept where its database is not."""
 DRIFT_REFERENCES = "monitoring/references"
 DRIFT_REPORT = "report.json"
 DRIFT_PAGE = "monitoring/index.html"
@@ -228,6 +231,11 @@ def training_source(sha256: str) -> str:
 def rollback_record(run_id: str) -> str:
     """What a rollback moves from and to; written before it moves anything."""
     return f"rollbacks/{slug(run_id)}.json"
+
+
+def audit_log_note(number: int) -> str:
+    """The hash of one entry of the audit log."""
+    return f"{AUDIT_LOG_NOTES}/{number:012d}"
 
 
 def erasure(run_id: str) -> str:

@@ -252,6 +252,10 @@ class Ledger:
         """Every version of these objects that was listed, in the order they were first seen."""
         return self._select(_COLUMNS.uri.in_(list(uris)))
 
+    def versions_named(self, study: str, recording: str) -> list[Recording]:
+        """Every version of a recording of a study, in the order they were first seen."""
+        return self._select(_COLUMNS.study == study, _COLUMNS.recording == recording)
+
     def counts(self) -> dict[State, int]:
         """How many recordings stand in each state."""
         with self._engine.connect() as connection:

@@ -8,6 +8,7 @@ from typing import Any
 
 from include.composition import Services, build_registry
 from include.lake import keys
+from include.ledger.audit_tables import Deed
 from ml.registry.promotion import Rollback, move_back, plan_rollback
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,13 @@ def run(services: Services, run_id: str, *, approved_by: str, why: str = "") -> 
         Rollback(recorded["from"], recorded["to"]),
         approved_by=recorded["approved_by"],
         now=services.ledger.clock,
+    )
+    services.ledger.audit.append(
+        Deed.APPROVAL,
+        who=recorded["approved_by"],
+        what=f"{name} version {restored.version}",
+        detail={"approved": True, "rolled_back_from": recorded["from"]},
+        once=f"rollback/{run_id}",
     )
     log.info("version %s answers again, %s before", restored.version, recorded["from"])
     return {"from": recorded["from"], "to": restored.version, "approved_by": approved_by}

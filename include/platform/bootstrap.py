@@ -61,9 +61,11 @@ def main() -> int:
     """Open the lake and the ledger once, and make sure that there is a champion."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     from include.composition import build_services
+    from include.pipeline.trail import person_of_this_host, settings_started_with
 
     try:
-        build_services()
+        services = build_services()
+        settings_started_with(services.ledger, services.settings, who=person_of_this_host())
         _LOG.info("champion: version %s", ensure_champion())
     except PlatformError as error:
         _LOG.error("%s", error)

@@ -150,6 +150,7 @@ class Platform:
             if API_SERVER in {item.name for item in missing}:
                 require_free(self.settings.api_host, self.settings.api_port)
             self._migrate(env, progress)
+            self._write_down_settings(env)
             # Beside the components: it needs none of them.
             bootstrap = None
             if not registered:
@@ -211,6 +212,16 @@ class Platform:
         migration = self._spawn(MIGRATE, ["airflow", "db", "migrate"], env)
         self._wait_for(migration, _MIGRATE_TIMEOUT_S, progress)
         stamp.write_text(version)
+
+    def _write_down_settings(self, env: dict[str, str]) -> None:
+        """Note in the audit log with which settings the platform starts."""
+        # SQLAlchemy takes a moment to import, and a platform that is up needs none of it.
+        from include.ledger.ledger import Ledger
+        from include.pipeline.trail import person_of_this_host, settings_started_with
+
+        settings = load_settings(env)
+        ledger = Ledger.open(settings.storage.ledger_url)
+        settings_started_with(ledger, settings, who=person_of_this_host())
 
     def _spawn(self, name: str, module: list[str], env: dict[str, str]) -> ProcessRecord:
         command = [sys.executable, "-m", *module]

@@ -15,6 +15,7 @@ from include.governance.bias.disparity import Status
 from include.governance.bias.record import Decision, sign_off
 from include.governance.retraining.requests import ask
 from include.lake import keys
+from include.ledger.audit_tables import Deed
 from include.watch.notice import Notice, Severity
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,13 @@ def record_answer(
         comment=str((answer.get("params_input") or {}).get(COMMENT) or ""),
     )
     held = store.save_sign_off(services.lake, signed)
+    services.ledger.audit.append(
+        Deed.SIGN_OFF,
+        who=held.who,
+        what=f"audit {sha256}",
+        detail={"decision": held.decision, "verdict": str(audit["verdict"])},
+        once=sha256,
+    )
     if held != signed:
         log.warning("audit %s was signed before, by %s: that holds", sha256[:12], held.who)
     return {"audit_sha256": sha256, "decision": held.decision, "who": held.who}

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from include.contracts.errors import ConfigurationError, PlatformError
 from include.lake import keys
+from include.ledger.audit_tables import Deed
 from include.pipeline.erasure import asked, labels, learning, lines, opened, results
 from include.pipeline.erasure.scan.places import scan
 from include.pipeline.erasure.subject import Subject, find
@@ -95,6 +96,7 @@ def run(
     if not record:
         begun = {"asked_by": asked_by, "begun_at": _now(services), "without": known.without}
         record = _write(services, run_id, begun)
+        _write_down(services, run_id, record, "begun")
     erased = _erase(services, subject, faces, known)
     record = _write(services, run_id, {**record, "erased": _added(record, erased)})
     services.ledger.erasure.forget(subject.upload_ids, subject.extraction_ids)
@@ -210,7 +212,19 @@ def _masked(told: list[dict[str, str]], looked_for: Wanted) -> list[dict[str, st
 def _close(services: Services, run_id: str, record: dict[str, Any]) -> dict[str, Any]:
     """Forget whom it was about, then say that it is done."""
     services.lake.erase_versions(keys.open_erasure(run_id))
+    _write_down(services, run_id, record, "done")
     return _write(services, run_id, {**record, DONE: _now(services)})
+
+
+def _write_down(services: Services, run_id: str, record: dict[str, Any], state: str) -> None:
+    """Write into the audit log who had somebody erased; whom is forgotten there as well."""
+    services.ledger.audit.append(
+        Deed.ERASURE,
+        who=record["asked_by"],
+        what=keys.erasure(run_id),
+        detail={"state": state},
+        once=f"{run_id}/{state}",
+    )
 
 
 def _require_idle(services: Services, subject: Subject, faces: frozenset[str]) -> None:

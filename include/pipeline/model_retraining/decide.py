@@ -17,6 +17,7 @@ from include.governance.release.decision import (
     record,
 )
 from include.lake import keys
+from include.ledger.audit_tables import Deed
 from include.ledger.retraining_tables import RequestState
 from include.pipeline.model_retraining import documents
 from include.pipeline.model_retraining.asked import askers
@@ -60,6 +61,7 @@ def run(
     by = person(user)
     approved = list(response.get("chosen_options") or ()) == [APPROVE] and bool(by)
     approvers = services.settings.release.approvers
+    asked_by = askers(services, opened["run_id"], started_by=started_by)
     wanted = Decision(
         approved=approved,
         by=by or TIME_OUT,
@@ -72,13 +74,25 @@ def run(
     if approved and user not in approvers:
         # Airflow refuses their answers; whoever was taken off the list meanwhile comes here.
         wanted = _turned_down(wanted, f"{by} is not among {APPROVERS}")
-    elif approved and user in askers(services, opened["run_id"], started_by=started_by):
+    elif approved and user in asked_by:
         wanted = _turned_down(wanted, f"{by} asked for it, and nobody approves that themselves")
     elif approved and champion_changed(registry, wanted):
         wanted = _turned_down(wanted, "another version was promoted since the comparison")
     elif approved and (blocked := blocking_audit(services, registered["sha256"])):
         wanted = _turned_down(wanted, blocked)
     stands = record(services.lake, keys.retraining_document(request_id, documents.DECISION), wanted)
+    services.ledger.audit.append(
+        Deed.APPROVAL,
+        who=stands.by,
+        what=f"{stands.name} version {stands.version}",
+        detail={
+            "approved": stands.approved,
+            "asked_by": sorted(asked_by),
+            "champion_before": stands.champion,
+            "request": request_id,
+        },
+        once=f"retraining/{request_id}",
+    )
     carried = carry_out(registry, stands, now=services.ledger.clock())
     state = RequestState.PROMOTED if stands.approved else RequestState.REJECTED
     services.ledger.retraining.finish(opened["run_id"], state, why=f"{stands.by}: {stands.why}")
