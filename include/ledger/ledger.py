@@ -166,6 +166,12 @@ class Ledger:
         """Every published version of the recordings of a study."""
         return self._select(_COLUMNS.state == State.PUBLISHED, _COLUMNS.study == study)
 
+    def published_studies(self) -> list[str]:
+        """Studies with published recordings, sorted."""
+        query = select(_COLUMNS.study).where(_COLUMNS.state == State.PUBLISHED).distinct()
+        with self._engine.connect() as connection:
+            return sorted(connection.scalars(query))
+
     def queue(self, now: datetime, settings: DiscoverySettings) -> Queue:
         """What waits for a batch and what is in work, at `now`."""
         with self._engine.connect() as connection:

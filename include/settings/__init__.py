@@ -34,7 +34,7 @@ from include.settings.pipeline import (
     TransformSettings,
     ValidationSettings,
 )
-from include.settings.platform import PlatformSettings
+from include.settings.platform import PagesSettings, PlatformSettings
 from include.settings.values import Group
 from include.settings.watching import BiasAuditSettings, DriftSettings, WatchSettings
 
@@ -48,6 +48,7 @@ __all__ = [
     "LabelSettings",
     "LimitSettings",
     "ModelSettings",
+    "PagesSettings",
     "PlatformSettings",
     "ReleaseSettings",
     "ReportSettings",
@@ -85,6 +86,7 @@ class Settings(Group):
     labels: LabelSettings = LabelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     erasure: ErasureSettings = ErasureSettings()
+    pages: PagesSettings = PagesSettings()
     platform: PlatformSettings = PlatformSettings()
 
 

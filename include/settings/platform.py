@@ -12,6 +12,20 @@ from include.settings.values import AbsolutePath, Group, Host, Port
 _PROJECT = Path(__file__).parents[2]
 
 
+class PagesSettings(Group):
+    """The pages under `/fex` of Airflow's server (docs/access.md)."""
+
+    requests_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 240
+    """Requests of one user that each server process answers within a minute; a page of label
+    pictures takes one for each."""
+    changes_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 30
+    """The same of requests that change something."""
+    max_body_kib: Annotated[int, Field(ge=1, le=1024)] = 16
+    """A longer request is refused."""
+    max_file_mib: Annotated[int, Field(ge=1, le=2048)] = 128
+    """A larger file is not handed out: fetch it from the lake."""
+
+
 class PlatformSettings(Group):
     """How the embedded platform runs (`make up`, `make demo`)."""
 
