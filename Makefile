@@ -76,6 +76,10 @@ package: setup ## Pack the trained model into dist/model.tar.gz
 registry: setup ## List, show, register, promote, roll back models (ARGS='promote 2 --approved-by NAME')
 	@$(RUN) -m include.pipeline.registry $(or $(ARGS),list)
 
+.PHONY: access
+access: setup ## Ask every route of a running server as every role (ARGS='--url URL --passwords docker/secrets')
+	@$(RUN) -m plugins.access routes $(ARGS)
+
 .PHONY: audit-log
 audit-log: setup ## Check or read who looked at what and decided what (ARGS=verify|list)
 	@$(RUN) -m include.pipeline.audit_log $(or $(ARGS),verify)
@@ -156,6 +160,10 @@ typecheck: setup ## Check types (strict on include and ml)
 .PHONY: settings-page
 settings-page: setup ## Write docs/settings.md from the settings
 	@$(RUN) -m include.settings.page
+
+.PHONY: access-page
+access-page: setup ## Write docs/access.md from the access matrix
+	@$(RUN) -m include.governance.access.page
 
 .PHONY: lock
 lock: ## Resolve the short requirement lists into the full lock (ARGS=--upgrade)

@@ -2,6 +2,7 @@
 
 sync [--user NAME=ROLE:PASSWORD_FILE ...]   roles, users that are missing, names in settings
 check                                       what sync would change, and names in settings
+routes --url URL --passwords FOLDER         every route as every role: the matrix and the server
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from pathlib import Path
 import airflow  # noqa: F401 - puts the plugins on the path
 
 from access import roles
-from include.contracts.errors import PlatformError
-from include.governance.access.matrix import role_named
+from include.contracts.errors import ConfigurationError, PlatformError
+from include.governance.access.matrix import Role, role_named
 from include.governance.access.people import decided_by
 from include.settings import load_settings
 
@@ -27,8 +28,18 @@ def main(arguments: Sequence[str]) -> int:
     sync = commands.add_parser("sync")
     sync.add_argument("--user", action="append", default=[], metavar="NAME=ROLE:PASSWORD_FILE")
     commands.add_parser("check")
+    asking = commands.add_parser("routes")
+    asking.add_argument("--url", required=True, help="of the API server")
+    asking.add_argument(
+        "--passwords",
+        required=True,
+        type=Path,
+        help="folder with a file ROLE or ROLE_password for a user of each role's name",
+    )
     asked = parser.parse_args(arguments)
     try:
+        if asked.command == "routes":
+            return _routes(asked.url, asked.passwords)
         deciders = decided_by(load_settings())
         with roles.security_manager() as manager:
             if asked.command == "check":
@@ -51,6 +62,24 @@ def _check(manager: object, deciders: dict[str, tuple[str, ...]]) -> int:
     _tell_idle(manager)
     roles.require_deciders(manager, deciders)
     return 1 if found else 0
+
+
+def _routes(url: str, folder: Path) -> int:
+    from access.probe import probe, sign_in, table
+
+    found = list(probe(sign_in(url, {role: _password(folder, role) for role in Role})))
+    wrong = [one for one in found if one.wrong]
+    print(table(found))
+    asked = sum(len(one.statuses) for one in found)
+    print(f"{len(found)} routes, {asked} requests, {len(wrong)} differ from the matrix")
+    return 1 if wrong else 0
+
+
+def _password(folder: Path, role: Role) -> str:
+    for name in (role.value, f"{role.value}_password"):
+        if (folder / name).is_file():
+            return (folder / name).read_text(encoding="utf-8").strip()
+    raise ConfigurationError("--passwords", f"{folder} has no file {role}_password")
 
 
 def _account(text: str) -> roles.Account:

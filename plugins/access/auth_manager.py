@@ -1,4 +1,4 @@
-"""FAB's auth manager, with questions that are answered by the people whom settings name."""
+"""FAB's auth manager, with questions answered by the people whom settings name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.providers.fab.auth_manager.fab_auth_manager import FabAuthManager
+from airflow.providers.fab.www.security.permissions import RESOURCE_DAG_RUN, resource_name
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
 
 
 class NamedFabAuthManager(FabAuthManager):
-    """FAB with two changes around human-in-the-loop questions.
+    """FAB with three changes: who answers, what answering takes, what starting a run takes.
 
     * A task is answered by users whose *name* is among its assigned users. FAB compares its
       own numbers, which nobody who writes a setting or a DAG can know.
     * Answering takes the permission to edit human-in-the-loop details and to read the DAG.
       FAB asks for the permission to edit the DAG as well: whoever may answer could then pause
       it, start it and mark its tasks as done.
+    * Starting runs takes the permission to create runs of that very DAG ("DAG Run:name") and
+      to read it. FAB asks for the permission to edit the DAG.
     """
 
     def is_authorized_hitl_task(self, *, assigned_users: set[str], user: User) -> bool:
@@ -37,11 +40,20 @@ class NamedFabAuthManager(FabAuthManager):
     ) -> bool:
         """Called by Airflow for whatever belongs to a DAG."""
         if access_entity is DagAccessEntity.HITL_DETAIL and method != "GET":
-            may_edit = all(
+            may_answer = all(
                 self._is_authorized(method=method, resource_type=name, user=user)
                 for name in self._get_fab_resource_types(access_entity)
             )
-            return may_edit and super().is_authorized_dag(method="GET", details=details, user=user)
+            return may_answer and self._may_read(user, details)
+        if access_entity is DagAccessEntity.RUN and method == "POST":
+            if details is None or not details.id:
+                return False
+            runs = resource_name(details.id, RESOURCE_DAG_RUN)
+            may_start = self._is_authorized(method=method, resource_type=runs, user=user)
+            return may_start and self._may_read(user, details)
         return super().is_authorized_dag(
             method=method, user=user, access_entity=access_entity, details=details
         )
+
+    def _may_read(self, user: User, details: DagDetails | None) -> bool:
+        return super().is_authorized_dag(method="GET", details=details, user=user)

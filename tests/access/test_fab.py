@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 
 import pytest
+from access.probe import ANONYMOUS, probe, table
+from sqlalchemy import create_engine, insert
 
 from include.governance.access.matrix import Role
+from include.lake import keys as lake_keys
+from include.ledger.audit_tables import Deed
+from include.ledger.models import Recording, recordings
 from tests.access.fab_airflow import FabAirflow, fab_airflow
+from tests.fakes.home import services_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-
-_ROLES = """
-run("check")
-from access.roles import security_manager
-with security_manager() as manager:
-    for name in ("fex-marketer", "Op"):
-        role = manager.find_role(name)
-        by_hand = manager.create_permission("can_read", "Connections")
-        role.permissions = [*role.permissions, by_hand]
-    manager.session.commit()
-run("check")
-run("sync")
-run("check")
-run("sync", FEX_RELEASE__APPROVERS="ada")
-run("check", FEX_AUDIT__SIGNERS="marketer")
-"""
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +74,8 @@ def test_whoever_may_answer_may_not_touch_the_run(fab: FabAirflow) -> None:
 
 
 def test_roles_are_made_whole_again_and_names_in_settings_are_checked(fab: FabAirflow) -> None:
-    first, changed, repaired, again, nobody, powerless = fab.in_one_process(_ROLES)
+    made, first, changed, repaired, again, nobody, powerless = fab.calls
+    assert made["status"] == 0
     assert first["status"] == 0
     assert changed["status"] == 1
     assert "fex-marketer: +0 -1\n  removed can_read on Connections" in changed["out"]
@@ -92,3 +85,148 @@ def test_roles_are_made_whole_again_and_names_in_settings_are_checked(fab: FabAi
     assert nobody["status"] == powerless["status"] == 2
     assert "no Airflow user is called 'ada'; there are admin, approver" in nobody["err"]
     assert "'marketer' has no role that may answer a question" in powerless["err"]
+
+
+def test_every_route_answers_as_the_matrix_says(fab: FabAirflow) -> None:
+    """Each route once, as two of the six; `make chaos` asks all as all."""
+    clients = {role.value: fab.client(role) for role in Role} | {ANONYMOUS: fab.anonymous()}
+    found = list(probe(clients, briefly=True))
+    assert len(found) > 150
+    wrong = [one for one in found if one.wrong]
+    assert not wrong, table(wrong)
+    ours = [one for one in found if one.template.startswith("/fex")]
+    assert len(ours) > 10
+    assert not [one for one in ours if any(status >= 500 for status in one.statuses.values())]
+
+
+def coded(name: str) -> str:
+    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
+
+
+NAMES = ("<b>spring</b>/../..", "Eva & Co <script>alert(1)</script>.mp4")
+
+
+@pytest.fixture(scope="module")
+def published(fab: FabAirflow) -> str:
+    """One recording with results, under names that would break a page; returns its address."""
+    services = services_in(fab.home)
+    study, recording = NAMES
+    lake, ledger = services.lake, services.ledger
+    prefix = lake_keys.published(study, recording, "a" * 32)
+    kept = {"report.html": b"<p>report", "annotated.mp4": b"film", "summary.json": b"{}"}
+    for name, content in kept.items():
+        lake.put_bytes(f"{prefix}/{name}", content)
+    manifest = {
+        "study": study,
+        "recording": recording,
+        "video_id": "v" * 64,
+        "extraction_id": "e" * 32,
+        "analysis_id": "a" * 32,
+        "model": {"name": "m", "version": "1", "sha256": "s" * 64},
+        "published_at": "2026-11-01T00:00:00+00:00",
+        "files": {name: {"size_bytes": len(data)} for name, data in kept.items()},
+    }
+    lake.put_bytes(f"{prefix}/manifest.json", json.dumps(manifest).encode())
+    lake.put_bytes("labels/queues/q1/pictures/row-1.jpg", b"\xff\xd8face")
+    lake.put_bytes(f"{prefix}/secret.txt", b"not in the manifest")
+    dropped = fab.home / "lake" / "incoming" / "spring" / "bad.mp4"
+    dropped.parent.mkdir(parents=True)
+    dropped.write_bytes(b"no video")
+    ledger.observe(lake.list_incoming(), ledger.clock())
+    (bad,) = ledger.versions_named("spring", "bad.mp4")
+    ledger.quarantine(bad.id, code="undecodable", reason="why", result_key="quarantine/x")
+    with create_engine(services.settings.storage.ledger_url).begin() as database:
+        columns = {**_row(bad), "study": study, "recording": recording, "state": "published"}
+        database.execute(insert(recordings).values(**columns))
+    return f"/fex/reports/{coded(study)}/{coded(recording)}"
+
+
+def _row(like: Recording) -> dict[str, object]:
+    return {
+        "uri_id": "u",
+        "uri": "file:///u",
+        "key": "incoming/u",
+        "version": "1",
+        "size_bytes": 1,
+        "listed": False,
+        "first_seen_at": like.first_seen_at,
+        "stable_since": like.stable_since,
+        "updated_at": like.first_seen_at,
+        "attempts": 1,
+    }
+
+
+def test_marketers_read_reports_and_no_copy_with_faces(fab: FabAirflow, published: str) -> None:
+    marketer = fab.client("marketer")
+    assert "&lt;b&gt;spring&lt;/b&gt;" in marketer.get("/fex/reports").text
+    listed = marketer.get(published.rpartition("/")[0])
+    assert "<script>" not in listed.text
+    assert "&lt;script&gt;" in listed.text
+    assert "default-src 'none'" in listed.headers["content-security-policy"]
+    report = marketer.get(f"{published}/report.html")
+    assert (report.status_code, report.content) == (200, b"<p>report")
+    assert report.headers["cache-control"] == "private, no-store"
+    assert marketer.get(f"{published}/annotated.mp4").status_code == 403
+    assert marketer.get("/fex/faces/q1/row-1.jpg").status_code == 403
+    assert fab.anonymous().get(f"{published}/report.html").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/secret.txt",
+        "/..%2Fmanifest.json",
+        "/%2e%2e%2f%2e%2e%2f%2e%2e%2fledger.sqlite",
+        "/manifest.json",
+    ],
+)
+def test_only_what_the_manifest_names_is_handed_out(
+    fab: FabAirflow, published: str, path: str
+) -> None:
+    answer = fab.client("operator").get(published + path)
+    assert answer.status_code == 404, answer.text
+    assert b"not in" not in answer.content
+
+
+def test_every_look_at_a_face_is_written_down_with_who(fab: FabAirflow, published: str) -> None:
+    audit = services_in(fab.home).ledger.audit
+    before = audit.verify().entries
+    operator = fab.client("operator")
+    assert operator.get(f"{published}/annotated.mp4").content == b"film"
+    assert operator.get(f"{published}/summary.json").status_code == 200
+    assert operator.get("/fex/faces/q1/row-1.jpg").content == b"\xff\xd8face"
+    assert operator.get("/fex/faces/q1/..%2F..%2Fqueue.json").status_code == 404
+    new = list(audit.entries(after=before))
+    assert [(entry.who, entry.deed) for entry in new] == [("operator", "look")] * 2
+    assert "annotated.mp4" in new[0].detail
+    assert new[1].what == "label queue q1"
+    shown = fab.client("auditor").get("/fex/audit-log").text
+    assert "operator  look" in shown
+    assert "Eva" not in "".join(entry.what + entry.detail for entry in new)
+    assert audit.verify().faults == ()
+
+
+def test_an_operator_requeues_in_their_name(fab: FabAirflow, published: str) -> None:
+    body = {"study": "spring", "recording": "bad.mp4"}
+    assert fab.client("marketer").post("/fex/requeue", json=body).status_code == 403
+    answer = fab.client("operator").post("/fex/requeue", json=body)
+    assert answer.json() == {"was": "quarantined", "reason": "undecodable"}
+    assert fab.client("operator").post("/fex/requeue", json=body).status_code == 409
+    last = services_in(fab.home).ledger.audit.last(Deed.REQUEUE)
+    assert last is not None
+    assert last.who == "operator"
+
+
+def test_requests_are_bounded_in_size_and_number(fab: FabAirflow) -> None:
+    operator = fab.client("operator")
+    long = {"study": "s" * 100_000, "recording": "r"}
+    assert operator.post("/fex/requeue", json=long).status_code == 413
+    unmeasured = operator.post("/fex/requeue", content=iter([b"{}"]))
+    assert unmeasured.status_code == 411
+    body = {"study": "none", "recording": "none"}
+    answers = [operator.post("/fex/requeue", json=body) for _ in range(40)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert answers[0].status_code == 404
+    assert refused
+    assert int(refused[-1].headers["retry-after"]) >= 1
+    assert fab.client("auditor").get("/fex/audits").status_code == 200

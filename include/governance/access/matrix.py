@@ -55,9 +55,11 @@ OPERATED = (
 )
 """DAGs that operators start, pause and repeat."""
 AUDITED = ("bias_audit",)
-"""DAGs that auditors start."""
+"""DAGs that auditors start; operators repeat what fails in them."""
 RELEASED = ("model_rollback",)
 """DAGs that approvers start: what they do is a release."""
+SEEN_BY_AUDITORS = (*AUDITED, "drift_monitor", "model_evaluation")
+SEEN_BY_APPROVERS = (*RELEASED, "model_comparison", "model_retraining")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,11 @@ def _read(*resources: str) -> tuple[Permission, ...]:
 
 def _dags(action: str, names: tuple[str, ...]) -> tuple[Permission, ...]:
     return tuple((action, f"DAG:{name}") for name in names)
+
+
+def _starts(names: tuple[str, ...]) -> tuple[Permission, ...]:
+    """What `NamedFabAuthManager` asks of who starts a run: FAB alone asks to edit the DAG."""
+    return tuple((CREATE, f"DAG Run:{name}") for name in names)
 
 
 def _any(*actions: str, of: tuple[str, ...]) -> tuple[Permission, ...]:
@@ -135,49 +142,54 @@ ACTS: tuple[Act, ...] = (
         "all runs",
         "follow every run: states, logs, results of tasks",
         frozenset({Role.OPERATOR}),
-        (*_read("DAGs"), *_RUNS, *_read("DAG Dependencies", "Assets"), *_RUNS_MENU),
+        (
+            *_read("DAGs"),
+            *_RUNS,
+            # Airflow's list of DAGs shows the questions that wait, and asks for this.
+            *_read("HITL Detail", "DAG Dependencies", "Assets", "Asset Aliases"),
+            *_RUNS_MENU,
+        ),
     ),
     Act(
         "audit runs",
         "follow the runs of audits, of evaluations and of the drift monitor",
         frozenset({Role.AUDITOR}),
-        (
-            *_dags(READ, (*AUDITED, "drift_monitor", "model_evaluation")),
-            *_RUNS,
-            *_RUNS_MENU,
-        ),
+        (*_dags(READ, SEEN_BY_AUDITORS), *_RUNS, *_RUNS_MENU),
     ),
     Act(
         "release runs",
         "follow the runs of retraining, comparison and rollback",
         frozenset({Role.APPROVER}),
-        (
-            *_dags(READ, (*RELEASED, "model_retraining", "model_comparison")),
-            *_RUNS,
-            *_RUNS_MENU,
-        ),
+        (*_dags(READ, SEEN_BY_APPROVERS), *_RUNS, *_RUNS_MENU),
+    ),
+    Act(
+        "event log",
+        "read Airflow's own event log, of the DAGs that they may see",
+        frozenset({Role.AUDITOR}),
+        (*_read("Audit Logs"), (MENU, "Audit Logs")),
     ),
     Act("code", "read the code of DAGs", frozenset({Role.OPERATOR}), _read("DAG Code")),
     Act(
         "operate",
-        "start, pause and repeat what analyses, labels, trains and erases",
+        "start, pause and repeat what analyses, labels, trains and erases; repeat audits",
         frozenset({Role.OPERATOR}),
         (
-            *_dags(EDIT, OPERATED),
-            *_any(CREATE, EDIT, of=("DAG Runs", "Task Instances")),
+            *_starts(OPERATED),
+            *_dags(EDIT, (*OPERATED, *AUDITED)),
+            *_any(EDIT, of=("DAG Runs", "Task Instances")),
         ),
     ),
     Act(
         "start an audit",
         "start a bias audit",
         frozenset({Role.AUDITOR}),
-        (*_dags(EDIT, AUDITED), (CREATE, "DAG Runs")),
+        _starts(AUDITED),
     ),
     Act(
         "roll back",
         "start a rollback, in their own name",
         frozenset({Role.APPROVER}),
-        (*_dags(EDIT, RELEASED), (CREATE, "DAG Runs")),
+        _starts(RELEASED),
     ),
     Act(
         "answer",
@@ -217,7 +229,12 @@ ACTS: tuple[Act, ...] = (
         frozenset(),
         _any(READ, CREATE, EDIT, DELETE, MENU, of=("Variables",)),
     ),
-    Act("configuration", "see the configuration", frozenset(), _read("Configurations")),
+    Act(
+        "configuration",
+        "see the configuration, plugins or providers",
+        frozenset(),
+        _read("Configurations", "Plugins", "Providers"),
+    ),
     Act(
         "forge results",
         "write results of tasks, an answer to a question among them",
@@ -231,10 +248,10 @@ ACTS: tuple[Act, ...] = (
         _any(DELETE, of=("DAGs", "DAG Runs", "Task Instances")),
     ),
     Act(
-        "edit every DAG",
-        "change every DAG, whoever it belongs to",
+        "every DAG",
+        "change or start every DAG, whoever it belongs to",
         frozenset(),
-        ((EDIT, "DAGs"),),
+        ((EDIT, "DAGs"), (CREATE, "DAG Runs")),
     ),
     Act(
         "roles",
@@ -243,10 +260,10 @@ ACTS: tuple[Act, ...] = (
         _any(CREATE, EDIT, DELETE, of=("Roles",)),
     ),
     Act(
-        "pools, assets, backfills",
-        "change pools, write events of assets, start backfills",
+        "pools and assets",
+        "change pools, write or delete events of assets",
         frozenset(),
-        _any(CREATE, EDIT, DELETE, of=("Pools", "Assets", "Backfills")),
+        _any(CREATE, EDIT, DELETE, of=("Pools", "Assets")),
     ),
 )
 
