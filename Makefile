@@ -49,6 +49,11 @@ down: setup ## Stop the platform; data and history stay
 status: setup ## Show components, health and recordings (fails unless all is healthy)
 	@$(RUN) -m include.platform status $(ARGS)
 
+.PHONY: production
+production: setup ## Run docker-compose.yaml without an engine: start, analyse a study, check, stop (ARGS=--stay, ARGS=down; root on Debian)
+	@scripts/production_packages.sh
+	@$(RUN) -m include.platform.stack $(ARGS)
+
 .PHONY: analyze
 analyze: setup ## Analyse VIDEO=path into OUT=dir in one process, without Airflow
 	@[ -n "$(VIDEO)" ] && [ -n "$(OUT)" ] || { echo 'usage: make analyze VIDEO=path OUT=dir' >&2; exit 2; }
@@ -112,8 +117,8 @@ test: setup ## Run the tests but those of tests/chaos (PYTEST= options, ARGS= pa
 ifdef ARGS
 	@$(RUN) -m pytest $(PYTEST) $(ARGS)
 else
-	@$(RUN) -m pytest $(PYTEST) $(SIDE_BY_SIDE) --ignore=tests/chaos --ignore=tests/e2e tests
-	@$(RUN) -m pytest $(PYTEST) tests/e2e
+	@$(RUN) -m pytest $(PYTEST) $(SIDE_BY_SIDE) --ignore=tests/chaos --ignore=tests/e2e --ignore=tests/production tests
+	@$(RUN) -m pytest $(PYTEST) tests/e2e tests/production
 endif
 
 .PHONY: chaos

@@ -1,26 +1,29 @@
 """Generate the secrets of docker-compose.yaml into docker/secrets/; existing ones stay.
 
-Run `python3 scripts/make_secrets.py` once before `docker compose up`. The files
-are bind-mounted, so their mode is what the containers' users see: readable, in a
-folder that only the owner of the checkout may enter.
+Run `python3 scripts/make_secrets.py` once before `docker compose up`, or with another folder
+for a stack of its own. The files are bind-mounted, so their mode is what the containers' users
+see: readable, in a folder that only the owner of the checkout may enter.
 """
 
 from __future__ import annotations
 
 import base64
 import secrets
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent / "docker" / "secrets"
+DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "docker" / "secrets"
 DATABASES = ("airflow", "ledger", "mlflow", "mlflow_auth")
 USERS = ("admin", "operator", "marketer", "auditor", "approver")
 
 
-def main() -> None:
-    """Write what is missing."""
-    FOLDER.mkdir(mode=0o700, exist_ok=True)
-    FOLDER.chmod(0o700)
+def main(folder: Path) -> None:
+    """Write what is missing in the folder."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    ensure = partial(keep_or_make, folder)
     for name in ("postgres_password", "redis_password", "mlflow_password"):
         ensure(name, token)
     for user in USERS:
@@ -29,8 +32,8 @@ def main() -> None:
         password = ensure(f"postgres_{database}_password", token)
         url = f"postgresql+psycopg2://{database}:{password}@postgres:5432/{database}"
         ensure(f"{database}_url", lambda url=url: url)
-    airflow = (FOLDER / "airflow_url").read_text()
-    redis = (FOLDER / "redis_password").read_text()
+    airflow = (folder / "airflow_url").read_text()
+    redis = (folder / "redis_password").read_text()
     ensure("celery_broker_url", lambda: f"redis://:{redis}@redis:6379/0")
     # The driver is named: SQLAlchemy takes a bare postgresql:// for psycopg 3.
     ensure("celery_result_backend", lambda: "db+" + airflow)
@@ -47,7 +50,7 @@ def main() -> None:
         "aws_credentials",
         lambda: f"[default]\naws_access_key_id = {user}\naws_secret_access_key = {password}\n",
     )
-    print(f"secrets are in {FOLDER}; users of Airflow: {', '.join(USERS)}, see NAME_password")
+    print(f"secrets are in {folder}; users of Airflow: {', '.join(USERS)}, see NAME_password")
 
 
 def token() -> str:
@@ -55,9 +58,9 @@ def token() -> str:
     return secrets.token_hex(24)
 
 
-def ensure(name: str, make: Callable[[], str]) -> str:
+def keep_or_make(folder: Path, name: str, make: Callable[[], str]) -> str:
     """Return a secret, generating it when it is missing."""
-    path = FOLDER / name
+    path = folder / name
     if not path.exists():
         path.write_text(make())
     path.chmod(0o444)
@@ -65,4 +68,4 @@ def ensure(name: str, make: Callable[[], str]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else DEFAULT_FOLDER)

@@ -1,0 +1,100 @@
+"""`python -m include.platform.stack.inside`: looks at a running stack from within.
+
+Reads questions from its input and writes an answer for each, one JSON document a line. It sees
+what a worker sees: lake, ledger and queue, through the addresses and secrets of the compose file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from include.composition import Services, build_services
+from include.contracts.errors import PlatformError
+from include.lake import keys
+from include.lake.store import s3_client
+from include.ledger.ledger import FINAL
+
+_BROKER = Path("/run/secrets/celery_broker_url")
+_QUEUE = "default"
+_SHARED = Path("/shared")
+
+
+def drop(services: Services, study: str, folder: str) -> int:
+    """Upload a folder's files under `incoming/{study}/`, as a marketer's S3 client does.
+
+    Study files go first: a recording never waits for its purpose. Returns how many.
+    """
+    url = urlsplit(services.settings.storage.lake_url)
+    client = s3_client(services.settings.storage)
+    files = sorted((_SHARED / folder).iterdir(), key=lambda path: (path.suffix == ".mp4", path))
+    for path in files:
+        key = f"{url.path.strip('/')}/{keys.INCOMING}/{study}/{path.name}"
+        client.upload_file(str(path), url.netloc, key)
+    return len(files)
+
+
+def recordings(services: Services, study: str) -> list[dict[str, Any]]:
+    """Return the ledger's rows of a study."""
+    found = [item for item in services.lake.list_incoming() if item.study == study]
+    rows = services.ledger.versions_of([item.uri for item in found])
+    return [
+        {
+            "recording": row.recording,
+            "state": str(row.state),
+            "reason_code": row.reason_code,
+            "attempts": row.attempts,
+            "batch_id": row.batch_id,
+            "result_key": row.result_key,
+        }
+        for row in rows
+    ]
+
+
+def in_work(services: Services) -> int:
+    """Return how many recordings of the whole ledger have not reached an end."""
+    counts = services.ledger.counts()
+    return sum(count for state, count in counts.items() if state not in FINAL)
+
+
+def listing(services: Services, prefix: str) -> list[str]:
+    """Return the lake's keys under a prefix."""
+    return list(services.lake.list(prefix))
+
+
+def waiting(_services: Services) -> dict[str, int]:
+    """Return how many messages wait in Celery's queue and how many are unacknowledged."""
+    import redis
+
+    client = redis.Redis.from_url(_BROKER.read_text())
+    return {"queued": int(client.llen(_QUEUE)), "unacknowledged": int(client.hlen("unacked"))}
+
+
+_QUESTIONS: Mapping[str, Callable[..., Any]] = {
+    "drop": drop,
+    "recordings": recordings,
+    "in_work": in_work,
+    "listing": listing,
+    "waiting": waiting,
+}
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    services = build_services()
+    for line in sys.stdin:
+        question = json.loads(line)
+        try:
+            answer = {"answer": _QUESTIONS[question.pop("ask")](services, **question)}
+        except (PlatformError, OSError) as error:
+            answer = {"error": str(error)}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
