@@ -114,6 +114,17 @@ class AirflowApi:
                 )
         return found
 
+    def log_in(self) -> None:
+        """Get a token with the user's password.
+
+        Raises:
+            TransientError: It is refused, or the server does not answer.
+        """
+        try:
+            self._new_token()
+        except httpx.HTTPError as error:
+            raise TransientError(f"Airflow lets {self._user} not in: {error}") from error
+
     def dags(self) -> dict[str, bool]:
         """Return the DAGs known by now and whether each is paused."""
         return {
@@ -221,12 +232,15 @@ class AirflowApi:
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         if self._token is None:
-            credentials = {"username": self._user, "password": self._read_password()}
-            answer = self._client.post("/auth/token", json=credentials)
-            answer.raise_for_status()
-            self._token = str(answer.json()["access_token"])
+            self._token = self._new_token()
         headers = {"Authorization": f"Bearer {self._token}"}
         return self._client.request(method, path, headers=headers, **options)
+
+    def _new_token(self) -> str:
+        credentials = {"username": self._user, "password": self._read_password()}
+        answer = self._client.post("/auth/token", json=credentials)
+        answer.raise_for_status()
+        return str(answer.json()["access_token"])
 
 
 def _task(dag_id: str, run_id: str, task_id: str) -> str:

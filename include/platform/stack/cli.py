@@ -17,10 +17,11 @@ from rich.table import Table
 
 from include.contracts.errors import PlatformError
 from include.platform.console import Ticker, duration
+from include.platform.credentials import USERS
 from include.platform.stack import home as homes
 from include.platform.stack.control import COMPOSE_FILE, PORT_VARIABLE, Stack
 from include.platform.stack.home import StackHome
-from include.platform.stack.state import StackState, read_state
+from include.platform.stack.state import StackState, Status, read_state
 from include.platform.stack.supervisor import Supervisor
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep", action="store_true", help="keep data and logs at the end")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("up", help="start and leave running")
+    commands.add_parser("study", help="analyse a made study on the running stack, and check")
     commands.add_parser("down", help="stop; data and logs stay")
     commands.add_parser("erase", help="stop, and remove data, logs and secrets")
     commands.add_parser("status", help="every service with its health and memory")
@@ -107,6 +109,10 @@ def _run(stack: Stack, chosen: argparse.Namespace, console: Console) -> int:
             stack.start(chosen.service)
         case "exec":
             return subprocess.call(stack.execute(chosen.service, chosen.words))
+        case "study":
+            from include.platform.stack.scenario import run_study
+
+            return run_study(stack, console)
         case _:
             from include.platform.stack.scenario import run_scenario
 
@@ -132,8 +138,10 @@ def start(stack: Stack, ticker: Ticker) -> StackState:
     """
 
     def show(state: StackState) -> None:
-        late = [f"{item.name} {item.status}" for item in state.instances if not item.is_good]
-        ticker.show(f"waiting for {', '.join(late)}" if late else "all services are healthy")
+        late = [item for item in state.instances if not item.is_good]
+        running = [item.name for item in late if item.status is not Status.WAITING]
+        text = f"starting {', '.join(running)}; {len(late) - len(running)} wait for them"
+        ticker.show(text if late else "all services are healthy")
 
     try:
         return stack.up(show, timeout_s=START_TIMEOUT_S)
@@ -182,7 +190,7 @@ def print_addresses(stack: Stack, console: Console) -> None:
     """Say where the UI is and where its password is."""
     for name, address in stack.state().ports.items():
         console.print(f"  {name}   http://{address}")
-    console.print(f"  user         admin, password in {stack.home.secrets / 'admin_password'}")
+    console.print(f"  users        {', '.join(USERS)}: {stack.home.secrets}/NAME_password")
     console.print(f"  logs         {stack.home.logs}")
     console.print("  stop         make production ARGS=down")
 

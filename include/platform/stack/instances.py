@@ -11,7 +11,8 @@ from include.platform.stack.images import Image, image_of
 
 SCALED = "worker"
 _LOG_PORT = "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT"
-_FIRST_LOG_PORT = 8793
+_LOG_PORTS = 8800
+"""Above the ports of the first worker's log server and the triggerer's, 8793 and 8794."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ def visitor(found: Mapping[str, Instance], name: str) -> Instance:
 
 
 def _numbered(service: Service, number: int) -> Service:
-    """Give each worker's log server a port: all of them share one network here."""
-    environment = {**service.environment, _LOG_PORT: str(_FIRST_LOG_PORT + number - 1)}
+    """Give the log server of each further worker its port: all share one network here."""
+    if number == 1:
+        return service
+    environment = {**service.environment, _LOG_PORT: str(_LOG_PORTS + number)}
     return replace(service, environment=MappingProxyType(environment))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.table import Table
@@ -16,7 +16,7 @@ from rich.table import Table
 from include.contracts.errors import TransientError
 from include.platform.api import AirflowApi
 from include.platform.console import Ticker, duration
-from include.platform.credentials import ADMIN
+from include.platform.credentials import USERS
 from include.platform.stack.checks import (
     ANALYSIS,
     INTAKE,
@@ -31,7 +31,8 @@ from include.platform.stack.instances import SCALED
 from include.platform.stack.observer import Observer, Outcome
 from include.platform.stack.study import Expected, surprises, write_study
 
-STUDY = "first-study"
+OPERATOR = "operator"
+"""Data operations: the user who starts and watches runs."""
 _FOLDER = "study"
 _RECORDINGS = 2
 _SETTLE_S = 240.0
@@ -50,64 +51,95 @@ def run_scenario(stack: Stack, console: Console, *, stay: bool, keep: bool) -> i
         PlatformError: The stack does not start.
     """
     stack.home.create()
-    shared = Path(mkdtemp(prefix="made-", dir=stack.home.folder))
-    status, told = FAILED, ["interrupted"]
-    try:
+    status = FAILED
+    with made_folder(stack) as made, ExitStack() as ending:
         with ThreadPoolExecutor(1) as pool, Ticker(console) as ticker:
-            made = pool.submit(write_study, shared / _FOLDER, _RECORDINGS)
+            study = pool.submit(write_study, made / _FOLDER, _RECORDINGS)
             start(stack, ticker)
+            ending.callback(down, stack, console)
             console.print(f"The stack is up after {duration(ticker.elapsed_s)}.")
-            told = _analyse(stack, shared, made, ticker, console)
+            status = _analyse(stack, made, study, ticker, console)
         console.print(services_table(stack, stack.state()))
-        for problem in told:
-            console.print(f"wrong: {problem}")
-        status = FAILED if told else OK
-    finally:
-        shutil.rmtree(shared, ignore_errors=True)
-        if stay and told != ["interrupted"]:
-            print_addresses(stack, console)
-        elif down(stack, console) != OK:
-            status = FAILED
-        elif not keep and not told:
-            stack.erase()
-    if not stay and not keep and told:
-        console.print(f"Logs and data stay in {stack.home.folder}.")
+        ending.pop_all()
+    if stay:
+        print_addresses(stack, console)
+    elif down(stack, console) != OK:
+        status = FAILED
+    elif status == OK and not keep:
+        stack.erase()
+    else:
+        console.print(f"Data and logs stay in {stack.home.folder}.")
     return status
+
+
+@contextmanager
+def made_folder(stack: Stack) -> Iterator[Path]:
+    """Give a folder for recordings that the stack's user may read; removed at the end."""
+    with TemporaryDirectory(prefix="made-", dir=stack.home.folder) as made:
+        folder = Path(made)
+        folder.chmod(0o755)  # inside a home that is its owner's alone
+        yield folder
+
+
+def run_study(stack: Stack, console: Console) -> int:
+    """Analyse a made study on a stack that runs, and check.
+
+    Raises:
+        StackError: None runs.
+    """
+    stack.state()
+    with made_folder(stack) as made, Ticker(console) as ticker:
+        study: Future[Expected] = Future()
+        study.set_result(write_study(made / _FOLDER, _RECORDINGS))
+        return _analyse(stack, made, study, ticker, console)
 
 
 def _analyse(
     stack: Stack, shared: Path, made: Future[Expected], ticker: Ticker, console: Console
-) -> list[str]:
-    """Drop the study and follow it; return what is wrong, in words."""
-    with admin_api(stack) as api, Observer(stack, shared) as observer:
+) -> int:
+    """Drop the study, follow it and check; say what is wrong."""
+    name = f"study-{datetime.now(UTC):%H%M%S}"
+    told = refused(stack)
+    with api_of(stack) as api, Observer(stack, shared) as observer:
         wait_for_dags(api, ticker)
         expected = made.result()
-        observer.drop(STUDY, _FOLDER)
+        observer.drop(name, _FOLDER)
         dropped_s = time.monotonic()
-        outcomes = follow(api, observer, STUDY, expected, ticker, _SETTLE_S)
-        console.print(_outcome_table(outcomes))
-        console.print(
-            f"Every recording has an end {duration(time.monotonic() - dropped_s)} after "
-            "it was dropped."
-        )
-        told = surprises(expected, outcomes)
+        outcomes = follow(api, observer, name, expected, ticker, _SETTLE_S)
+        took = duration(time.monotonic() - dropped_s)
+        console.print(outcome_table(outcomes))
+        console.print(f"{took} after they were dropped.")
+        told += surprises(expected, outcomes)
         told += wait_until_done(api, observer, ticker)
         rows = list(outcomes.values())
-        told += published_twice(observer, STUDY, rows)
+        told += published_twice(observer, name, rows)
         hosts = workers_of(api, rows)
-        console.print("Tasks ran on " + ", ".join(f"{h} ({n})" for h, n in sorted(hosts.items())))
-        known = {name for name, item in stack.instances.items() if item.service.name == SCALED}
-        told += [f"a task names {host}, which is no worker" for host in hosts.keys() - known]
-        if not hosts:
-            told.append("no task names its worker")
-        return told
+    console.print("Tasks ran on " + ", ".join(f"{h} ({n})" for h, n in sorted(hosts.items())))
+    known = {name for name, item in stack.instances.items() if item.service.name == SCALED}
+    told += [f"a task names {host}, which is no worker" for host in hosts.keys() - known]
+    told += [] if hosts else ["no task names its worker"]
+    for problem in told:
+        console.print(f"wrong: {problem}")
+    return FAILED if told else OK
 
 
-def admin_api(stack: Stack) -> AirflowApi:
-    """Return a client of the stack's Airflow, through its published port."""
+def api_of(stack: Stack, user: str = OPERATOR) -> AirflowApi:
+    """Return a client of the stack's Airflow, through its published port, as one of its users."""
     address = stack.state().ports["api-server"]
-    password = stack.home.secrets / "admin_password"
-    return AirflowApi(f"http://{address}", user=ADMIN, read_password=password.read_text)
+    password = stack.home.secrets / f"{user}_password"
+    return AirflowApi(f"http://{address}", user=user, read_password=password.read_text)
+
+
+def refused(stack: Stack) -> list[str]:
+    """Log in as every user; return those who cannot, in words."""
+    told = []
+    for user in USERS:
+        with api_of(stack, user) as api:
+            try:
+                api.log_in()
+            except TransientError as error:
+                told.append(f"{user} cannot log in: {error}")
+    return told
 
 
 def wait_for_dags(api: AirflowApi, ticker: Ticker) -> None:
@@ -185,7 +217,8 @@ def _counted(outcomes: Mapping[str, Outcome]) -> str:
     )
 
 
-def _outcome_table(outcomes: Mapping[str, Outcome]) -> Table:
+def outcome_table(outcomes: Mapping[str, Outcome]) -> Table:
+    """Return where each recording stands."""
     table = Table("recording", "state", "reason", "attempts", title="Study", title_justify="left")
     for name, row in sorted(outcomes.items()):
         table.add_row(name, str(row.state), row.reason_code or "-", str(row.attempts))
