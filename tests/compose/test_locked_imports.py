@@ -163,8 +163,7 @@ def test_everything_of_airflow_that_a_setting_can_name_imports(tmp_path: Path) -
 def test_celery_and_the_databases_load_with_the_urls_that_are_generated(tmp_path: Path) -> None:
     secrets = tmp_path / "secrets"
     maker = runpy.run_path(str(ROOT / "scripts" / "make_secrets.py"))
-    maker["main"].__globals__["FOLDER"] = secrets
-    maker["main"]()
+    maker["main"](secrets)
     compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
     environment = {
         name: str(value).replace("/run/secrets", str(secrets))

@@ -28,15 +28,18 @@ def undone(api: AirflowApi, observer: Observer) -> list[str]:
     return told
 
 
-def published_twice(observer: Observer, study: str, outcomes: Sequence[Outcome]) -> list[str]:
-    """Return the recordings that have more or less than one whole result."""
-    listed = observer.listing(f"{keys.PUBLISHED}/{study}")
-    whole = [key for key in listed if key.endswith(f"/{keys.PUBLISHED_MANIFEST}")]
-    counts = Counter(key.split("/")[2] for key in whole)
-    published = [row for row in outcomes if row.state is State.PUBLISHED and row.result_key]
-    wanted = {str(row.result_key).split("/")[2] for row in published}
-    told = [f"{name} has {count} whole results" for name, count in counts.items() if count > 1]
-    told += [f"{name} is published without a result" for name in sorted(wanted - counts.keys())]
+def not_once(observer: Observer, outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the published recordings that have more or less than one whole result, in words."""
+    told = []
+    for row in outcomes:
+        if row.state is not State.PUBLISHED or row.result_key is None:
+            continue
+        # published/{study}/{recording}/{analysis}/manifest.json
+        recording = "/".join(row.result_key.split("/")[:3])
+        listed = observer.listing(recording)
+        whole = [key for key in listed if key.endswith(f"/{keys.PUBLISHED_MANIFEST}")]
+        if len(whole) != 1:
+            told.append(f"{row.recording} has {len(whole)} whole results")
     return told
 
 

@@ -20,7 +20,7 @@ from include.platform.credentials import USERS
 from include.platform.stack.checks import (
     ANALYSIS,
     INTAKE,
-    published_twice,
+    not_once,
     undone,
     workers_of,
 )
@@ -112,7 +112,7 @@ def _analyse(
         told += surprises(expected, outcomes)
         told += wait_until_done(api, observer, ticker)
         rows = list(outcomes.values())
-        told += published_twice(observer, name, rows)
+        told += not_once(observer, rows)
         hosts = workers_of(api, rows)
     console.print("Tasks ran on " + ", ".join(f"{h} ({n})" for h, n in sorted(hosts.items())))
     known = {name for name, item in stack.instances.items() if item.service.name == SCALED}

@@ -43,7 +43,7 @@ def write_study(folder: Path, count: int, *, seconds: float = _SECONDS) -> Expec
     make_demo_video(folder / NO_CONSENT, seconds=seconds)
     expected[NO_CONSENT] = (State.QUARANTINED, str(QuarantineCode.CONSENT_MISSING))
     lines = [
-        f"{name},P-{number:03},{'' if name == NO_CONSENT else 'notice 1'},2026-11-02,\n"
+        f"{name},P-{number:03},{',' if name == NO_CONSENT else 'notice 1,2026-11-02'},\n"
         for number, name in enumerate(sorted(expected), start=1)
     ]
     (folder / "study.yaml").write_text(PURPOSE)
