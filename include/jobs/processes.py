@@ -10,14 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+from include.jobs.environment import job_environment
 from include.jobs.folder import JobFolder
 
 _ROOT = Path(__file__).resolve().parents[2]
 _STOP_GRACE_S = 5.0
 _POLL_S = 0.05
-_SHARED_MACHINE = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Threads of OpenMP that spin while they wait take the processor from whoever they wait for as
-soon as a machine is shared, here with Airflow: they halve the pace of a training of two."""
 
 
 class JobProcesses:
@@ -42,7 +40,7 @@ class JobProcesses:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=_ROOT,
-                    env={**_SHARED_MACHINE, **os.environ},
+                    env=job_environment(os.environ),
                     pass_fds=(lock_fd,),
                     start_new_session=True,
                 )

@@ -19,6 +19,7 @@ from include.jobs.state import JobExistsError, JobStatus
 from include.lake import keys
 from tests.fakes.inference_platform import EmbeddedKind, Platform, SageMakerKind, crops
 from tests.fakes.sagemaker import FakeSageMaker
+from tests.fakes.secrets import SECRETS, WORD, tells_a_secret
 from tests.fakes.tiny_package import CRASH, SLEEP, expected_answer
 
 TIMEOUT_S = 60
@@ -103,6 +104,29 @@ def test_a_killed_runner_leaves_no_worker_behind(local: Platform) -> None:
     found = local.backend.describe(spec.name)
     assert found.status is JobStatus.FAILED
     assert "ended unexpectedly" in (found.failure_reason or "")
+
+
+def test_a_job_and_its_workers_get_no_secret_but_the_stores(
+    local: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**SECRETS, "AWS_SECRET_ACCESS_KEY": "the-stores"}.items():
+        monkeypatch.setenv(name, value)
+    spec = local.spec(local.put_shards(ONE, LONG))
+    local.backend.create(spec)
+    until(lambda: len(local.backend.list_outputs(spec)) == 1)
+    assert isinstance(local.kind, EmbeddedKind)
+    runner = local.kind.runner_pid(spec.name)
+    everybody = [runner, *children(runner)]
+    assert len(everybody) == 2
+    for pid in everybody:
+        assert tells_a_secret(pid) == []
+        assert b"AWS_SECRET_ACCESS_KEY=the-stores" in Path(f"/proc/{pid}/environ").read_bytes()
+    assert WORD not in "".join(
+        path.read_text(errors="replace")
+        for path in local.folder.rglob("*")
+        if path.is_file() and "jobs" in path.parts
+    )
+    local.backend.stop(spec.name)
 
 
 def test_a_job_outlives_the_backend_that_started_it_and_another_stops_it(

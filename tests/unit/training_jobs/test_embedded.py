@@ -11,6 +11,7 @@ from include.jobs.processes import stop_all
 from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
 from include.training_jobs.coordinator import TrainingFailedError
 from ml.training.job import RESULT_FILES
+from tests.fakes.secrets import SECRETS, tells_a_secret
 from tests.fakes.training_request import Request, make_request, make_settings, trainers, until
 
 
@@ -41,7 +42,11 @@ def test_a_training_that_nobody_asks_about_stops_itself(tmp_path: Path) -> None:
     assert request.backend().describe(request.spec().name).status is JobStatus.STOPPED
 
 
-def test_what_stops_the_platform_stops_its_trainings(services: Services, tmp_path: Path) -> None:
+def test_what_stops_the_platform_stops_its_trainings(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
     request = make_request(services, tmp_path, epochs=2000)
     backend = request.backend()
     backend.create(request.spec())
@@ -50,6 +55,7 @@ def test_what_stops_the_platform_stops_its_trainings(services: Services, tmp_pat
     until(lambda: len(trainers(tmp_path)) == 1, "a process")
     [trainer] = trainers(tmp_path)
     assert b"OMP_WAIT_POLICY=PASSIVE" in Path(f"/proc/{trainer}/environ").read_bytes()
+    assert tells_a_secret(trainer) == []
     assert stop_all(tmp_path / "jobs") == [request.spec().name]
     assert trainers(tmp_path) == []
     with pytest.raises(JobNotFoundError):
