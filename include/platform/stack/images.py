@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class Image:
         owner: Who owns `folders`.
         folders: Folders of the image that a fresh volume takes its owner from.
         files: Files of this machine at places inside.
+        stop_signal: What the image asks to be ended with.
     """
 
     is_ours: bool
@@ -51,6 +53,7 @@ class Image:
     command: tuple[str, ...] | None = None
     health_test: tuple[str, ...] | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+    stop_signal: signal.Signals = signal.SIGTERM
 
 
 def image_of(service: Service) -> Image:
@@ -79,6 +82,8 @@ def image_of(service: Service) -> Image:
             folders=(OwnedFolder("/var/lib/postgresql/data", "0700"),),
             command=("/bin/sh", "/opt/standin.sh"),
             files={"/opt/standin.sh": STANDINS / "postgres.sh"},
+            # As the image: SIGTERM would wait for every client to leave by itself.
+            stop_signal=signal.SIGINT,
         )
     if name == "redis":
         return Image(

@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from botocore.exceptions import BotoCoreError, ClientError
+from redis import Redis, RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
 from include.composition import Services, build_services
 from include.contracts.errors import PlatformError
 from include.lake import keys
@@ -68,12 +72,12 @@ def listing(services: Services, prefix: str) -> list[str]:
 
 def waiting(_services: Services) -> dict[str, int]:
     """Return how many messages wait in Celery's queue and how many are unacknowledged."""
-    import redis
-
-    client = redis.Redis.from_url(_BROKER.read_text())
+    client = Redis.from_url(_BROKER.read_text())
     return {"queued": int(client.llen(_QUEUE)), "unacknowledged": int(client.hlen("unacked"))}
 
 
+_AWAY = (PlatformError, OSError, SQLAlchemyError, BotoCoreError, ClientError, RedisError)
+"""What a lake, a ledger or a queue that is away for now looks like."""
 _QUESTIONS: Mapping[str, Callable[..., Any]] = {
     "drop": drop,
     "recordings": recordings,
@@ -90,8 +94,8 @@ def main() -> None:
         question = json.loads(line)
         try:
             answer = {"answer": _QUESTIONS[question.pop("ask")](services, **question)}
-        except (PlatformError, OSError) as error:
-            answer = {"error": str(error)}
+        except _AWAY as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

@@ -238,10 +238,11 @@ class Supervisor:
     def _ask_to_end(self, item: _Running, now_s: float) -> None:
         item.status = Status.STOPPING
         item.kill_at_s = now_s + item.instance.service.stop_grace_s
-        self._event(f"{item.instance.name}: SIGTERM")
+        number = item.instance.image.stop_signal
+        self._event(f"{item.instance.name}: {number.name}")
         if pid := item.first:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+                os.kill(pid, number)
         else:
             self._kill(item)
 
