@@ -89,6 +89,10 @@ access: setup ## Ask every route of a running server as every role (ARGS='--url 
 audit-log: setup ## Check or read who looked at what and decided what (ARGS=verify|list)
 	@$(RUN) -m include.pipeline.audit_log $(or $(ARGS),verify)
 
+.PHONY: sign-model
+sign-model: setup ## Stand for a model version (ARGS='new-key FILE', 'version 3 --key FILE --name NAME')
+	@$(RUN) -m include.pipeline.sign_model $(ARGS)
+
 .PHONY: evaluate
 evaluate: setup ## Evaluate the packed model on its held-out split
 	@$(RUN) -m ml.evaluation $(if $(MODEL),--model "$(MODEL)") $(if $(DATA),--data "$(DATA)") $(if $(SET),--set "$(SET)") $(if $(OUT),--out "$(OUT)") $(ARGS)

@@ -45,7 +45,19 @@ def build_services(settings: Settings | None = None) -> Services:
 
 
 def build_registry(settings: Settings) -> ModelRegistry:
-    """Open the model registry. Imported on demand: MLflow takes seconds to import."""
+    """Open the model registry, which asks for signatures where `FEX_MODEL__SIGNERS` names signers.
+
+    Imported on demand: MLflow takes seconds to import.
+    """
+    registry = _registry(settings)
+    if not settings.model.signers:
+        return registry
+    from ml.registry.signed import SignedRegistry
+
+    return SignedRegistry(registry, settings.model.signers)
+
+
+def _registry(settings: Settings) -> ModelRegistry:
     if settings.model.registry == "sagemaker":
         return _sagemaker_registry(settings)
     from ml.registry.mlflow import MlflowRegistry
@@ -83,6 +95,7 @@ def build_embedded_backend(services: Services) -> InferenceBackend:
         settings=services.settings.transform,
         storage=services.settings.storage,
         lake=services.lake,
+        signers=services.settings.model.signers,
     )
 
 

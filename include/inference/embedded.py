@@ -28,7 +28,12 @@ class EmbeddedBackend:
     """
 
     def __init__(
-        self, *, settings: TransformSettings, storage: StorageSettings, lake: Lake
+        self,
+        *,
+        settings: TransformSettings,
+        storage: StorageSettings,
+        lake: Lake,
+        signers: tuple[str, ...] = (),
     ) -> None:
         self._jobs_dir = settings.jobs_dir
         self._lake = lake
@@ -39,6 +44,7 @@ class EmbeddedBackend:
             models_dir=str(model_cache(settings)),
             workers=settings.embedded_workers,
             threads=settings.embedded_threads,
+            signers=signers,
         )
         self._processes = JobProcesses()
 

@@ -19,6 +19,8 @@ class Runtime(JobRuntime):
     workers: int
     threads: int
     """Of each worker, for the model's arithmetic."""
+    signers: tuple[str, ...] = ()
+    """Who may stand for the model package; public keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,7 @@ class Runner:
                     self._spec.model_sha256,
                     Path(self._runtime.models_dir),
                     self._runtime.storage(),
+                    signers=self._runtime.signers,
                 )
             except PlatformError as error:
                 reason = str(error)

@@ -20,11 +20,12 @@ from include.inference.backend import (
     JobDescription,
     find_outputs,
 )
+from include.inference.package import require_signed
 from include.inference.spec import TransformSpec
 from include.jobs.sagemaker import SPEC_HASH, SageMakerJobs, spec_hash_of
 from include.jobs.state import JobStatus
 from include.lake import keys
-from include.settings import TransformSettings
+from include.settings import StorageSettings, TransformSettings
 
 if TYPE_CHECKING:
     from include.lake.store import Lake
@@ -59,15 +60,26 @@ class SageMakerBackend:
         client: A boto3 SageMaker client.
         settings: Instances, limits, role and image.
         lake: On `s3://`; the manifest of each job is written there.
+        storage: How the package's signature is read.
+        signers: Who may stand for a package; none: nobody is asked for.
 
     Raises:
         ConfigurationError: A setting is missing, or outside what Batch Transform accepts.
     """
 
-    def __init__(self, *, client: Any, settings: TransformSettings, lake: Lake) -> None:
+    def __init__(
+        self,
+        *,
+        client: Any,
+        settings: TransformSettings,
+        lake: Lake,
+        storage: StorageSettings,
+        signers: tuple[str, ...],
+    ) -> None:
         self._client = client
         self._jobs = SageMakerJobs(client, "Transform", SETTINGS)
         self._lake = lake
+        self._storage, self._signers = storage, signers
         self._role_arn, self._image_uri = _check(settings, lake)
 
     def create(self, spec: TransformSpec) -> None:
@@ -119,6 +131,7 @@ class SageMakerBackend:
                 f"SageMaker cannot read {spec.model_package_uri}; "
                 "register the package under an s3:// location",
             )
+        require_signed(spec.model_package_uri, spec.model_sha256, self._storage, self._signers)
         container = {
             "Image": self._image_uri,
             "ModelDataUrl": spec.model_package_uri,

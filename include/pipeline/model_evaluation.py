@@ -125,6 +125,7 @@ def _sealed(services: Services, champion: ModelVersion) -> Reference | None:
         champion.sha256,
         model_cache(services.settings.transform),
         services.settings.storage,
+        signers=services.settings.model.signers,
     )
     metrics = json.loads((folder / "signature.json").read_text())["metrics"]
     for split in ("test", "validation"):

@@ -24,6 +24,7 @@ def read_signature(services: Services, batch: Batch) -> dict[str, Any]:
         batch.model_sha256,
         model_cache(services.settings.transform),
         services.settings.storage,
+        signers=services.settings.model.signers,
     )
     signature: dict[str, Any] = json.loads((folder / "signature.json").read_text())
     return signature

@@ -7,6 +7,7 @@ from include.contracts.errors import ConfigurationError
 from include.ledger.ledger import Batch, State
 from ml.packaging.unpack import package_sha256, read_signature
 from ml.registry.champion import PACKAGED
+from ml.registry.signed import require_signed
 
 
 def run(services: Services, batch_id: str) -> dict[str, object]:
@@ -16,7 +17,8 @@ def run(services: Services, batch_id: str) -> dict[str, object]:
     version was promoted in between.
 
     Raises:
-        ConfigurationError: No model version carries the configured alias.
+        ConfigurationError: No model version carries the configured alias, or nobody in
+            `FEX_MODEL__SIGNERS` signed the one that does.
     """
     batch = services.ledger.batch(batch_id)
     if batch.model_sha256 is None:
@@ -42,13 +44,15 @@ def pin_packaged(services: Services, batch_id: str) -> Batch:
 
 def _pin_champion(services: Services, batch_id: str) -> Batch:
     model = services.settings.model
-    version = build_registry(services.settings).get_by_alias(model.name, model.alias)
+    registry = build_registry(services.settings)
+    version = registry.get_by_alias(model.name, model.alias)
     if version is None:
         raise ConfigurationError(
             "FEX_MODEL__ALIAS",
             f"no version of model {model.name!r} carries the alias {model.alias!r}; "
             "register one with `make registry` or start the platform with `make up`",
         )
+    require_signed(registry, version)
     return services.ledger.pin_model(
         batch_id,
         name=version.name,

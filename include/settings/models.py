@@ -25,6 +25,7 @@ from include.settings.values import (
     Schedule,
     Seconds,
     Share,
+    Signers,
     SomeNames,
     Threads,
     TrackingUrl,
@@ -46,6 +47,9 @@ class ModelSettings(Group):
     """MLflow's database or server."""
     mlflow_artifact_uri: ArtifactUrl = "file:///var/lib/fex/mlflow-artifacts"
     """Where MLflow keeps packages."""
+    signers: Signers = ()
+    """Who may stand for a model package, each `name=key` (docs/decisions/0032-supply-chain.md).
+    With one or more, a package that none of them signed is neither promoted nor answers."""
 
 
 class RetrainingSettings(Group):

@@ -22,6 +22,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from include.contracts.attestation import parse_signer
 from include.contracts.purposes import denied_context, folded
 
 DAY_S = 24 * 3600
@@ -133,6 +134,11 @@ def _added_purpose(text: str) -> str:
     return f"{folded(purpose)}={person}"
 
 
+def _signer(text: str) -> str:
+    parse_signer(text)
+    return text
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Threads = Annotated[int, Field(ge=1, le=256)]
@@ -181,6 +187,13 @@ AddedPurposes = Annotated[
     tuple[Annotated[str, AfterValidator(_added_purpose)], ...],
     BeforeValidator(_names),
     Allowed("a list of `purpose=Name of the person`, such as `brand_tracking=Anna Muster`"),
+]
+
+Signers = Annotated[
+    tuple[Annotated[str, AfterValidator(_signer)], ...],
+    BeforeValidator(_names),
+    AfterValidator(_distinct),
+    Allowed("a list of `name=key`, the key as `make sign-model ARGS='new-key FILE'` prints it"),
 ]
 
 Host = Annotated[

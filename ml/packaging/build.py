@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from include.contracts.package import CODE_MEMBER, SIGNATURE_MEMBER
+from include.contracts.package import CODE_MEMBER, SIGNATURE_MEMBER, read_members
 from ml.files import written_whole
 
 CODE_DIR = Path(__file__).parent / "code"
@@ -50,6 +50,17 @@ def build_package(
     with written_whole(out) as partial:
         partial.write_bytes(data)
     return hashlib.sha256(data).hexdigest()
+
+
+def runs_this_code(package: Path) -> bool:
+    """Tell whether a package holds no code but that of this tree.
+
+    Raises:
+        ConfigurationError: The package is damaged.
+    """
+    code = {name: data for name, data in read_members(package).items() if name.startswith("code/")}
+    ours = {name: (CODE_DIR / name.removeprefix("code/")).read_bytes() for name in CODE_MEMBERS}
+    return code == ours
 
 
 def _tar(content: Mapping[str, bytes]) -> bytes:

@@ -5,9 +5,16 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ml.packaging.unpack import unpack_package
+from ml.packaging.unpack import package_sha256, unpack_package
 from ml.registry.promotion import register_package
-from ml.registry.protocol import CHAMPION, ModelRegistry, ModelVersion, VersionStatus
+from ml.registry.protocol import (
+    CHAMPION,
+    Document,
+    ModelRegistry,
+    ModelVersion,
+    VersionStatus,
+)
+from ml.registry.signed import attestation_beside
 
 __all__ = ["CHAMPION", "PACKAGED", "materialise", "register_packaged_champion"]
 
@@ -29,6 +36,7 @@ def register_packaged_champion(
     """
     champion = registry.get_by_alias(name, alias)
     if champion is not None:
+        _bring_signature(registry, champion, package)
         return champion
     with registry.exclusive():
         champion = registry.get_by_alias(name, alias)
@@ -39,6 +47,15 @@ def register_packaged_champion(
             name, version.version, VersionStatus.APPROVED, comment="shipped with the project"
         )
         return registry.set_alias(name, alias, version.version)
+
+
+def _bring_signature(registry: ModelRegistry, champion: ModelVersion, package: Path) -> None:
+    """Give a champion that was registered before packages were signed the signature it has now."""
+    attestation = attestation_beside(package)
+    if attestation is None or package_sha256(package) != champion.sha256:
+        return
+    if registry.document(champion, Document.ATTESTATION) is None:
+        registry.attach(champion, Document.ATTESTATION, attestation)
 
 
 def materialise(registry: ModelRegistry, version: ModelVersion, into_dir: Path) -> Path:

@@ -28,6 +28,7 @@ from ml.registry.protocol import (
     VersionStatus,
     flat_metrics,
 )
+from ml.registry.signed import attestation_beside
 
 APPROVED_BY, APPROVED_AT = "approved_by", "approved_at"
 ROLLED_BACK_BY, ROLLED_BACK_AT = "rolled_back_by", "rolled_back_at"
@@ -50,6 +51,8 @@ def register_package(
 ) -> ModelVersion:
     """Register a package that passes the golden-image gate, with what its signature says.
 
+    A signer's attestation that lies beside the file goes along.
+
     Its quality statistics come from the confusion counts in the signature (of the test
     split where the package was measured on it, else of validation), unless `documents`
     brings others.
@@ -65,6 +68,8 @@ def register_package(
     signature = read_signature(package)
     kept: dict[Document, Mapping[str, Any]] = {}
     measured = signature["metrics"].get("test") or signature["metrics"].get("validation")
+    if (attestation := attestation_beside(package)) is not None:
+        kept[Document.ATTESTATION] = attestation
     if measured:
         kept[Document.MODEL_QUALITY] = model_quality(measured["confusion"], signature["labels"])
     return registry.register(

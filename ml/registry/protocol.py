@@ -45,6 +45,8 @@ class Document(StrEnum):
     """Statistics in the form of SageMaker Model Monitor."""
     BIAS = "bias"
     """A bias report in the vocabulary of SageMaker Clarify."""
+    ATTESTATION = "attestation"
+    """Who signed the package, see `include.contracts.attestation`."""
 
 
 class RegistryError(PlatformError):

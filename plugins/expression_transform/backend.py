@@ -38,4 +38,6 @@ def build_backend(services: Services) -> InferenceBackend:
         client=sagemaker_hook(services.settings).get_conn(),
         settings=services.settings.transform,
         lake=services.lake,
+        storage=services.settings.storage,
+        signers=services.settings.model.signers,
     )

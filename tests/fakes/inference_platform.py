@@ -107,7 +107,9 @@ class SageMakerKind:
 
     def backend(self, lake: Lake) -> SageMakerBackend:
         client = boto3.client("sagemaker", endpoint_url=self.service.url, region_name=_REGION)
-        return SageMakerBackend(client=client, settings=self.settings, lake=lake)
+        return SageMakerBackend(
+            client=client, settings=self.settings, lake=lake, storage=self.storage, signers=()
+        )
 
     def lose_machine(self, spec: TransformSpec) -> None:
         self.service.control(crash=spec.shard_basenames, object_s=0.0)

@@ -173,6 +173,8 @@ def _jobs(services: Services) -> SageMakerBackend:
         client=boto3.client("sagemaker"),
         settings=services.settings.transform,
         lake=services.lake,
+        storage=services.settings.storage,
+        signers=services.settings.model.signers,
     )
 
 

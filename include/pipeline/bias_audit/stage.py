@@ -15,6 +15,7 @@ from include.lake import keys
 from include.pipeline.bias_audit.package_audit import Audited, audit_version
 from include.watch.notice import Notice, Severity
 from include.watch.sink import Metric, Unit
+from ml.registry.promotion import verify
 from ml.registry.protocol import Document, ModelRegistry, ModelVersion
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def run(
     audit_set = open_fixed_set(services.settings.audit.fixed_set, people)
     registry = build_registry(services.settings)
     model = find_version(services, registry, model_version)
+    verify(registry, model)  # its code runs in the audit, signed or ours
     audited = audit_version(services, audit_set, model, moment)
     registry.attach(model, Document.BIAS, audited.clarify())
     _tell(services, audited, moment)

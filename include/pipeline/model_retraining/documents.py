@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from include.composition import Services, build_registry
+from include.contracts.attestation import UnsignedPackageError
 from include.contracts.errors import TransientError
 from include.lake import keys
+from ml.packaging.build import runs_this_code
 from ml.registry.protocol import ModelRegistry, ModelVersion
 
 OPENED = "opened.json"
@@ -82,6 +84,7 @@ def challenger_package(services: Services, request_id: str, into: Path) -> Path:
 
     Raises:
         TransientError: It is not there, or other bytes are.
+        UnsignedPackageError: Signatures are asked for, and it holds code of another build.
     """
     packaged = read(services, request_id, PACKAGED)
     folder = into / "challenger"
@@ -90,4 +93,9 @@ def challenger_package(services: Services, request_id: str, into: Path) -> Path:
     found = services.lake.fetch(keys.retraining_package(request_id), target)
     if found != packaged["sha256"]:
         raise TransientError(f"the package of retraining {request_id} has other bytes: {found}")
+    if services.settings.model.signers and not runs_this_code(target):
+        raise UnsignedPackageError(
+            f"the package of retraining {request_id} is not signed and holds other code than "
+            "this build's: train again"
+        )
     return target

@@ -20,6 +20,7 @@ from include.pipeline.reprocess.request import (
 from include.pipeline.withdrawals import Withdrawals
 from include.study.naming import KnownNames
 from ml.registry.protocol import ModelVersion, VersionStatus
+from ml.registry.signed import require_signed
 
 log = logging.getLogger(__name__)
 
@@ -179,9 +180,11 @@ def _midnight(day: date) -> datetime:
 
 def _version(services: Services, text: str) -> ModelVersion:
     name = services.settings.model.name
-    versions = build_registry(services.settings).list_versions(name)
+    registry = build_registry(services.settings)
+    versions = registry.list_versions(name)
     for version in versions:
         if text in version.aliases or text == version.version:
+            require_signed(registry, version)
             return version
     known = "; ".join(
         f"{version.version} ({', '.join((*version.aliases, str(version.status)))})"

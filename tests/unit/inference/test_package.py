@@ -26,28 +26,34 @@ def package(tmp_path: Path) -> tuple[str, str]:
 
 
 def test_unpacks_the_members(package: tuple[str, str], tmp_path: Path) -> None:
-    folder = unpack_package(*package, tmp_path / "cache", STORAGE)
+    folder = unpack_package(*package, tmp_path / "cache", STORAGE, signers=())
     assert (folder / "code" / "inference.py").is_file()
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [package[1]]
 
 
 def test_unpacks_once(package: tuple[str, str], tmp_path: Path) -> None:
     uri, sha256 = package
-    first = unpack_package(uri, sha256, tmp_path / "cache", STORAGE)
-    assert unpack_package("file:///not/there", sha256, tmp_path / "cache", STORAGE) == first
+    first = unpack_package(uri, sha256, tmp_path / "cache", STORAGE, signers=())
+    assert (
+        unpack_package("file:///not/there", sha256, tmp_path / "cache", STORAGE, signers=())
+        == first
+    )
 
 
 def test_many_at_once_get_one_folder(package: tuple[str, str], tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         folders = list(
-            pool.map(lambda _: unpack_package(*package, tmp_path / "cache", STORAGE), range(16))
+            pool.map(
+                lambda _: unpack_package(*package, tmp_path / "cache", STORAGE, signers=()),
+                range(16),
+            )
         )
     assert len(set(folders)) == 1
 
 
 def test_other_bytes_than_registered_are_refused(package: tuple[str, str], tmp_path: Path) -> None:
     with pytest.raises(PermanentInputError, match="registered is"):
-        unpack_package(package[0], "0" * 64, tmp_path / "cache", STORAGE)
+        unpack_package(package[0], "0" * 64, tmp_path / "cache", STORAGE, signers=())
     assert not (tmp_path / "cache" / ("0" * 64)).exists()
 
 
@@ -62,7 +68,7 @@ def test_a_member_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -
         tar.addfile(link)
     sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
     with pytest.raises(PermanentInputError, match="cannot be unpacked"):
-        unpack_package(archive.as_uri(), sha256, tmp_path / "cache", STORAGE)
+        unpack_package(archive.as_uri(), sha256, tmp_path / "cache", STORAGE, signers=())
     assert not (tmp_path / "outside").exists()
     assert list((tmp_path / "cache").iterdir()) == []
 
@@ -72,19 +78,21 @@ def test_bytes_that_are_no_archive_are_refused(tmp_path: Path) -> None:
     archive.write_bytes(b"no archive")
     sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
     with pytest.raises(PermanentInputError, match="cannot be unpacked"):
-        unpack_package(archive.as_uri(), sha256, tmp_path / "cache", STORAGE)
+        unpack_package(archive.as_uri(), sha256, tmp_path / "cache", STORAGE, signers=())
 
 
 def test_a_package_that_is_not_there_may_come(tmp_path: Path) -> None:
     uri = (tmp_path / "model.tar.gz").as_uri()
     with pytest.raises(TransientError, match="cannot be read"):
-        unpack_package(uri, "0" * 64, tmp_path / "cache", STORAGE)
+        unpack_package(uri, "0" * 64, tmp_path / "cache", STORAGE, signers=())
 
 
 def test_reads_a_package_on_s3_outside_the_lake(platform: Platform, tmp_path: Path) -> None:
     kind = platform.kind
-    folder = unpack_package(kind.package_uri, kind.package_sha256, tmp_path / "cache", kind.storage)
+    folder = unpack_package(
+        kind.package_uri, kind.package_sha256, tmp_path / "cache", kind.storage, signers=()
+    )
     assert (folder / "signature.json").is_file()
     missing = kind.package_uri.replace("model.tar", "other.tar")
     with pytest.raises(TransientError, match="cannot be read"):
-        unpack_package(missing, "0" * 64, tmp_path / "cache", kind.storage)
+        unpack_package(missing, "0" * 64, tmp_path / "cache", kind.storage, signers=())

@@ -48,6 +48,12 @@ def refusal(code: str, message: str = "-", status: int = 400) -> ClientError:
     return ClientError(answer, "CreateTransformJob")
 
 
+def build(platform: Platform, **changes: Any) -> SageMakerBackend:
+    kind = platform.kind
+    given = {"client": None, "settings": kind.settings, "lake": platform.lake, **changes}
+    return SageMakerBackend(storage=kind.storage, signers=(), **given)
+
+
 @pytest.fixture
 def spec(platform: Platform) -> TransformSpec:
     return platform.spec(platform.put_shards(crops(b"one"), crops(b"two")))
@@ -56,9 +62,7 @@ def spec(platform: Platform) -> TransformSpec:
 def test_the_request_is_one_that_the_api_accepts(platform: Platform, spec: TransformSpec) -> None:
     """Checked against the service model that boto3 carries."""
     recorder = Recorder()
-    SageMakerBackend(client=recorder, settings=platform.kind.settings, lake=platform.lake).create(
-        spec
-    )
+    build(platform, client=recorder).create(spec)
     model = boto3.client("sagemaker", region_name="us-east-1").meta.service_model
     for operation, name in (
         ("create_transform_job", "CreateTransformJob"),
@@ -73,9 +77,7 @@ def test_the_request_is_one_that_the_api_accepts(platform: Platform, spec: Trans
 
 def test_the_request_names_exactly_the_shards(platform: Platform, spec: TransformSpec) -> None:
     recorder = Recorder()
-    SageMakerBackend(client=recorder, settings=platform.kind.settings, lake=platform.lake).create(
-        spec
-    )
+    build(platform, client=recorder).create(spec)
     request = recorder.requests["create_transform_job"]
     source = request["TransformInput"]["DataSource"]["S3DataSource"]
     assert source["S3DataType"] == "ManifestFile"
@@ -115,14 +117,14 @@ def test_a_wrong_setting_is_named_at_start(
 ) -> None:
     settings = platform.kind.settings.model_copy(update=changes)
     with pytest.raises(ConfigurationError) as error:
-        SageMakerBackend(client=None, settings=settings, lake=platform.lake)
+        build(platform, settings=settings)
     assert error.value.setting == setting
 
 
 def test_a_lake_in_a_folder_is_refused_at_start(platform: Platform, tmp_path: Any) -> None:
     lake = Lake.open(EmbeddedKind(tmp_path / "local").storage)
     with pytest.raises(ConfigurationError, match="FEX_STORAGE__LAKE_URL"):
-        SageMakerBackend(client=None, settings=platform.kind.settings, lake=lake)
+        build(platform, lake=lake)
 
 
 def test_a_package_in_a_folder_is_refused(platform: Platform, spec: TransformSpec) -> None:
