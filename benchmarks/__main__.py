@@ -10,8 +10,8 @@ import importlib
 import os
 import sys
 
-BENCHMARKS = ("video", "memory", "airflow_overhead", "serving")
-WITH_OPTIONS = ("serving",)
+BENCHMARKS = ("video", "memory", "airflow_overhead", "serving", "ledger")
+WITH_OPTIONS = ("serving", "ledger")
 
 
 def main() -> None:

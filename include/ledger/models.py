@@ -23,13 +23,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
 from include.contracts.errors import PlatformError
 from include.contracts.identity import ID_LENGTH, stable_hash
 
-HEAD_REVISION = "0004"
+HEAD_REVISION = "0005"
 """Newest migration; a test compares it with the migrations folder."""
 
 
@@ -245,6 +246,15 @@ recordings = Table(
     Column("result_key", Text),
     UniqueConstraint("uri_id", "version", name="uq_recordings_uri_version"),
     Index("ix_recordings_state", "state", "lease_until"),
+    # The queue in its order, and nothing else: most of a large ledger is finished.
+    Index(
+        "ix_recordings_waiting",
+        "first_seen_at",
+        "id",
+        postgresql_where=text("state = 'discovered'"),
+        sqlite_where=text("state = 'discovered'"),
+    ),
+    Index("ix_recordings_study_state", "study", "state"),
     Index("ix_recordings_batch_id", "batch_id"),
     Index("ix_recordings_video_id", "video_id"),
 )
