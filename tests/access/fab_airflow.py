@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -101,6 +102,18 @@ class FabAirflow:
             bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
             self._clients[user] = httpx.Client(base_url=self.url, headers=bearer, timeout=30)
         return self._clients[user]
+
+    @contextlib.contextmanager
+    def session(self, user: str) -> Iterator[httpx.Client]:
+        """A browser's session: signed in by FAB's form."""
+        with httpx.Client(base_url=self.url, timeout=30) as browser:
+            form = browser.get("/auth/login/").text
+            token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)
+            assert token is not None
+            password = (self.home / user).read_text()
+            given = {"username": user, "password": password, "csrf_token": token[1]}
+            assert browser.post("/auth/login/", data=given).status_code == 302
+            yield browser
 
     def anonymous(self) -> httpx.Client:
         """A client of somebody who has not signed in."""

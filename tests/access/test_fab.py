@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from access.probe import ANONYMOUS, probe, table
@@ -230,3 +232,47 @@ def test_requests_are_bounded_in_size_and_number(fab: FabAirflow) -> None:
     assert refused
     assert int(refused[-1].headers["retry-after"]) >= 1
     assert fab.client("auditor").get("/fex/audits").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("user", "opened"),
+    [
+        ("admin", {"/auth/users/list/", "/auth/users/add", "/auth/users/userinfo/"}),
+        ("operator", {"/auth/users/userinfo/"}),
+        ("marketer", {"/auth/users/userinfo/"}),
+    ],
+)
+def test_fabs_own_pages_are_for_who_has_accounts_in_hand(
+    fab: FabAirflow, user: str, opened: set[str]
+) -> None:
+    pages = {
+        "/auth/users/list/",
+        "/auth/users/add",
+        "/auth/users/userinfo/",
+        "/auth/roles/add",
+        "/auth/roles/edit/1",
+        "/auth/permissions/list/",
+        "/auth/resources/list/",
+    }
+    with fab.session(user) as browser:
+        answers = {page: browser.get(page).status_code for page in pages}
+    assert {page for page, status in answers.items() if status == 200} == opened
+    assert set(answers.values()) <= {200, 302}  # sent to the sign-in
+
+
+def test_no_secret_is_in_the_servers_log_nor_on_its_command_line(fab: FabAirflow) -> None:
+    log = (fab.home / "api.log").read_text()
+    assert "/auth/token" in log
+    secrets = [(fab.home / role).read_text() for role in Role]
+    secrets += [
+        value for name, value in fab.environment.items() if name.endswith(("_SECRET", "_KEY"))
+    ]
+    secrets += [fab.client(role).headers["authorization"].partition(" ")[2] for role in Role]
+    commands = b""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            commands += path.read_bytes()
+    assert b"api-server" in commands
+    for secret in filter(None, secrets):
+        assert secret not in log
+        assert secret.encode() not in commands

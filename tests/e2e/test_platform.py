@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import time
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
 
+from include.ledger.audit_tables import Deed
 from include.ledger.ledger import State
+from include.platform.credentials import read_password
 from include.video.synthetic import make_demo_video
 from tests.e2e.conftest import RunningPlatform
 
@@ -85,6 +89,32 @@ def test_history_survives_a_restart_and_the_same_bytes_are_not_computed_twice(
     manifests = list(platform.published().values())
     assert len({manifest["analysis_id"] for manifest in manifests}) == 1
     assert len(list((platform.layout.lake / "extractions").iterdir())) == 1
+    _a_marketer_reads_the_report_and_it_is_written_down(platform, recordings[0].name)
     reasons = list((platform.layout.lake / "quarantine").rglob("reason.json"))
     assert len(reasons) == 1
     assert "notes.mp4" in reasons[0].read_text()
+
+
+def _a_marketer_reads_the_report_and_it_is_written_down(
+    platform: RunningPlatform, recording: str
+) -> None:
+    """Airflow's server hands it out to whoever may, and the ledger says who looked."""
+
+    def coded(name: str) -> str:
+        return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
+
+    url = f"http://127.0.0.1:{platform.environment['FEX_PLATFORM__API_PORT']}"
+    report = f"/fex/reports/{coded('spot')}/{coded(recording)}/report.html"
+    with httpx.Client(base_url=url, timeout=60) as client:
+        assert client.get(report).status_code == 401
+        password = read_password(platform.layout, "marketer")
+        given = {"username": "marketer", "password": password}
+        token = client.post("/auth/token", json=given).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        assert "displayed expression" in client.get(report).text
+        assert client.get("/fex/faces").status_code == 403
+        assert client.get("/fex/audit-log").status_code == 403
+    entries = list(platform.ledger().audit.entries())
+    assert [entry.who for entry in entries if entry.deed == Deed.LOOK] == ["marketer"]
+    # Written down at the first start, and not again: nothing changed.
+    assert sum(entry.deed == Deed.SETTINGS for entry in entries) == 1
