@@ -35,7 +35,7 @@ OPERATOR = "operator"
 """Data operations: the user who starts and watches runs."""
 _FOLDER = "study"
 _RECORDINGS = 2
-_SETTLE_S = 240.0
+_SETTLE_S = 300.0
 _DAGS_S = 90.0
 _UNDONE_S = 30.0
 _POLL_S = 1.0
