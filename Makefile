@@ -136,6 +136,10 @@ chaos: setup ## Kill trainings, releases and re-analyses at every step; a retrai
 bench: setup ## Measure what performance is claimed
 	@$(RUN) -m benchmarks $(ARGS)
 
+.PHONY: capacity
+capacity: setup ## Write docs/capacity.md anew: what 10, 1,000, 1,000,000 hours of video a month need
+	@$(RUN) -m benchmarks.capacity $(ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## Put 2,048 damaged recordings through the confined decoder (ARGS='--files 200 --seed 7')
 	@nice -n 5 env PYTHONPATH=$(CURDIR) .venv/bin/python -m benchmarks.fuzz $(ARGS)
