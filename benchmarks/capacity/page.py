@@ -32,11 +32,14 @@ def _head() -> list[str]:
         (
             "Made by `make capacity` on two shared cores; run it on yours. Costs of recordings are"
             f" measured on {EACH} of {SHORT_S:g} s and {EACH} of {LONG_S:g} s"
-            f" ({SIZE[0]}x{SIZE[1]}, {RATE_HZ} frames a second, one face, sampled once a second) that"
+            f" ({SIZE[0]}x{SIZE[1]}, {RATE_HZ} frames a second, one face, sampled once a"
+            " second) that"
             " go through the real stages on a store that speaks S3, Airflow's on a platform of its"
             " own. What a month needs is worked out from them: studies of"
-            f" {DROP} recordings of {SHORTEST_S:g} to {LONGEST_S:g} s are dropped at random within the"
-            f" {WORKDAY_S / 3600:g} hours of {DAYS} working days, and a day is replayed recording by"
+            f" {DROP} recordings of {SHORTEST_S:g} to {LONGEST_S:g} s are dropped at random"
+            " within the"
+            f" {WORKDAY_S / 3600:g} hours of {DAYS} working days, and a day is replayed"
+            " recording by"
             " recording."
         ),
         "",
@@ -60,8 +63,10 @@ def _costs(costs: Costs, airflow: AirflowCosts) -> list[str]:
         "",
         (
             "Libraries that are loaded once for a batch are shared among its recordings here"
-            f" ({EACH}). S3 requests per recording: {_named(costs.requests_per_recording, 1)}. Results"
-            f" take {costs.stored_bytes_per_video_s / 1000:.0f} kB per second of video, most of it the"
+            f" ({EACH}). S3 requests per recording: {_named(costs.requests_per_recording, 1)}."
+            " Results"
+            f" take {costs.stored_bytes_per_video_s / 1000:.0f} kB per second of video, most of"
+            " it the"
             " crops of faces."
         ),
         "",
@@ -113,7 +118,8 @@ def _scales(found: Sequence[Scale], prices: Prices) -> list[str]:
         (
             f"Above {scales.REPLAYED_AT_MOST:,} hours a month the day of that many is replayed and"
             " scaled up. Prices are assumptions, to be replaced by yours"
-            f" (`make capacity ARGS='--core-hour {prices.core_h}'`): {prices.core_h} $ for a core and"
+            f" (`make capacity ARGS='--core-hour {prices.core_h}'`): {prices.core_h} $ for a"
+            " core and"
             " hour (c5 on demand, an example in AWS's Auto Scaling guide),"
             f" {prices.writes} $ for 1,000 writes or listings, {prices.reads} $ for 1,000 reads,"
             f" {prices.gb_month} $ for a GB and month (S3 Standard). Inference runs on the workers'"
@@ -130,7 +136,8 @@ def _limits(found: Sequence[Scale]) -> list[str]:
         "## What gives out first",
         "",
         (
-            "Demand at the day's average pace over what the shipped settings, or one process, can do;"
+            "Demand at the day's average pace over what the shipped settings, or one process,"
+            " can do;"
             " above 1 it does not keep up."
         ),
         "",
@@ -153,9 +160,11 @@ def _limits(found: Sequence[Scale]) -> list[str]:
         *lines,
         "",
         (
-            f"A listing names {scales.LISTED_AT_ONCE:,} keys at a time, one answer after the other, at"
+            f"A listing names {scales.LISTED_AT_ONCE:,} keys at a time, one answer after the"
+            " other, at"
             f" an assumed {scales.S3_LISTS_PER_S} a second; recordings are taken to stay under"
-            f" `incoming/` for {scales.KEPT_DAYS} days. The ledger is measured on its own at 1,000,000"
+            f" `incoming/` for {scales.KEPT_DAYS} days. The ledger is measured on its own at"
+            " 1,000,000"
             " recordings (`make bench ARGS=ledger`). Airflow's database grows until"
             " `airflow db clean` is run."
         ),
