@@ -54,6 +54,16 @@ production: setup ## Run docker-compose.yaml without an engine: start, analyse a
 	@scripts/production_packages.sh
 	@$(RUN) -m include.platform.stack $(ARGS)
 
+.PHONY: backup
+backup: setup ## Copy databases and lake into TO=folder while work goes on (ARGS=--from-environment)
+	@[ -n "$(TO)" ] || { echo 'usage: make backup TO=folder' >&2; exit 2; }
+	@$(RUN) -m include.platform.backup save "$(TO)" $(ARGS)
+
+.PHONY: restore
+restore: setup ## Put BACKUP=folder/time back into a stopped platform (ARGS='--replace')
+	@[ -n "$(BACKUP)" ] || { echo 'usage: make restore BACKUP=folder/time' >&2; exit 2; }
+	@$(RUN) -m include.platform.backup restore "$(BACKUP)" $(ARGS)
+
 .PHONY: analyze
 analyze: setup ## Analyse VIDEO=path into OUT=dir in one process, without Airflow
 	@[ -n "$(VIDEO)" ] && [ -n "$(OUT)" ] || { echo 'usage: make analyze VIDEO=path OUT=dir' >&2; exit 2; }

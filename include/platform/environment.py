@@ -47,6 +47,7 @@ def fex_defaults(layout: Layout) -> dict[str, str]:
         "FEX_TRANSFORM__JOBS_DIR": str(layout.jobs),
         "FEX_MODEL__MLFLOW_TRACKING_URI": f"sqlite:///{layout.mlflow_database}",
         "FEX_MODEL__MLFLOW_ARTIFACT_URI": layout.mlflow_artifacts.as_uri(),
+        "FEX_ERASURE__NOTED_IN": str(layout.home / "erasures.jsonl"),
         "FEX_ERASURE__LOG_URLS": json.dumps(
             [(layout.airflow_home / "logs").as_uri(), layout.logs.as_uri()]
         ),

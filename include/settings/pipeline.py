@@ -227,3 +227,6 @@ class ErasureSettings(Group):
     log_urls: LogUrls = ()
     """Folders and buckets of Airflow's and the platform's logs. None: beside a lake on this
     machine, and where Airflow's own `AIRFLOW__LOGGING__*` and `AIRFLOW_HOME` say."""
+    noted_in: AbsolutePath | None = None
+    """File that tokens of erased recordings are added to, outside of what is backed up: a restore
+    erases again what it names (docs/decisions/0034-backup.md)."""

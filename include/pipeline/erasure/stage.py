@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from include.contracts.errors import ConfigurationError, PlatformError
 from include.lake import keys
 from include.ledger.audit_tables import Deed
-from include.pipeline.erasure import asked, labels, learning, lines, opened, results
+from include.pipeline.erasure import asked, labels, learning, lines, opened, register, results
 from include.pipeline.erasure.scan.places import scan
 from include.pipeline.erasure.subject import Subject, find
 
@@ -97,6 +97,7 @@ def run(
         begun = {"asked_by": asked_by, "begun_at": _now(services), "without": known.without}
         record = _write(services, run_id, begun)
         _write_down(services, run_id, record, "begun")
+    register.note(services.settings, run_id, subject.places, services.ledger.clock())
     erased = _erase(services, subject, faces, known)
     record = _write(services, run_id, {**record, "erased": _added(record, erased)})
     services.ledger.erasure.forget(subject.upload_ids, subject.extraction_ids)
