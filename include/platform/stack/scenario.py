@@ -28,6 +28,7 @@ from include.platform.stack.cli import FAILED, OK, down, print_addresses, servic
 from include.platform.stack.control import Stack
 from include.platform.stack.errors import StackError
 from include.platform.stack.instances import SCALED
+from include.platform.stack.leaks import leaks
 from include.platform.stack.observer import Observer, Outcome
 from include.platform.stack.study import Expected, surprises, write_study
 
@@ -118,6 +119,7 @@ def _analyse(
     known = {name for name, item in stack.instances.items() if item.service.name == SCALED}
     told += [f"a task names {host}, which is no worker" for host in hosts.keys() - known]
     told += [] if hosts else ["no task names its worker"]
+    told += leaks(stack.home)
     for problem in told:
         console.print(f"wrong: {problem}")
     return FAILED if told else OK
