@@ -163,7 +163,7 @@ class FabAirflow:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
 
@@ -230,7 +230,7 @@ def _free_port() -> int:
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    give_up_at = time.monotonic() + 90
+    give_up_at = time.monotonic() + 150
     while time.monotonic() < give_up_at:
         assert process.poll() is None, log.read_text()[-3000:]
         with contextlib.suppress(httpx.HTTPError):

@@ -19,7 +19,7 @@ from include.ledger.models import Recording, recordings
 from tests.access.fab_airflow import FabAirflow, fab_airflow
 from tests.fakes.home import services_in
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(450)]
 
 
 @pytest.fixture(scope="module")
