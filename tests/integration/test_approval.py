@@ -156,3 +156,17 @@ def test_what_its_only_approver_asks_for_does_not_start(
     with pytest.raises(ConfigurationError, match="ada asked for it, and no other user may"):
         open_run.run(replace(services, settings=alone), "alone", reason="manual", asked_by="ada")
     assert services.ledger.retraining.of_run("alone") is None
+
+
+def test_a_gate_that_failed_is_not_passed_by_marking_its_task_as_done(
+    platform: tuple[Services, ModelRegistry, Path],
+) -> None:
+    services, _, _ = platform
+    request_id, _, _ = _waiting(platform, "gate")
+    gates = [{"name": "speed", "passed": False}, {"name": "golden", "passed": True}]
+    documents.write(services, request_id, documents.GATES, {"passed": False, "gates": gates})
+    answer = {"chosen_options": APPROVE, "responded_by_user": ADA}
+    assert not decide.run(services, request_id, answer)["approved"]
+    ended = services.ledger.retraining.of_run("gate")
+    assert ended is not None
+    assert "gates that failed: speed" in ended.why

@@ -38,8 +38,8 @@ def run(
     """Promote or reject the challenger; return the decision that stands.
 
     An approval is turned down, with its reason, when it is not by an approver, when it is by
-    whoever asked for the retraining, when another version was promoted since the comparison,
-    or when an audit has blocked the package meanwhile.
+    whoever asked for the retraining, when a gate has failed, when another version was promoted
+    since the comparison, or when an audit has blocked the package meanwhile.
 
     Args:
         services: Collaborators.
@@ -76,6 +76,8 @@ def run(
         wanted = _turned_down(wanted, f"{by} is not among {APPROVERS}")
     elif approved and user in asked_by:
         wanted = _turned_down(wanted, f"{by} asked for it, and nobody approves that themselves")
+    elif approved and (failed := _failed_gates(services, request_id)):
+        wanted = _turned_down(wanted, f"gates that failed: {', '.join(failed)}")
     elif approved and champion_changed(registry, wanted):
         wanted = _turned_down(wanted, "another version was promoted since the comparison")
     elif approved and (blocked := blocking_audit(services, registered["sha256"])):
@@ -107,6 +109,15 @@ def _why(response: Mapping[str, Any], *, approved: bool, by: str) -> str:
     if approved:
         return "approved in Airflow after the comparison"
     return "rejected in Airflow" if by else "nobody answered in time"
+
+
+def _failed_gates(services: Services, request_id: str) -> list[str]:
+    """Return the gates that were not passed.
+
+    They end the run; somebody who may mark tasks as done can have it go on.
+    """
+    checked = documents.find(services, request_id, documents.GATES) or {"gates": []}
+    return [gate["name"] for gate in checked["gates"] if not gate["passed"]]
 
 
 def _turned_down(decision: Decision, why: str) -> Decision:
