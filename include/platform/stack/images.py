@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -175,11 +176,31 @@ def lay_out(compose: Compose, home: StackHome) -> None:
             shutil.copy(here, there)
     _make_places(compose, recipe, project)
     _copy_scripts(home.image / "bin")
+    _compile([project])
+    _compile_environment()
     for path in (home.image, *home.image.rglob("*")):
         if not path.is_symlink():
             # As in the image: its user reads everything and writes nothing.
             runs = path.is_dir() or path.stat().st_mode & 0o100
             path.chmod(0o755 if runs else 0o644)
+
+
+def _compile(folders: Sequence[Path]) -> None:
+    """Compile Python sources in folders that no service may write to: once, not in each process."""
+    command = [sys.executable, "-m", "compileall", "-q", "-j", "0", "-x", r"/tests?/"]
+    # Some packages ship templates of code that do not compile: those are left as they are.
+    subprocess.run([*command, *folders], check=False, stdout=subprocess.DEVNULL)
+
+
+def _compile_environment() -> None:
+    """Compile the environment once for each set-up, as the Dockerfile does."""
+    venv = environment_folder()
+    made, stamp = venv / ".setup-stamp", venv / ".compiled-stamp"
+    wanted = made.read_text() if made.exists() else ""
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    _compile([venv / "lib"])
+    stamp.write_text(wanted)
 
 
 def _make_places(compose: Compose, recipe: Recipe, project: Path) -> None:
