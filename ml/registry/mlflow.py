@@ -180,6 +180,7 @@ class MlflowRegistry(ModelRegistry):
         with self.exclusive():
             # MLflow reads this at import; the platform calls nobody.
             os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+            os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
             logging.getLogger("mlflow").setLevel(logging.WARNING)
             logging.getLogger("alembic").setLevel(logging.WARNING)
             from mlflow import MlflowClient
