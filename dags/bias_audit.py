@@ -38,6 +38,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param, dag, task
 from decision import people
+from queues import on
 from retry_rules import RETRIES
 
 from include.settings import load_settings
@@ -51,7 +52,7 @@ WAIT = timedelta(hours=SETTINGS.sign_off_timeout_h)
     catchup=False,
     max_active_runs=2,
     dagrun_timeout=WAIT + timedelta(hours=24),
-    default_args=RETRIES,
+    default_args=RETRIES | on("io"),
     params={
         "model_version": Param("", type="string", description="Version; empty: the champion"),
         "people": Param(
@@ -64,7 +65,7 @@ WAIT = timedelta(hours=SETTINGS.sign_off_timeout_h)
 def bias_audit() -> None:
     """Wire the audit, the signature it waits for, and what a red one asks for."""
 
-    @task
+    @task(**on("cpu"))
     def audit(at: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         """Gather the panels, judge them, keep page and record, tell people."""
         from include.composition import build_services

@@ -29,6 +29,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, task
 from deadlines import due_within
+from queues import on
 from retry_rules import RETRIES
 
 from include.settings import load_settings
@@ -46,7 +47,7 @@ def _day(title: str) -> Param:
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),
     deadline=due_within(2 * 3600, advice="The log of judge shows which day it is at."),
-    default_args=RETRIES,
+    default_args=RETRIES | on("io"),
     params={
         "day": _day("Judge this day (UTC) instead of yesterday"),
         "reference_first": _day("Freeze a reference: its first day"),
@@ -66,7 +67,7 @@ def drift_monitor() -> None:
 
         return stage.freeze(build_services(), first, last)
 
-    @task
+    @task(**on("cpu"))
     def judge(day: str) -> dict[str, object]:
         """Compare the week with reference and weeks before; publish the report."""
         from include.composition import build_services

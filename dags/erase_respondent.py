@@ -33,6 +33,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import Param, dag, task
+from queues import on
 from retry_rules import RETRIES
 
 
@@ -40,7 +41,7 @@ from retry_rules import RETRIES
     schedule=None,
     catchup=False,
     max_active_runs=1,
-    default_args=RETRIES,
+    default_args=RETRIES | on("io"),
     params={
         "study": Param(type="string", minLength=1, description="Name under incoming/"),
         "respondent": Param("", type="string", description="Id in respondents.csv"),

@@ -31,6 +31,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Param, dag, task
+from queues import on
 from retry_rules import RETRIES
 
 from include.settings import load_settings
@@ -41,7 +42,7 @@ from include.settings import load_settings
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),
-    default_args=RETRIES,
+    default_args=RETRIES | on("io"),
     params={
         "since": Param(
             None,

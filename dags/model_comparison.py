@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import Param, dag, task
+from queues import on
 from retry_rules import RETRIES
 
 
@@ -24,7 +25,7 @@ from retry_rules import RETRIES
     schedule=None,
     catchup=False,
     max_active_runs=1,
-    default_args=RETRIES,
+    default_args=RETRIES | on("io"),
     params={
         "models": Param(
             "mobilenet_v2,baseline_cnn", type="string", description="Comma-separated; empty: all"
@@ -40,7 +41,7 @@ from retry_rules import RETRIES
 def model_comparison() -> None:
     """One task: the comparison, its progress in the log."""
 
-    @task
+    @task(**on("cpu"))
     def compare(
         run_id: str | None = None, params: dict[str, Any] | None = None
     ) -> dict[str, object]:

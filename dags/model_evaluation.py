@@ -38,6 +38,7 @@ from typing import Any
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 from lake_assets import LABELS
+from queues import on
 from retry_rules import RETRIES
 
 from include.settings import load_settings
@@ -51,7 +52,7 @@ from include.settings import load_settings
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=2),
-    default_args=RETRIES,
+    default_args=RETRIES | on("io"),
     doc_md=__doc__,
     tags=["labels", "governance"],
 )

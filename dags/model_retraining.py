@@ -21,8 +21,7 @@ open -> assemble -> train -> package -> evaluate -> audit -> check
   whoever asked for the retraining may not.
 * Every task may be cleared and run again: what was done is found, a training is adopted
   or goes on from its checkpoint, a promotion is finished.
-* `settle` runs whatever happened before and leaves no job, no open request, and no
-  challenger that nobody decides on.
+* `settle` runs whatever happened before: no job, open request or undecided challenger stays.
 
 One click back: the DAG `model_rollback`. Results are a *displayed expression*.
 """
@@ -35,6 +34,7 @@ from typing import Any
 
 from airflow.sdk import Param, chain, dag, task
 from decision import DecisionOperator
+from queues import on
 from retry_rules import RETRIES
 
 from include.settings import load_settings
@@ -54,7 +54,7 @@ def _stage(name: str, *arguments: Any, **options: Any) -> Any:
     schedule=None,
     catchup=False,
     max_active_runs=1,
-    default_args=RETRIES,
+    default_args=RETRIES | on("io"),
     params={
         "reason": Param("manual", enum=["degraded", "red_audit", "labels", "manual"]),
         "evidence": Param("", type="string", description="Lake key of the report that asks"),
@@ -81,22 +81,22 @@ def model_retraining() -> None:
         """Base set and new labels, without what resembles a face that measures."""
         return _stage("assemble", request_id)
 
-    @task
+    @task(**on("gpu"))
     def train(request_id: str) -> dict[str, object]:
         """One training job, adopted by a retry; its progress is in this log."""
         return _stage("train", request_id)
 
-    @task
+    @task(**on("cpu"))
     def package(request_id: str) -> dict[str, object]:
         """Seal the weights as the champion is sealed, calibrated anew."""
         return _stage("package", request_id)
 
-    @task
+    @task(**on("cpu"))
     def evaluate(request_id: str) -> dict[str, object]:
         """Champion and challenger on the same frozen faces, paired; the model card."""
         return _stage("evaluate", request_id)
 
-    @task
+    @task(**on("cpu"))
     def audit(request_id: str) -> dict[str, object]:
         """How the challenger treats groups of people, on the fixed audit set."""
         return _stage("audit", request_id)
@@ -111,7 +111,7 @@ def model_retraining() -> None:
         """Register the challenger, waiting for approval."""
         return _stage("register", request_id)
 
-    @task
+    @task(**on("cpu"))
     def side_by_side(request_id: str) -> str:
         """What would change in recent reports; the text for the approval."""
         return _stage("side_by_side", request_id)

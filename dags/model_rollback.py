@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import Param, dag, task
+from queues import on
 from retry_rules import RETRIES
 
 
@@ -24,7 +25,7 @@ from retry_rules import RETRIES
     schedule=None,
     catchup=False,
     max_active_runs=1,
-    default_args=RETRIES,
+    default_args=RETRIES | on("io"),
     params={
         "why": Param("", type="string", description="For the record"),
     },

@@ -31,6 +31,7 @@ from typing import Any
 
 from airflow.sdk import Param, TriggerRule, dag, task
 from expression_transform.operator import ExpressionTransformOperator
+from queues import on
 from retry_rules import RETRIES
 
 BATCH = "{{ ti.xcom_pull(task_ids='begin') }}"
@@ -41,7 +42,7 @@ BATCH = "{{ ti.xcom_pull(task_ids='begin') }}"
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=24),
-    default_args=RETRIES,
+    default_args=RETRIES | on("io"),
     params={
         "study": Param(None, type=["null", "string"], description="Name of a study; empty: all"),
         "since": Param(
@@ -69,7 +70,7 @@ def reprocess() -> None:
 
         return stage.run(build_services(), run_id or "", **(params or {}))
 
-    @task
+    @task(**on("cpu"))
     def republish(run_id: str | None = None) -> dict[str, int]:
         """Join the answers to the manifests; publish beside the old results."""
         from include.composition import build_services
@@ -94,7 +95,7 @@ def reprocess() -> None:
 
         return stage.run(build_services(), run_id or "")
 
-    transform = ExpressionTransformOperator(task_id="transform", batch_id=BATCH)
+    transform = ExpressionTransformOperator(task_id="transform", batch_id=BATCH, **on("gpu"))
     begin() >> transform >> republish() >> put_in_front() >> report()
 
 

@@ -28,6 +28,7 @@ from datetime import timedelta
 from airflow.sdk import Param, TriggerRule, dag, task
 from deadlines import due_within
 from expression_transform.operator import ExpressionTransformOperator
+from queues import on
 from retry_rules import RETRIES
 
 from include.settings import load_settings
@@ -44,7 +45,7 @@ BATCH = "{{ params.batch_id }}"
         load_settings().watch.analysis_deadline_s,
         advice="Its mapped extract tasks and the log of its inference job show what it waits for.",
     ),
-    default_args=RETRIES,
+    default_args=RETRIES | on("io"),
     params={"batch_id": Param(type="string", description="A batch claimed in the ledger")},
     doc_md=__doc__,
     tags=["analysis"],
@@ -68,7 +69,10 @@ def video_analysis() -> None:
 
         return stage.run(build_services(), batch_id)
 
-    @task(map_index_template="{{ task.op_kwargs['recording_ids'] | length }} recording(s)")
+    @task(
+        map_index_template="{{ task.op_kwargs['recording_ids'] | length }} recording(s)",
+        **on("cpu"),
+    )
     def extract(batch_id: str, recording_ids: list[int]) -> dict[str, int]:
         """Decode once: sample, detect, align, crop, follow; write shards and manifest."""
         from include.composition import build_services
@@ -76,7 +80,7 @@ def video_analysis() -> None:
 
         return stage.run(build_services(), batch_id, recording_ids)
 
-    @task(trigger_rule=TriggerRule.ALL_DONE)
+    @task(trigger_rule=TriggerRule.ALL_DONE, **on("cpu"))
     def validate(batch_id: str) -> dict[str, object]:
         """Great Expectations on every manifest; publish the Data Docs."""
         from include.composition import build_services
@@ -84,7 +88,7 @@ def video_analysis() -> None:
 
         return stage.run(build_services(), batch_id)
 
-    transform = ExpressionTransformOperator(task_id="transform", batch_id=BATCH)
+    transform = ExpressionTransformOperator(task_id="transform", batch_id=BATCH, **on("gpu"))
 
     @task
     def collect(batch_id: str) -> dict[str, int]:
@@ -94,7 +98,7 @@ def video_analysis() -> None:
 
         return stage.run(build_services(), batch_id)
 
-    @task
+    @task(**on("cpu"))
     def publish(batch_id: str) -> dict[str, int]:
         """Tables and report.html of every recording; manifest.json last."""
         from include.composition import build_services

@@ -25,6 +25,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import dag, task
 from deadlines import due_within
+from queues import on
 from retry_rules import RETRIES
 
 from include.settings import load_settings
@@ -39,7 +40,7 @@ from include.settings import load_settings
         load_settings().watch.intake_deadline_s,
         advice="Nothing new is taken up meanwhile: the log of discover says what it waits for.",
     ),
-    default_args=RETRIES,
+    default_args=RETRIES | on("io"),
     doc_md=__doc__,
     tags=["analysis"],
 )

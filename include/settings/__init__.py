@@ -34,7 +34,7 @@ from include.settings.pipeline import (
     TransformSettings,
     ValidationSettings,
 )
-from include.settings.platform import PagesSettings, PlatformSettings
+from include.settings.platform import PagesSettings, PlatformSettings, QueueSettings
 from include.settings.values import Group
 from include.settings.watching import BiasAuditSettings, DriftSettings, WatchSettings
 
@@ -50,6 +50,7 @@ __all__ = [
     "ModelSettings",
     "PagesSettings",
     "PlatformSettings",
+    "QueueSettings",
     "ReleaseSettings",
     "ReportSettings",
     "ReprocessSettings",
@@ -87,6 +88,7 @@ class Settings(Group):
     evaluation: EvaluationSettings = EvaluationSettings()
     erasure: ErasureSettings = ErasureSettings()
     pages: PagesSettings = PagesSettings()
+    queues: QueueSettings = QueueSettings()
     platform: PlatformSettings = PlatformSettings()
 
 

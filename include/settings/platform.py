@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from include.settings.values import AbsolutePath, Group, Host, Port
+from include.settings.values import AbsolutePath, Group, Host, Port, QueueName
 
 _PROJECT = Path(__file__).parents[2]
 
@@ -24,6 +24,21 @@ class PagesSettings(Group):
     """A longer request is refused."""
     max_file_mib: Annotated[int, Field(ge=1, le=2048)] = 128
     """A larger file is not handed out: fetch it from the lake."""
+
+
+class QueueSettings(Group):
+    """Celery queues by what a task needs, so that pools of workers can be sized apart.
+
+    A queue that is named needs a worker that takes from it (`airflow celery worker --queues`).
+    """
+
+    io_bound: QueueName | None = None
+    """Tasks that wait: listing, fetching, registering, deciding. None: Airflow's default queue."""
+    cpu_bound: QueueName | None = None
+    """Tasks that compute for minutes: decoding, validation, reports, audits. None: likewise."""
+    accelerated: QueueName | None = None
+    """Tasks that run or train the model: on the worker itself with the embedded backends, else
+    they wait for SageMaker. None: likewise."""
 
 
 class PlatformSettings(Group):

@@ -290,6 +290,11 @@ ModelName = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"),
     Allowed("63 letters, digits, `-`, `_` and `.` at most"),
 ]
+QueueName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"),
+    Allowed("63 letters, digits, `-` and `_` at most, after a letter"),
+]
 Alias = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,99}$"),

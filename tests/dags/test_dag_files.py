@@ -37,6 +37,7 @@ print(json.dumps({
                     "outlets": sorted(getattr(outlet, "name", "") for outlet in task.outlets),
                     "upstream": sorted(task.upstream_task_ids),
                     "teardown": task.is_teardown,
+                    "queue": task.queue,
                     "function_doc": (
                         task.python_callable.__doc__
                         if getattr(task, "python_callable", None)
@@ -161,3 +162,40 @@ def test_dag_files_are_wiring_only(path: Path) -> None:
     assert not imported & heavy, "heavy imports belong inside the task"
     assert "Variable.get" not in source
     assert "BaseHook.get_connection" not in source
+
+
+NEEDS = {
+    "video_analysis": {"cpu": {"extract", "validate", "publish"}, "gpu": {"transform"}},
+    "reprocess": {"cpu": {"republish"}, "gpu": {"transform"}},
+    "bias_audit": {"cpu": {"audit"}},
+    "drift_monitor": {"cpu": {"judge"}},
+    "model_comparison": {"cpu": {"compare"}},
+    "model_retraining": {
+        "cpu": {"package", "evaluate", "audit", "side_by_side"},
+        "gpu": {"train"},
+    },
+}
+
+
+def test_a_task_waits_in_the_queue_of_what_it_needs(tmp_path: Path) -> None:
+    parsed = parse(
+        tmp_path,
+        ROOT / "dags",
+        FEX_QUEUES__IO_BOUND="io",
+        FEX_QUEUES__CPU_BOUND="cpu",
+        FEX_QUEUES__ACCELERATED="gpu",
+    )
+    assert parsed["errors"] == {}
+    for dag_id, dag in parsed["dags"].items():
+        waits: dict[str, set[str]] = {}
+        for task_id, task in dag["tasks"].items():
+            waits.setdefault(task["queue"], set()).add(task_id)
+        waits.pop("io", None)
+        assert waits == NEEDS.get(dag_id, {}), dag_id
+
+
+def test_without_the_setting_every_task_waits_where_any_worker_looks(
+    parsed: dict,
+) -> None:
+    queues = {task["queue"] for dag in parsed["dags"].values() for task in dag["tasks"].values()}
+    assert queues == {"default"}
