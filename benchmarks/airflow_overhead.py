@@ -39,14 +39,14 @@ def main() -> None:
         table.add_column(column, justify="right")
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
-        os.environ.update(_environment(home))
+        os.environ.update(environment(home))
         platform = Platform.from_environment(dict(os.environ))
         platform.up(lambda *_: None)
         try:
             for count in SIZES:
                 folder = home / f"recordings-{count}"
                 many_short_videos(folder, count)
-                with_airflow = _with_airflow(platform, folder, count)
+                with_airflow = analysed(platform, folder, count)
                 without = _without_airflow(home / f"plain-{count}", folder)
                 table.add_row(
                     str(count),
@@ -59,7 +59,8 @@ def main() -> None:
     Console(width=120).print(table)
 
 
-def _environment(home: Path) -> dict[str, str]:
+def environment(home: Path) -> dict[str, str]:
+    """Return settings of a platform of its own in an empty folder."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -70,7 +71,12 @@ def _environment(home: Path) -> dict[str, str]:
     }
 
 
-def _with_airflow(platform: Platform, folder: Path, count: int) -> float:
+def analysed(platform: Platform, folder: Path, count: int) -> float:
+    """Drop a folder of `count` recordings; return the seconds of the last run when all ended.
+
+    Raises:
+        PlatformError: They did not end in time.
+    """
     layout: Layout = platform.layout
     ledger = Ledger.open(f"sqlite:///{layout.ledger}")
     done_before = sum(ledger.counts()[state] for state in FINAL)

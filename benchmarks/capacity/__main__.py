@@ -12,7 +12,7 @@ from benchmarks.capacity import airflow_costs, costs
 from benchmarks.capacity.airflow_costs import AirflowCosts
 from benchmarks.capacity.costs import Costs
 from benchmarks.capacity.page import page
-from benchmarks.capacity.scales import HOURS_A_MONTH, Prices, scale
+from benchmarks.capacity.scales import HOURS_A_MONTH, Prices, Scale, scale
 from include.settings import DiscoverySettings
 
 _ROOT = Path(__file__).parents[2]
@@ -30,7 +30,14 @@ def main() -> None:
     if not options.again:
         _measure()
     measured, airflow = read()
-    found = [
+    prices = Prices(core_h=options.core_hour)
+    PAGE.write_text(page(measured, airflow, scales(measured, airflow, prices), prices))
+    print(f"written: {PAGE}")
+
+
+def scales(measured: Costs, airflow: AirflowCosts, prices: Prices) -> list[Scale]:
+    """Return what each of `HOURS_A_MONTH` needs at the shipped settings."""
+    return [
         scale(
             hours,
             measured,
@@ -38,12 +45,10 @@ def main() -> None:
             measured_batch=costs.EACH,
             measured_s=costs.SHORT_S,
             settings=DiscoverySettings(),
-            prices=Prices(core_h=options.core_hour),
+            prices=prices,
         )
         for hours in HOURS_A_MONTH
     ]
-    PAGE.write_text(page(measured, airflow, found, Prices(core_h=options.core_hour)))
-    print(f"written: {PAGE}")
 
 
 def read() -> tuple[Costs, AirflowCosts]:

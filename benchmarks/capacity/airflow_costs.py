@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -17,14 +16,12 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks import airflow_overhead
 from benchmarks.clips import Clip
-from include.contracts.errors import PlatformError
-from include.ledger.ledger import FINAL, Ledger
-from include.platform.dropping import drop
 from include.platform.supervisor import Platform
 
 LOOPS = ("scheduler", "dag-processor", "triggerer", "api-server")
-_IDLE_S, _TIMEOUT_S, _POLL_S = 30.0, 600.0, 1.0
+_IDLE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +61,9 @@ def measure(home: Path, *, recordings: int, seconds: float) -> AirflowCosts:
     Raises:
         PlatformError: The platform does not start, or the batch does not end.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     os.environ |= {
-        "FEX_HOME": str(home / "platform"),
-        "FEX_PLATFORM__API_PORT": str(port),
-        "FEX_DISCOVERY__STABLE_FOR_S": "0",
-        # Started by hand below: a listing of its own would count twice.
+        **airflow_overhead.environment(home),
+        # Started by hand: a listing of its own would count twice.
         "FEX_DISCOVERY__SCHEDULE": "0 0 1 1 *",
     }
     folder = home / "clips"
@@ -86,7 +78,7 @@ def measure(home: Path, *, recordings: int, seconds: float) -> AirflowCosts:
         time.sleep(_IDLE_S)
         start, rows = _used(platform), _rows(database)
         idle = _per_s(before, start)
-        _run(platform, folder, recordings)
+        airflow_overhead.analysed(platform, folder, recordings)
         end = _used(platform)
         added = {name: count - rows.get(name, 0) for name, count in _rows(database).items()}
     finally:
@@ -102,20 +94,6 @@ def measure(home: Path, *, recordings: int, seconds: float) -> AirflowCosts:
         rows={name: count for name, count in sorted(added.items()) if count > 0},
         wall_s=took_s,
     )
-
-
-def _run(platform: Platform, folder: Path, count: int) -> None:
-    ledger = Ledger.open(f"sqlite:///{platform.layout.ledger}")
-    drop(folder, platform.layout.lake, "capacity")
-    with platform.api() as api:
-        api.trigger("video_intake")
-        give_up_at = time.monotonic() + _TIMEOUT_S
-        while time.monotonic() < give_up_at:
-            ended = sum(ledger.counts()[state] for state in FINAL)
-            if ended >= count and all(run["end_date"] for run in api.dag_runs("video_analysis")):
-                return
-            time.sleep(_POLL_S)
-    raise PlatformError(f"the batch of {count} did not end within {_TIMEOUT_S:g} s")
 
 
 def _used(platform: Platform) -> _Used:

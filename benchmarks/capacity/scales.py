@@ -121,7 +121,7 @@ def scale(
     requests = {kind: recordings * count for kind, count in costs.requests_per_recording.items()}
     requests["LIST"] = requests.get("LIST", 0.0) + pages * MONTH_S / 60
     stored_gb = hours * 3600 * costs.stored_bytes_per_video_s / 1e9
-    cpu_h = factor * day.cpu_h * recordings / (factor * day.recordings)
+    cpu_h = day.cpu_h * recordings / day.recordings
     writes = sum(requests.get(kind, 0.0) for kind in ("PUT", "POST", "LIST"))
     reads = sum(requests.get(kind, 0.0) for kind in ("GET", "HEAD"))
     batches_per_s = a_minute / in_batch / 60

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from include.contracts.errors import ConfigurationError, PlatformError
+from include.contracts.identity import sha256_of_stream
 from include.lake.aws import botocore_errors
 from include.lake.raw import CHUNK_BYTES, RawStore, Stored, local_root
 
@@ -107,7 +108,7 @@ def check(objects: Iterable[Object], pool: Path) -> None:
     for sha256 in sorted({item.sha256 for item in objects}):
         try:
             with content_of(pool, sha256).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+                found = sha256_of_stream(file)
         except OSError as error:
             raise PlatformError(f"the backup lacks the content {sha256}: {error}") from error
         if found != sha256:

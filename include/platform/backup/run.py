@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from sqlalchemy import make_url
 
 from include.composition import Services, build_services
 from include.contracts.errors import ConfigurationError, PlatformError
+from include.contracts.identity import sha256_of_stream
 from include.lake.raw import local_root, open_raw
 from include.lake.store import Lake, s3_client
 from include.ledger.engine import open_engine
@@ -252,4 +252,4 @@ def _erase_again(
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of_stream(file)

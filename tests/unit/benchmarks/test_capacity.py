@@ -6,28 +6,10 @@ import itertools
 
 import pytest
 
-from benchmarks.capacity import costs
-from benchmarks.capacity.__main__ import PAGE, read
+from benchmarks.capacity.__main__ import PAGE, read, scales
 from benchmarks.capacity.page import page
 from benchmarks.capacity.replay import DROP, Arrival, arrivals, cores_for, replay
-from benchmarks.capacity.scales import HOURS_A_MONTH, Prices, Scale, scale
-from include.settings import DiscoverySettings
-
-
-def scales() -> list[Scale]:
-    measured, airflow = read()
-    return [
-        scale(
-            hours,
-            measured,
-            airflow,
-            measured_batch=costs.EACH,
-            measured_s=costs.SHORT_S,
-            settings=DiscoverySettings(),
-            prices=Prices(),
-        )
-        for hours in HOURS_A_MONTH
-    ]
+from benchmarks.capacity.scales import Prices
 
 
 def test_one_core_takes_them_one_after_the_other() -> None:
@@ -59,7 +41,7 @@ def test_the_fewest_cores_that_do_are_found() -> None:
 
 
 def test_more_hours_cost_more_and_the_page_is_of_what_was_measured() -> None:
-    found = scales()
+    found = scales(*read(), Prices())
     for small, large in itertools.pairwise(found):
         assert small.cores <= large.cores
         assert small.cpu_h < large.cpu_h
