@@ -55,7 +55,7 @@ from ml.registry.protocol import CHAMPION, Document, VersionStatus
 from tests.fakes.small_ferplus import FERPLUS, PER_SIDE, make_small_ferplus
 from tests.fakes.tiny_package import build_shard
 
-APPROVED = {"chosen_options": ["Approve"], "responded_by_user": {"id": "ada", "name": "Ada"}}
+APPROVED = {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "ada"}}
 
 pytestmark = [
     pytest.mark.integration,
@@ -166,7 +166,7 @@ def _publish(services: Services) -> None:
 
 
 def _until_registered(services: Services, run_id: str) -> str:
-    request_id = opening.run(services, run_id, reason="manual", asked_by="Ada")
+    request_id = opening.run(services, run_id, reason="manual", asked_by="grace")
     assert request_id is not None
     for stage in (assemble, train, package, evaluate, audit):
         stage.run(services, request_id)
@@ -201,17 +201,17 @@ def test_from_a_request_to_a_promotion_and_back(services: Services) -> None:
     assert len(registry.list_versions(name)) == 2
 
     decided = decide.run(services, request_id, APPROVED)
-    assert decided == {"approved": True, "by": "Ada", "version": "2"}
+    assert decided == {"approved": True, "by": "ada", "version": "2"}
     assert settle.run(services, "manual__1")["state"] == RequestState.PROMOTED
     champion = registry.get_by_alias(name, CHAMPION)
     assert champion is not None
-    assert (champion.version, champion.metadata["approved_by"]) == ("2", "Ada")
+    assert (champion.version, champion.metadata["approved_by"]) == ("2", "ada")
     assert not list((services.settings.transform.jobs_dir / ".training").iterdir())
     assert opening.run(services, "manual__2", reason="manual") is None, "the cool-down holds"
 
-    back = model_rollback.run(services, "rollback__1", approved_by="Grace")
+    back = model_rollback.run(services, "rollback__1", approved_by="grace")
     assert back["to"] == "1"
-    assert model_rollback.run(services, "rollback__1", approved_by="Grace")["to"] == "1"
+    assert model_rollback.run(services, "rollback__1", approved_by="grace")["to"] == "1"
     restored = registry.get_by_alias(name, CHAMPION)
     assert restored is not None
     assert restored.version == "1"
