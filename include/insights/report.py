@@ -18,6 +18,7 @@ from urllib.parse import quote
 import numpy as np
 from jinja2 import Template
 
+from include.contracts.containers import CONTAINERS
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.pages import page_environment
 from include.contracts.rows import UNKNOWN_FACE
@@ -52,13 +53,7 @@ _VERDICTS: Mapping[str, tuple[str, str]] = {
     Verdict.NOT_USABLE: ("bad", "Not usable"),
 }
 
-_CONTAINERS: Mapping[str, str] = {
-    "mov": "MP4/MOV",
-    "matroska": "MKV/WebM",
-    "mpegts": "MPEG-TS",
-    "avi": "AVI",
-}
-"""Demuxers under the names that people know them by."""
+_CONTAINER_NAMES = {kind.demuxer: kind.name for kind in CONTAINERS}
 
 _FILES: tuple[tuple[str, str], ...] = (
     (tables.CSV, "one line per sampled moment and face, for a spreadsheet"),
@@ -198,7 +193,7 @@ def _facts(extraction: Mapping[str, Any], moments: Moments) -> list[tuple[str, s
     if width and height:
         facts.append(("Picture", f"{width} × {height}"))
     container, codec = str(extraction.get("container") or ""), str(extraction.get("codec") or "")
-    if kinds := [kind for kind in (_CONTAINERS.get(container, container), codec) if kind]:
+    if kinds := [kind for kind in (_CONTAINER_NAMES.get(container, container), codec) if kind]:
         facts.append(("Format", ", ".join(kinds)))
     rate = float(extraction.get("sample_rate_hz") or 1.0)
     every = "1 frame per second" if rate == 1 else f"{rate:g} frames per second"

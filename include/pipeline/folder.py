@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from include.contracts.containers import VIDEO_ENDINGS
 from include.contracts.study_names import Role, is_system, role
 from include.lake import keys
 from include.pipeline.result_folders import is_result
 
 STUDY = "analyze"
 """Study of files that are in no study of their own."""
-_VIDEO_ENDING = re.compile(
-    r"\.(3g2|3gp|3gpp|asf|avi|divx|dv|f4v|flv|gif|ismv|m1v|m2t|m2ts|m2v|m4v|mjpeg|mkv|mod|mov|mp4"
-    r"|mpe|mpeg|mpg|mpv|mts|mxf|ogg|ogm|ogv|qt|rm|rmvb|tod|trp|ts|vob|webm|wmv|wtv)$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ def find(video: Path, out: Path) -> list[Dropped]:
 
 def is_named_like_a_video(path: PurePosixPath) -> bool:
     """Whether a file's ending says that it is a video."""
-    return _VIDEO_ENDING.search(path.name) is not None
+    return path.suffix.lower().removeprefix(".") in VIDEO_ENDINGS
 
 
 def _study_files(video: Path) -> list[PurePosixPath]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from include.contracts.reasons import QuarantineCode
 from include.settings import LimitSettings
-from include.video.probe import checked_demuxer, limits_for_child
+from include.video.probe import checked_container, limits_for_child
 from include.video.process import Budget, ConfinedChild, warn_unconfined
 from include.video.refusals import refusal
 
@@ -89,14 +89,14 @@ def annotate_file(
         tempfile.TemporaryFile("w+") as notes,
     ):
         size_bytes = path.stat().st_size
-        demuxer = checked_demuxer(source, size_bytes, name, limits)
+        kind = checked_container(source, size_bytes, name, limits)
         # By file: a long recording's labels are too many for a command line.
         json.dump([asdict(label) for label in labels], notes)
         notes.flush()
         notes.seek(0)
         request = {
             "job": "annotate",
-            "demuxer": demuxer.value,
+            "demuxer": kind.demuxer,
             **limits_for_child(limits),
             "labels_fd": notes.fileno(),
             "output_fd": target.fileno(),

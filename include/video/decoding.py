@@ -25,8 +25,8 @@ import av
 import av.error
 from av.video.frame import PictureType
 
+from include.contracts.containers import container_of
 from include.contracts.reasons import QuarantineCode
-from include.video.container_kind import Demuxer
 from include.video.keyframes import resets_decoder
 from include.video.packets import StreamLimits, StreamNotes, StreamRefusedError, steady_packets
 from include.video.sampling import Pick, Sampler, rounding_ticks
@@ -93,14 +93,15 @@ def sampled_frames(
     peeked = [packet for _, packet in zip(range(_PEEKED_PACKETS), packets, strict=False)]
     timed = all(packet.pts is not None for packet in peeked)
     timed = timed and any(packet.dts is not None for packet in peeked)
+    counts_frames = container_of(container.format.name).counts_frames
     planned = (
         timed
-        and container.format.name != "avi"
+        and not counts_frames
         and stream.codec_context.name in PLANNED_CODECS
         and len(peeked) > 0
     )
     times = [packet.pts for packet in peeked if packet.pts is not None]
-    if container.format.name != Demuxer.AVI:
+    if not counts_frames:
         sampler.tolerate(rounding_ticks(sampler.time_base, times))
     source = chain(peeked, packets)
     if planned:

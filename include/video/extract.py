@@ -11,7 +11,7 @@ from typing import Any
 
 from include.contracts.reasons import QuarantineCode
 from include.settings import ExtractionSettings, LimitSettings
-from include.video.probe import ProbeReport, checked_demuxer, limits_for_child
+from include.video.probe import ProbeReport, checked_container, limits_for_child
 from include.video.process import Budget, ConfinedChild, warn_unconfined
 from include.video.recorder import ExtractionRecorder
 from include.video.refusals import refusal
@@ -81,10 +81,10 @@ def extract_file(
     """
     started_cpu_s = time.process_time()
     with path.open("rb") as source:
-        demuxer = checked_demuxer(source, path.stat().st_size, name, limits)
+        kind = checked_container(source, path.stat().st_size, name, limits)
         request = {
             "job": "extract",
-            "demuxer": demuxer.value,
+            "demuxer": kind.demuxer,
             **limits_for_child(limits),
             "sample_rate_hz": settings.sample_rate_hz,
             "analysis": analysis_request(settings),
@@ -103,7 +103,7 @@ def extract_file(
         "video_id": video_id,
         "extraction_id": extraction_id,
         "stage_version": EXTRACT_VERSION,
-        "container": demuxer.value,
+        "container": kind.demuxer,
         "sample_rate_hz": settings.sample_rate_hz,
         "settings": settings.model_dump(mode="json"),
         **recorder.summary(),

@@ -18,9 +18,9 @@ import av.subtitles.stream
 import av.video.codeccontext
 import av.video.stream
 
+from include.contracts.containers import Container
 from include.contracts.reasons import QuarantineCode
 from include.video import mp4_boxes, streams
-from include.video.container_kind import Demuxer
 from include.video.packets import StreamLimits, StreamRefusedError, demuxed
 from include.video.upright import Orientation, orientation_of, pixel_aspect
 
@@ -73,16 +73,16 @@ class FirstFrame:
 
 def open_video(
     file: BinaryIO,
-    demuxer: Demuxer,
+    kind: Container,
     picture: PictureLimits,
     limits: StreamLimits,
     given: int | None = None,
 ) -> OpenedVideo:
-    """Open a recording with the demuxer its first bytes chose, and check its header.
+    """Open a recording with the demuxer of what its first bytes say it is, and check its header.
 
     Args:
         file: The recording.
-        demuxer: What it is.
+        kind: What it is.
         picture: Bounds on the picture.
         limits: Bounds on the stream.
         given: Index of the video stream to read; None: chosen by what the file says.
@@ -91,7 +91,7 @@ def open_video(
         StreamRefusedError: With the code of the first rule that fails.
     """
     av.logging.set_level(None)
-    if demuxer is Demuxer.MOV:
+    if kind.boxes:
         _check_mp4(file, picture)
     file.seek(0)
     options = {
@@ -99,13 +99,13 @@ def open_video(
         "max_pixels": str(picture.max_pixels),
         # Nothing but the given file is ever opened, whatever it refers to.
         "protocol_whitelist": "none",
-        "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts",
+        "format_whitelist": kind.demuxer,
     }
     try:
         container = av.open(
             file,
             "r",
-            format=demuxer.value,
+            format=kind.demuxer,
             options=options,
             buffer_size=_READ_BYTES,
             # Titles and authors in an older encoding than UTF-8 are common, in AVI the rule.

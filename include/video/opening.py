@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from include.contracts.containers import container_of
 from include.video import inspection
-from include.video.container_kind import Demuxer
 from include.video.inspection import OpenedVideo, PictureLimits
 from include.video.packets import StreamLimits
 from include.video.streams import MAX_LOOKED_AT, faces_rank
@@ -29,7 +29,7 @@ def open_recording(request: Request, recording: BinaryIO) -> OpenedVideo:
     """
     return inspection.open_video(
         recording,
-        Demuxer(request["demuxer"]),
+        container_of(request["demuxer"]),
         PictureLimits(min_side_px=request["min_side_px"], max_pixels=request["max_pixels"]),
         stream_limits(request),
         request.get("video_stream"),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import av.error
 
+from include.contracts.containers import MATROSKA, container_of
 from include.contracts.reasons import QuarantineCode
 from include.video.clock import Seam, SteadyClock
-from include.video.container_kind import Demuxer
 from include.video.damage import DamageWatch
 from include.video.holes import DOUBTED_BEFORE_S, HoleWatch, Standing
 from include.video.matroska_times import TimesBelowZero
@@ -28,8 +28,6 @@ _DEMUX_RETRIES = 64
 _TORN_LAG_PACKETS = 2
 """FFmpeg marks a frame or the one before it (its parser runs one behind)."""
 _SOUND = (Standing.SOUND, Standing.ANEW)
-_MPEG_TS_WRAP = 1 << 33
-"""ISO/IEC 13818-1: timestamps are 33 bits of a 90 kHz clock, 26.5 hours."""
 
 
 class StreamRefusedError(Exception):
@@ -89,7 +87,7 @@ def demuxed(
         FFmpegError: The stream is damaged here; to be asked again.
     """
     below_zero = None
-    if recording is not None and is_matroska(container):
+    if recording is not None and container_of(container.format.name) is MATROSKA:
         below_zero = TimesBelowZero(recording)
     for packet in _with_sound(container, stream, holes):
         if below_zero is not None and packet.size and packet.pos is not None:
@@ -124,15 +122,10 @@ def _hole_watch(container: InputContainer, stream: VideoStream) -> HoleWatch | N
     A recorder that writes chunks does not reorder frames; where they are reordered a step of
     time is none of a hole.
     """
-    if not is_matroska(container) or stream.codec_context.has_b_frames:
+    if container_of(container.format.name) is not MATROSKA or stream.codec_context.has_b_frames:
         return None
     rate = stream.average_rate
     return HoleWatch(float(1 / rate) if rate else None)
-
-
-def is_matroska(container: InputContainer) -> bool:
-    """Whether a container is Matroska or WebM, which store no decoding times."""
-    return Demuxer.MATROSKA in container.format.name.split(",")
 
 
 def steady_packets(
@@ -210,16 +203,15 @@ def _with_doubt(
 
 
 def steady_clock(container: InputContainer, stream: VideoStream) -> SteadyClock | None:
-    """Return the clock for a stream; None for AVI, which counts frames and cannot break off."""
-    name = container.format.name
-    if stream.time_base is None or name == Demuxer.AVI:
+    """Return the clock for a stream; None where frames are counted: it cannot break off."""
+    kind = container_of(container.format.name)
+    if stream.time_base is None or kind.counts_frames:
         return None
     return SteadyClock(
         stream.time_base,
-        wraps_at=_MPEG_TS_WRAP if name == Demuxer.MPEG_TS else None,
+        wraps_at=kind.wraps_at,
         reorders=stream.codec_context.has_b_frames,
-        # FFmpeg guesses those of Matroska, wrongly behind a seam.
-        decoding_times=not is_matroska(container),
+        decoding_times=kind.decoding_times,
     )
 
 

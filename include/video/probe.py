@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from include.contracts.containers import SNIFFED_BYTES, Container, Foreign, kind_of
 from include.contracts.reasons import QuarantineCode
 from include.settings import LimitSettings
-from include.video.container_kind import Demuxer, sniff
-from include.video.foreign_kinds import Foreign
 from include.video.process import Budget, ConfinedChild, warn_unconfined
 from include.video.refusals import foreign_refusal, refusal
 
@@ -64,14 +63,14 @@ def probe_file(path: Path, name: str, limits: LimitSettings) -> ProbeReport:
     """
     with path.open("rb") as source:
         size_bytes = path.stat().st_size
-        demuxer = checked_demuxer(source, size_bytes, name, limits)
+        kind = checked_container(source, size_bytes, name, limits)
         extra_s = size_bytes / _SCANNED_BYTES_PER_S
         budget = Budget(
             cpu_s=_CPU_S + extra_s,
             wall_s=_WALL_S + 2 * extra_s,
             memory_bytes=limits.decoder_memory_bytes,
         )
-        request = {"job": "probe", "demuxer": demuxer.value, **limits_for_child(limits)}
+        request = {"job": "probe", "demuxer": kind.demuxer, **limits_for_child(limits)}
         answer: dict[str, Any] | None = None
         with ConfinedChild(request, source=source, name=name, budget=budget) as child:
             for header, _ in child.messages():
@@ -83,23 +82,28 @@ def probe_file(path: Path, name: str, limits: LimitSettings) -> ProbeReport:
         raise refusal(QuarantineCode.UNDECODABLE, name)
     if not confined:
         warn_unconfined(name)
-    return _report(answer, demuxer, size_bytes, confined=confined)
+    return _report(answer, kind, size_bytes, confined=confined)
 
 
-def checked_demuxer(source: BinaryIO, size_bytes: int, name: str, limits: LimitSettings) -> Demuxer:
-    """Return the demuxer for an opened file by its first bytes and its size.
+def checked_container(
+    source: BinaryIO, size_bytes: int, name: str, limits: LimitSettings
+) -> Container:
+    """Return what an opened file is by its first bytes and its size.
 
     Raises:
         PermanentInputError: It is empty, too large or no video container.
     """
-    demuxer = sniff(source)
-    if isinstance(demuxer, Foreign):
-        raise foreign_refusal(demuxer, name)
-    if isinstance(demuxer, QuarantineCode):
-        raise refusal(demuxer, name)
+    source.seek(0)
+    head = source.read(SNIFFED_BYTES)
+    source.seek(0)
+    kind = kind_of(head)
+    if isinstance(kind, Foreign):
+        raise foreign_refusal(kind, name)
+    if kind is None:
+        raise refusal(QuarantineCode.NOT_A_VIDEO if head else QuarantineCode.EMPTY_FILE, name)
     if size_bytes > limits.max_size_bytes:
         raise refusal(QuarantineCode.TOO_LARGE, name)
-    return demuxer
+    return kind
 
 
 def limits_for_child(limits: LimitSettings) -> dict[str, float | int]:
@@ -108,11 +112,11 @@ def limits_for_child(limits: LimitSettings) -> dict[str, float | int]:
 
 
 def _report(
-    answer: dict[str, Any], demuxer: Demuxer, size_bytes: int, *, confined: bool
+    answer: dict[str, Any], kind: Container, size_bytes: int, *, confined: bool
 ) -> ProbeReport:
     frames, rate = answer["frame_count_estimate"], answer["average_rate_hz"]
     return ProbeReport(
-        container=demuxer.value,
+        container=kind.demuxer,
         codec=str(answer["codec"]),
         width_px=int(answer["width_px"]),
         height_px=int(answer["height_px"]),

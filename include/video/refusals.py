@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from include.contracts.containers import Foreign, Way, accepted
 from include.contracts.errors import PermanentInputError
 from include.contracts.reasons import QuarantineCode
-from include.video.foreign_kinds import Foreign, Way
 
 _EXPORT = "Export the recording again as MP4 with H.264 video and drop it again."
 
@@ -58,7 +58,6 @@ def refusal(code: QuarantineCode, name: str) -> PermanentInputError:
     return PermanentInputError(code.value, sentence.format(name=readable(name)), remedy)
 
 
-_ACCEPTED = "Accepted are MP4/MOV, MKV/WebM, AVI and MPEG-TS."
 _PLAIN = re.compile(r"[\w(][\w .,()+/-]*")
 """Names that mean the same between double quotes in every shell."""
 
@@ -67,14 +66,14 @@ def foreign_refusal(kind: Foreign, name: str) -> PermanentInputError:
     """Return the error that sets a file aside that is of another kind, with what to do."""
     if kind.way is Way.OTHER_FILE:
         sentence = f"{readable(name)} is not a video file: it is {kind.what}."
-        remedy = f"Drop the recording itself. {_ACCEPTED}"
+        remedy = f"Drop the recording itself. {accepted()}"
     elif kind.way is Way.NO_TIMES:
         sentence = f"{readable(name)} is {kind.what}: it says of no picture when it was taken."
-        remedy = f"Let the recorder write MP4 or Matroska. {_ACCEPTED}"
+        remedy = f"Let the recorder write MP4 or Matroska. {accepted()}"
     else:
         sentence = f"{readable(name)} is {kind.what}, which is not read."
         remedy = (
-            f"{_ACCEPTED} Convert it and drop what comes out: {conversion(name)}, or export the "
+            f"{accepted()} Convert it and drop what comes out: {conversion(name)}, or export the "
             "recording again as MP4 with H.264 video."
         )
     return PermanentInputError(kind.code.value, sentence, remedy)

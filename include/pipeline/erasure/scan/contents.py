@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, Any
 
+from include.contracts.containers import is_video
 from include.lake.raw import CHUNK_BYTES
 from include.pipeline.erasure.scan.wanted import BYTES, OVERLAP_BYTES, Wanted
 
@@ -35,7 +36,6 @@ MAX_UNPACKED_BYTES = 64 << 30
 
 _HEAD_BYTES = 512
 _ROWS = 1024
-_MEDIA = (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"FLV\x01", b"\x30\x26\xb2\x75", b"\x00\x00\x01\xba")
 _FAULTS = (
     EOFError, OSError, RuntimeError, NotImplementedError, ValueError, struct.error, zlib.error,
     lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, sqlite3.Error,
@@ -104,8 +104,8 @@ def seen_in_file(chunks: Iterable[bytes], size_bytes: int | None, look: Look) ->
 
 
 def _looked_into(stream: _Stream, head: bytes, look: Look) -> str | None:
-    if head[4:8] == b"ftyp" or head.startswith(_MEDIA):
-        # Sound and pictures of others hold no name; copies are told by size and hash.
+    if is_video(head):
+        # Moving pictures hold no name; copies are told by size and hash.
         return None
     if look.depth < MAX_DEPTH and (archive := _archive(head)):
         return archive(stream, look)

@@ -5,14 +5,24 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+import av
 import pytest
 
+from include.contracts.containers import (
+    CONTAINERS,
+    SNIFFED_BYTES,
+    Container,
+    Foreign,
+    accepted,
+    container_of,
+    kind_of,
+)
 from include.contracts.errors import PermanentInputError
 from include.contracts.reasons import QuarantineCode
+from include.pipeline.folder import is_named_like_a_video
 from include.settings import LimitSettings
-from include.video.foreign_kinds import foreign_kind
 from include.video.probe import probe_file
 from include.video.refusals import conversion
 from include.video.synthetic import make_demo_video
@@ -125,14 +135,14 @@ def test_what_is_no_video_is_named_too(
     ],
 )
 def test_documents_are_known(head: bytes, what: str) -> None:
-    kind = foreign_kind(head)
-    assert kind is not None
+    kind = kind_of(head)
+    assert isinstance(kind, Foreign)
     assert kind.what == what
 
 
 def test_what_is_nothing_known_is_not_guessed() -> None:
     for head in (bytes(range(256)), b"\0" * 2048, b"\xfe\xfe\xfe\xfe", b"MZ\x90\0\x03"):
-        assert foreign_kind(head) is None
+        assert kind_of(head) is None
 
 
 @pytest.mark.parametrize(
@@ -141,3 +151,23 @@ def test_what_is_nothing_known_is_not_guessed() -> None:
 def test_a_name_that_a_shell_would_read_is_not_put_into_a_command(name: str) -> None:
     assert conversion(name).startswith('ffmpeg -i "INPUT" ')
     assert conversion(name).endswith('"OUTPUT.mp4"')
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("kind", CONTAINERS, ids=lambda kind: kind.demuxer)
+def test_a_container_is_known_to_ffmpeg_by_the_names_in_its_row(
+    source: Path, tmp_path: Path, kind: Container
+) -> None:
+    path = made(source, tmp_path / f"a.{kind.endings[0]}", "-c:v mpeg4")
+    assert kind_of(path.read_bytes()[:SNIFFED_BYTES]) is kind
+    with av.open(str(path)) as opened:
+        assert container_of(opened.format.name) is kind
+    assert kind.name in accepted()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_video_name"),
+    [("a.MP4", True), ("b.flv", True), ("c.m2ts", True), ("mp4", False), ("d.jpg", False)],
+)
+def test_endings_tell_what_is_tried_as_a_recording(name: str, is_video_name: bool) -> None:
+    assert is_named_like_a_video(PurePosixPath(name)) is is_video_name
