@@ -184,6 +184,10 @@ typecheck: setup ## Check types (strict on include and ml)
 settings-page: setup ## Write docs/settings.md from the settings
 	@$(RUN) -m include.settings.page
 
+.PHONY: outputs-page
+outputs-page: setup ## Write docs/outputs.md from the columns that are published
+	@$(RUN) -m include.insights.outputs_page
+
 .PHONY: access-page
 access-page: setup ## Write docs/access.md from the access matrix
 	@$(RUN) -m include.governance.access.page

@@ -18,6 +18,11 @@ from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
 from include.contracts.rows import MANIFEST, PREDICTIONS, with_later_columns
 
+COLLECT_VERSION = 2
+"""Raised when the same answers would be turned into other predictions."""
+COLLECT_GOLDEN = "48964f3877618b0683418d0ffc287928"
+"""What this version makes of a fixed input, hashed (`tests/unit/test_stage_versions.py`)."""
+
 SUM_TOLERANCE = 1e-3
 """Probabilities travel as rounded decimals: seven of them sum to 1 only about."""
 

@@ -17,6 +17,12 @@ from include.insights.report import REPORT, render_report
 from include.insights.respondent import Choice, choose
 from include.insights.summary import summarise
 
+PUBLISH_VERSION = 3
+"""Raised when the same predictions would be published as other files. 3: reports say what the
+columns of the tables mean."""
+PUBLISH_GOLDEN = "854a468925fdf771ed256e7fe6f29aff"
+"""What this version makes of a fixed input, hashed (`tests/unit/test_stage_versions.py`)."""
+
 DEFAULT_RATE_HZ = 1.0
 
 

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import numpy as np
 from jinja2 import Template
 
+from include.contracts.columns import COLUMNS
 from include.contracts.containers import CONTAINERS
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.pages import page_environment
@@ -54,13 +55,6 @@ _VERDICTS: Mapping[str, tuple[str, str]] = {
 }
 
 _CONTAINER_NAMES = {kind.demuxer: kind.name for kind in CONTAINERS}
-
-_FILES: tuple[tuple[str, str], ...] = (
-    (tables.CSV, "one line per sampled moment and face, for a spreadsheet"),
-    (tables.PARQUET, "the same with every measurement, for analysts"),
-    (tables.TIMELINE, "who displayed what when, for programs"),
-    (tables.SUMMARY, "the numbers of this page"),
-)
 
 
 def render_report(
@@ -119,8 +113,9 @@ def render_report(
         thumbnails=_thumbnails(thumbnails, moments.origin_s),
         files=[
             (quote(Path(name).name, safe="", errors="replace"), name, text)
-            for name, text in (*_FILES, *extra_files)
+            for name, text in (*tables.FILES, *extra_files)
         ],
+        columns=COLUMNS,
         labels=EXPRESSIONS,
         max_others=MAX_FACES,
         clock=clock,

@@ -15,43 +15,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.contracts.labels import EXPRESSIONS
+from include.contracts.columns import CSV_COLUMNS
 from include.contracts.rows import PREDICTIONS
 
 PARQUET = "predictions.parquet"
 CSV = "emotion_predictions_with_timestamps.csv"
 TIMELINE = "timeline.json"
 SUMMARY = "summary.json"
+FILES: tuple[tuple[str, str], ...] = (
+    (CSV, "one line per sampled moment and face, for a spreadsheet"),
+    (PARQUET, "the same with every measurement, for analysts"),
+    (TIMELINE, "who displayed what when, for programs"),
+    (SUMMARY, "the numbers of the report"),
+)
+"""Name, and what it is for."""
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 """A spreadsheet may run a cell that begins with one of these."""
-
-_CSV_FROM_TABLE: Mapping[str, str] = {"frame": "instant", "timestamp": "pts_s"}
-
-_CSV_COLUMNS: tuple[str, ...] = (
-    "frame",
-    "timestamp",
-    "emotion",
-    "face_id",
-    "respondent",
-    "confidence",
-    *(f"p_{label}" for label in EXPRESSIONS),
-    "reason",
-    "target_s",
-    "scene",
-    "box_x_px",
-    "box_y_px",
-    "box_width_px",
-    "box_height_px",
-    "detector_score",
-    "blur",
-    "brightness",
-    "yaw_deg",
-    "roll_deg",
-)
-
-_EXACT = frozenset({"frame", "timestamp", "target_s", "scene"})
-"""Times stay exactly the presentation timestamps of the file; measurements are rounded."""
 
 
 def write_parquet(table: pa.Table, path: Path, metadata: Mapping[str, str]) -> None:
@@ -66,19 +46,16 @@ def write_parquet(table: pa.Table, path: Path, metadata: Mapping[str, str]) -> N
 def csv_bytes(table: pa.Table) -> bytes:
     """Write predictions for a spreadsheet (UTF-8, one line per row of the table).
 
-    `frame` is the index of the sampled instant, `timestamp` the presentation
-    time of the frame in seconds (empty in a gap), `emotion` the displayed
-    expression (empty where there is a reason), `respondent` whose row it is (empty for faces
-    that the recording is not about).
+    What each column means is said in `contracts/columns.py`. Times stay exactly the
+    presentation timestamps of the file; measurements are rounded.
     """
     columns = [
-        [_cell(value, exact=name in _EXACT) for value in table[source].to_pylist()]
-        for name in _CSV_COLUMNS
-        for source in (_CSV_FROM_TABLE.get(name, name),)
+        [_cell(value, exact=column.exact) for value in table[column.name].to_pylist()]
+        for column in CSV_COLUMNS
     ]
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\r\n")
-    writer.writerow(_CSV_COLUMNS)
+    writer.writerow([column.spreadsheet_name for column in CSV_COLUMNS])
     writer.writerows(zip(*columns, strict=True))
     return sink.getvalue().encode()
 

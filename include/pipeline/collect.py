@@ -14,16 +14,13 @@ from include.composition import Services
 from include.contracts.errors import TransientError
 from include.contracts.identity import analysis_id
 from include.inference.answers import AnswerIndex
-from include.insights.collect import collect
+from include.insights.collect import COLLECT_VERSION, collect
 from include.lake import keys
 from include.ledger.ledger import Batch, Recording, State
 from include.pipeline.model_package import read_signature
 from include.pipeline.outcome import Outcome, for_each_recording
 
 log = logging.getLogger(__name__)
-
-COLLECT_VERSION = 2
-"""Raised when the same answers would be turned into other predictions."""
 
 
 class UnansweredError(TransientError):

@@ -23,10 +23,10 @@ import pyarrow.parquet as pq
 from include.composition import Services
 from include.contracts.errors import TransientError
 from include.contracts.identity import stable_hash
-from include.insights.publish import ReportContext, render_results
+from include.insights.collect import COLLECT_VERSION
+from include.insights.publish import PUBLISH_VERSION, ReportContext, render_results
 from include.lake import keys
 from include.ledger.ledger import Batch, Recording, State
-from include.pipeline.collect import COLLECT_VERSION
 from include.pipeline.current import choose
 from include.pipeline.model_package import read_signature
 from include.pipeline.outcome import for_each_recording
@@ -37,7 +37,6 @@ from include.pipeline.validate import read_result
 from include.video.annotate import annotate_file, labels_from_predictions
 
 ANNOTATED = "annotated.mp4"
-PUBLISH_VERSION = 2
 THUMBNAILS_MAX = 6
 
 

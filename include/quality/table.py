@@ -16,8 +16,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.contracts.columns import LANDMARKS
 from include.contracts.reasons import RowReason
-from include.contracts.rows import LANDMARKS, MANIFEST, UNKNOWN_FACE, with_later_columns
+from include.contracts.rows import MANIFEST, UNKNOWN_FACE, with_later_columns
 
 SCHEMA_DIFFERENCE = "schema_difference"
 """The one column of the frame of a manifest whose schema is wrong."""

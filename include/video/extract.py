@@ -18,6 +18,8 @@ from include.video.refusals import refusal
 
 EXTRACT_VERSION = 2
 """Version of this stage's code: raise it whenever the same bytes would yield another output."""
+EXTRACT_GOLDEN = "9cdabada9e10042a5bc5f875c0b034db"
+"""What this version makes of a fixed input, hashed (`tests/unit/test_stage_versions.py`)."""
 
 _FIXED_CPU_S = 60.0
 _WALL_PER_CPU = 6.0

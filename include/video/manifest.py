@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from include.contracts.rows import LANDMARKS, MANIFEST, UNKNOWN_FACE, row_id
+from include.contracts.columns import LANDMARKS
+from include.contracts.rows import MANIFEST, UNKNOWN_FACE, row_id
 
 ROWS_PER_GROUP = 4096
 

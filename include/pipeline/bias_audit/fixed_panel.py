@@ -29,11 +29,11 @@ from include.contracts.errors import TransientError
 from include.contracts.identity import stable_hash
 from include.governance.bias.fixed_set import AuditFace, FixedSet
 from include.governance.bias.rows import AuditRows, Source, audit_rows
+from include.insights.collect import COLLECT_VERSION
 from include.lake import keys
 from include.ledger.ledger import FINAL, Batch, Recording, State
 from include.pipeline import collect, extract, intake, probe, transform
 from include.pipeline.bias_audit.outcomes import OUTCOMES_VERSION, outcome
-from include.pipeline.collect import COLLECT_VERSION
 from include.pipeline.run_batch import extract_groups
 from include.video.extract import EXTRACT_VERSION
 from include.video.pasted_faces import PASTED_VERSION, pose_of, write_recording

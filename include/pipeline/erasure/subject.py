@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from include.contracts.identity import analysis_id
+from include.insights.collect import COLLECT_VERSION
 from include.labelling.votes import extraction_of
 from include.lake import keys
-from include.pipeline.collect import COLLECT_VERSION
 from include.pipeline.probe import extraction_identity
 from include.pipeline.published import PublishedRecording, result_at
 
@@ -136,7 +136,8 @@ def _analyses(
     found |= {item.analysis_id for item in published}
     models = services.ledger.erasure.models()
     return found | {
-        analysis_id(identity, sha256, COLLECT_VERSION)
+        analysis_id(identity, sha256, version)
         for identity in extractions
         for sha256 in models
+        for version in range(1, COLLECT_VERSION + 1)
     }

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from include.contracts.rows import LANDMARKS, MANIFEST, row_id
+from include.contracts.columns import LANDMARKS
+from include.contracts.rows import MANIFEST, row_id
 from include.insights.moments import Moments, read_moments
 from tests.unit.insights.recordings import empty_row, predictions
 

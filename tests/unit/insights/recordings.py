@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from include.contracts.columns import LANDMARKS
 from include.contracts.labels import EXPRESSIONS
-from include.contracts.rows import LANDMARKS, MANIFEST, row_id
+from include.contracts.rows import MANIFEST, row_id
 from include.insights.collect import collect
 from include.insights.publish import ReportContext
 
