@@ -106,7 +106,7 @@ def build_metric_sink(services: Services) -> MetricSink:
 
     watch = services.settings.watch
     sinks: list[MetricSink] = [LakeSink(services.lake)]
-    if watch.backend == "aws":
+    if watch.figures == "cloudwatch":
         from include.watch.aws import CloudWatchSink
 
         sinks = [CloudWatchSink(_aws_client(services.settings, "cloudwatch"), watch.namespace)]
@@ -116,34 +116,29 @@ def build_metric_sink(services: Services) -> MetricSink:
 
 
 def build_notifier(services: Services) -> Notifier:
-    """Who tells people, each key once: the task log, or an SNS topic.
+    """Who tells people, each key once, over the channels that the settings name.
 
     Raises:
-        ConfigurationError: AWS is asked for without a topic.
+        ConfigurationError: A channel lacks a setting of its own; the message names it.
     """
-    from include.watch.notice import Channel, LogChannel, OnceNotifier
+    from include.watch.channels import build_channels
+    from include.watch.notice import OnceNotifier
 
-    watch = services.settings.watch
-    channel: Channel = LogChannel()
-    if watch.backend == "aws":
-        from include.watch.aws import SnsChannel
-
-        if watch.sns_topic_arn is None:
-            raise ConfigurationError(
-                "FEX_WATCH__SNS_TOPIC_ARN", "FEX_WATCH__BACKEND=aws needs the topic of the notices"
-            )
-        channel = SnsChannel(_aws_client(services.settings, "sns"), watch.sns_topic_arn)
-    return OnceNotifier(services.lake, channel, services.ledger.clock)
+    settings = services.settings
+    channels = build_channels(settings.watch, lambda service: _aws_client(settings, service))
+    return OnceNotifier(services.lake, channels, services.ledger.clock)
 
 
 def build_alarm_client(settings: Settings) -> Any:
     """The CloudWatch client that alarms are made with.
 
     Raises:
-        ConfigurationError: The platform does not watch itself on AWS.
+        ConfigurationError: The platform's figures are not in CloudWatch.
     """
-    if settings.watch.backend != "aws":
-        raise ConfigurationError("FEX_WATCH__BACKEND", "alarms are CloudWatch's: it must be 'aws'")
+    if settings.watch.figures != "cloudwatch":
+        raise ConfigurationError(
+            "FEX_WATCH__FIGURES", "alarms are CloudWatch's: it must be 'cloudwatch'"
+        )
     return _aws_client(settings, "cloudwatch")
 
 

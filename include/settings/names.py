@@ -24,6 +24,14 @@ ELSEWHERE: dict[str, str] = {
 }
 """Variables that are read before there are settings, or by something that has none."""
 
+FORMER: dict[str, str] = {
+    "FEX_WATCH__BACKEND": (
+        "it is two settings now: FEX_WATCH__FIGURES (`lake`, `cloudwatch`; for `aws` write "
+        "`cloudwatch`) and FEX_WATCH__NOTICES (`log`, `sns`; for `aws` write `sns`)."
+    ),
+}
+"""Settings of earlier versions: what to write instead."""
+
 _OURS = re.compile(r"fex[_.-]", re.IGNORECASE)
 _SLIP, _NEAR = 0.9, 0.6
 """Likeness of a name with a slip of the finger, and of one that can be meant at all."""
@@ -44,6 +52,8 @@ def unknown(environ: Iterable[str], settings: Collection[str]) -> list[tuple[str
 
 
 def _advice(name: str, settings: Collection[str]) -> str:
+    if name in FORMER:
+        return FORMER[name]
     if (plain := name.removesuffix("_FILE")) != name and plain in settings:
         return (
             f"only the containers' entry point reads a value from a file; set {plain} to the "

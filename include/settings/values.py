@@ -147,10 +147,13 @@ Seconds = Annotated[float, Field(gt=0, le=MONTH_S)]
 PollSeconds = Annotated[float, Field(ge=0.01, le=3600)]
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+AsList = BeforeValidator(_names)
+"""`a,b` or JSON, as the environment has lists."""
+Distinct = AfterValidator(_distinct)
 Names = Annotated[
     tuple[Word, ...],
-    BeforeValidator(_names),
-    AfterValidator(_distinct),
+    AsList,
+    Distinct,
     Allowed('a list such as `["a", "b"]` or `a,b`'),
 ]
 SomeNames = Annotated[

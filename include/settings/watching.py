@@ -10,7 +10,9 @@ from pydantic import Field, StringConstraints
 from include.settings.values import (
     AbsolutePath,
     Allowed,
+    AsList,
     Count,
+    Distinct,
     Group,
     Host,
     Port,
@@ -34,11 +36,23 @@ class DriftSettings(Group):
     """Fewest studies (or recordings) in each sample."""
 
 
+NoticeChannels = Annotated[
+    tuple[Literal["log", "sns"], ...],
+    AsList,
+    Distinct,
+    Field(min_length=1),
+    Allowed("a list of `log` and `sns`, at least one"),
+]
+
+
 class WatchSettings(Group):
     """Where figures and notices of the platform go, and what things cost."""
 
-    backend: Literal["embedded", "aws"] = "embedded"
-    """`embedded`: the lake and the task log. `aws`: CloudWatch and SNS."""
+    figures: Literal["lake", "cloudwatch"] = "lake"
+    """Where figures are kept; CloudWatch's alarms need them there."""
+    notices: NoticeChannels = ("log",)
+    """Over which channels notices reach people, each once: `log` is the task log, `sns` the
+    topic. All notices are kept in the lake as well."""
     namespace: Annotated[
         str,
         StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_/.-]{0,99}$"),
@@ -46,7 +60,7 @@ class WatchSettings(Group):
     ] = "FacialExpression"
     """Namespace of the figures in CloudWatch."""
     sns_topic_arn: TopicArn | None = None
-    """Topic of the notices; required by `aws`."""
+    """Topic of the channel `sns`, which needs it."""
     statsd_host: Host | None = None
     """Figures go to this StatsD listener as well, and Airflow's own figures with them."""
     statsd_port: Port = 8125

@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.apply:
             client = build_alarm_client(settings)
             for request in wanted:
-                with aws_errors(SettingNames("FEX_WATCH__BACKEND")):
+                with aws_errors(SettingNames("FEX_WATCH__FIGURES")):
                     client.put_metric_alarm(**request)
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")

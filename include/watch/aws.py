@@ -12,7 +12,7 @@ from include.watch.sink import Metric
 
 _PER_REQUEST = 500
 """PutMetricData takes 1000 figures and 1 MB; ours are at most 1.5 KB each before gzip."""
-_BACKEND = SettingNames("FEX_WATCH__BACKEND")
+_FIGURES = SettingNames("FEX_WATCH__FIGURES")
 _TOPIC = SettingNames("FEX_WATCH__SNS_TOPIC_ARN")
 
 
@@ -31,7 +31,7 @@ class CloudWatchSink:
     def emit(self, metrics: Sequence[Metric]) -> None:
         """See `MetricSink.emit`."""
         for chunk in _chunks(metrics):
-            with aws_errors(_BACKEND):
+            with aws_errors(_FIGURES):
                 self._client.put_metric_data(
                     Namespace=self._namespace, MetricData=[_datum(metric) for metric in chunk]
                 )

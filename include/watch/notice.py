@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -98,7 +98,7 @@ class Channel(Protocol):
 
 
 class LogChannel:
-    """The embedded channel: the task log. The notice itself is kept in the lake."""
+    """The task log. The notice itself is kept in the lake."""
 
     def deliver(self, notice: Notice) -> None:
         """Write one line to the log of the task."""
@@ -112,22 +112,31 @@ class LogChannel:
 
 
 class OnceNotifier:
-    """Sends each key once over a channel, and keeps what was sent in the lake.
+    """Sends each key once over each channel, and keeps what was sent in the lake.
 
     | in the lake | means |
     |---|---|
     | nothing | never sent |
     | `notice.json` | a sender has it in hand, or was killed with it |
-    | `delivered.json` beside it | sent |
+    | `by-{channel}.json` beside it | sent over this channel |
+    | `delivered.json` beside it | sent over all |
 
-    A failed delivery withdraws the claim. A sender that was killed leaves its claim:
-    after `IN_FLIGHT` the next one delivers again. A kill exactly between delivery and
-    its mark is the one way to a second message: better twice than never.
+    A channel that fails holds up no other; it withdraws the claim, and the next sender
+    delivers over those that are left. A sender that was killed leaves its claim: after
+    `IN_FLIGHT` the next one goes on. A kill exactly between delivery and its mark is the
+    one way to a second message: better twice than never.
+
+    Args:
+        lake: Where it is kept.
+        channels: By the names under which deliveries are noted.
+        clock: Gives aware times.
     """
 
-    def __init__(self, lake: Lake, channel: Channel, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, lake: Lake, channels: Mapping[str, Channel], clock: Callable[[], datetime]
+    ) -> None:
         self._lake = lake
-        self._channel = channel
+        self._channels = dict(channels)
         self._clock = clock
 
     def send(self, notice: Notice) -> bool:
@@ -135,11 +144,18 @@ class OnceNotifier:
         folder = keys.notice(notice.key)
         if not self._claim(folder, notice):
             return False
-        try:
-            self._channel.deliver(notice)
-        except Exception:
-            self._lake.delete_prefix(folder)
-            raise
+        first: Exception | None = None
+        for name, channel in self._channels.items():
+            mark = f"{folder}/by-{name}.json"
+            try:
+                if not self._lake.exists(mark):
+                    channel.deliver(notice)
+                    self._lake.put_if_absent(mark, self._stamp({}))
+            except Exception as error:  # noqa: BLE001 - raised below, after the others had theirs
+                first = first or error
+        if first is not None:
+            self._lake.delete(f"{folder}/notice.json")
+            raise first
         self._lake.put_if_absent(f"{folder}/delivered.json", self._stamp({}))
         return True
 

@@ -110,9 +110,13 @@ CHOICES: dict[str, Mapping[str, tuple[str, ...]]] = {
         "embedded": ("include.training_jobs.embedded", "ml.training.loop"),
         "sagemaker": ("include.training_jobs.sagemaker",),
     },
-    "watch.backend": {
-        "embedded": ("include.watch.embedded", "statsd"),
-        "aws": ("include.watch.aws", "boto3"),
+    "watch.figures": {
+        "lake": ("include.watch.embedded", "statsd"),
+        "cloudwatch": ("include.watch.aws", "boto3"),
+    },
+    "watch.notices": {
+        "log": ("include.watch.channels",),
+        "sns": ("include.watch.aws", "boto3"),
     },
 }
 """Setting -> value -> the modules that are loaded for it."""
@@ -142,6 +146,8 @@ def choices(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, tup
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from choices(kind, f"{prefix}{name}.")
+        elif get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is Literal:
+            yield prefix + name, get_args(get_args(kind)[0])
         elif get_origin(kind) is Literal:
             yield prefix + name, get_args(kind)
 

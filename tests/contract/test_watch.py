@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from include.composition import Services, build_metric_sink, build_notifier
 from include.contracts.errors import ConfigurationError, TransientError
 from include.settings import WatchSettings
+from include.watch.channels import CHANNELS, build_channels
 from include.watch.embedded import read_metrics
 from include.watch.notice import IN_FLIGHT, Notice, Notifier, OnceNotifier, Severity
 from include.watch.sink import Metric, MetricSink, Unit
@@ -96,7 +97,7 @@ def embedded_place(folder: Path, caplog: pytest.LogCaptureFixture) -> Place:
         notifier,
         figures,
         lambda: [r.getMessage() for r in caplog.records if r.message.startswith("notice:")],
-        lambda: setattr(notifier._channel, "deliver", broken),
+        lambda: setattr(notifier._channels["log"], "deliver", broken),
     )
 
 
@@ -107,7 +108,10 @@ def aws_place(folder: Path, endpoint: str) -> Place:
     topic = sns.create_topic(Name=folder.name[:40])["TopicArn"]
     namespace = f"Test/{folder.name}"
     services = make_services(
-        folder, WatchSettings(backend="aws", sns_topic_arn=topic, namespace=namespace)
+        folder,
+        WatchSettings(
+            figures="cloudwatch", notices=("sns",), sns_topic_arn=topic, namespace=namespace
+        ),
     )
     cloudwatch = boto3.client("cloudwatch", region_name=REGION)
 
@@ -245,7 +249,7 @@ def test_what_a_killed_sender_had_in_hand_is_sent_after_a_while(place: Place) ->
     clock = place.services.ledger.clock
     assert isinstance(clock, Clock)
     with pytest.raises(Killed):
-        OnceNotifier(place.services.lake, Kill(), clock).send(notice())
+        OnceNotifier(place.services.lake, {"kill": Kill()}, clock).send(notice())
     assert not place.notifier.send(notice()), "somebody may have it in hand"
     clock.now += IN_FLIGHT + timedelta(seconds=1)
     assert place.notifier.send(notice())
@@ -262,3 +266,43 @@ def test_the_lake_keeps_what_was_sent(place: Place) -> None:
     assert kept["notice.json"]["key"] == "drift/input/1"
     assert kept["notice.json"]["severity"] == "warning"
     assert kept["delivered.json"]["at"] == NOW.isoformat()
+
+
+# --- several channels ---
+
+
+class Told:
+    """A channel that keeps what it delivered, or is away."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.is_away = False
+
+    def deliver(self, notice: Notice) -> None:
+        if self.is_away:
+            raise TransientError("away")
+        self.keys.append(notice.key)
+
+
+def test_a_channel_that_is_away_holds_up_no_other_and_is_told_later(tmp_path: Path) -> None:
+    services = make_services(tmp_path, WatchSettings())
+    first, second = Told(), Told()
+    notifier = OnceNotifier(services.lake, {"a": first, "b": second}, Clock())
+    first.is_away = True
+    with pytest.raises(TransientError):
+        notifier.send(notice())
+    assert (first.keys, second.keys) == ([], [notice().key])
+    first.is_away = False
+    assert notifier.send(notice())
+    assert not notifier.send(notice())
+    assert (first.keys, second.keys) == ([notice().key], [notice().key])
+
+
+def test_each_channel_that_can_be_set_is_built(tmp_path: Path) -> None:
+    names = get_args(get_args(WatchSettings.model_fields["notices"].annotation)[0])
+    assert set(names) == set(CHANNELS)
+    topic = "arn:aws:sns:eu-central-1:123456789012:notices"
+    built = build_channels(WatchSettings(notices=names, sns_topic_arn=topic), lambda service: None)
+    assert list(built) == list(names)
+    with pytest.raises(ConfigurationError, match="FEX_WATCH__SNS_TOPIC_ARN"):
+        build_channels(WatchSettings(notices=("sns",)), lambda service: None)

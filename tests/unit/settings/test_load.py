@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import string
 
 import pytest
@@ -281,3 +282,11 @@ def test_a_value_of_any_length_and_kind_leaves_one_readable_line() -> None:
         message = told(FEX_EXTRACTION__SAMPLE_RATE_HZ=value)
         assert message.isprintable()
         assert len(message) < 300
+
+
+@pytest.mark.parametrize("name", names.FORMER)
+def test_a_setting_of_an_earlier_version_says_what_it_became(name: str) -> None:
+    said = told(**{name: "aws"})
+    assert all(now in said for now in re.findall(r"FEX_\w+", names.FORMER[name]))
+    assert set(re.findall(r"FEX_\w+", names.FORMER[name])) <= set(ALL)
+    assert name not in ALL

@@ -41,7 +41,7 @@ def test_every_name_in_the_project_is_a_setting() -> None:
         capture_output=True,
         text=True,
     ).stdout.split("\0")
-    known = variables().keys() | names.ELSEWHERE.keys() | STAND_FOR_ANY
+    known = variables().keys() | names.ELSEWHERE.keys() | names.FORMER.keys() | STAND_FOR_ANY
     known |= {f"{name}_FILE" for name in variables()}
     strange = []
     for name in listed:

@@ -131,7 +131,8 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setenv(name, "testing")
     with mock_aws():
         arn = boto3.client("sns", "eu-central-1").create_topic(Name="notices")["TopicArn"]
-        monkeypatch.setenv("FEX_WATCH__BACKEND", "aws")
+        monkeypatch.setenv("FEX_WATCH__FIGURES", "cloudwatch")
+        monkeypatch.setenv("FEX_WATCH__NOTICES", "sns")
         monkeypatch.setenv("FEX_WATCH__SNS_TOPIC_ARN", arn)
         yield arn
 
@@ -164,7 +165,7 @@ def test_without_a_topic_or_aws_the_setting_is_named(
     assert "FEX_WATCH__SNS_TOPIC_ARN" in capsys.readouterr().err
     monkeypatch.setenv("FEX_WATCH__SNS_TOPIC_ARN", "arn:aws:sns:eu-central-1:1:t")
     assert main(["--apply"]) == 2
-    assert "FEX_WATCH__BACKEND" in capsys.readouterr().err
+    assert "FEX_WATCH__FIGURES" in capsys.readouterr().err
 
 
 def test_runbooks_that_alarms_name_exist() -> None:

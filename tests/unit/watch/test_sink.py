@@ -140,7 +140,7 @@ def test_a_statsd_host_without_an_address_names_the_setting() -> None:
 def test_a_sink_that_fails_does_not_keep_figures_from_the_others() -> None:
     class Broken:
         def emit(self, metrics: object) -> None:
-            raise ConfigurationError("FEX_WATCH__BACKEND", "broken")
+            raise ConfigurationError("FEX_WATCH__FIGURES", "broken")
 
     class Kept:
         def __init__(self) -> None:
@@ -163,8 +163,8 @@ def test_a_notice_needs_a_key_and_one_short_line(key: str, title: str) -> None:
         Notice(key, Severity.INFO, title, "body")
 
 
-def test_aws_without_a_topic_names_the_setting(tmp_path: Path) -> None:
-    services = services_in(tmp_path, watch=WatchSettings(backend="aws"))
+def test_sns_without_a_topic_names_the_setting(tmp_path: Path) -> None:
+    services = services_in(tmp_path, watch=WatchSettings(notices=("sns",)))
     with pytest.raises(ConfigurationError, match="FEX_WATCH__SNS_TOPIC_ARN"):
         build_notifier(services)
 
