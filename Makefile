@@ -142,6 +142,17 @@ chaos: setup ## Kill trainings, releases and re-analyses at every step; a retrai
 	  echo "$$file"; $(RUN) -m pytest $(PYTEST) $$file || failed=1; \
 	done; exit $$failed
 
+.PHONY: soak
+soak: setup ## 2,000 recordings through the stack while faults strike (ARGS='--recordings 60 --fault-every 60'; docs/faults.md)
+	@scripts/production_packages.sh
+	@$(RUN) -m benchmarks.faults soak $(ARGS)
+	@$(RUN) -m benchmarks.faults page
+
+.PHONY: scale-out
+scale-out: setup ## What a second worker is worth: a batch of forty with one and with two (ARGS='--rounds 5 --share 0.5')
+	@scripts/production_packages.sh
+	@$(RUN) -m benchmarks.faults scale-out $(ARGS)
+
 .PHONY: bench
 bench: setup ## Measure what performance is claimed
 	@$(RUN) -m benchmarks $(ARGS)

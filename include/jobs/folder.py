@@ -5,7 +5,8 @@
     spec.json      the specification                                  creator
     runtime.json   storage and how the job works (no credentials)     creator
     lock           held by the runner for as long as it lives         creator, then runner
-    process.json   process id of the runner, leader of its session    runner
+    process.json   process id of the runner, leader of its session,   runner
+                   and where that id means it
     status.json    how the job stands or ended, replaced atomically   runner
     stop           present: somebody asked the job to stop            anyone
     log.txt        output of the runner and what it starts
@@ -23,6 +24,7 @@ import fcntl
 import json
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -121,12 +123,18 @@ class JobFolder:
 
     def write_process_id(self) -> None:
         """Called by the runner for itself."""
-        _write_json(self.path / _PROCESS, {"pid": os.getpid()})
+        _write_json(self.path / _PROCESS, {"pid": os.getpid(), "known_in": _known_in()})
 
     def process_id(self) -> int | None:
-        """Process id of the runner; to be trusted only while `is_running`."""
+        """Process id of the runner; to be trusted only while `is_running`.
+
+        None as long as there is none, and in another container than the runner's: there the
+        number is nobody's, or somebody else's.
+        """
         data = _read_json(self.path / _PROCESS)
-        return None if data is None else int(data["pid"])
+        if data is None or data.get("known_in") != _known_in():
+            return None
+        return int(data["pid"])
 
     def request_stop(self) -> None:
         """Leave the mark that makes an ended job a stopped one."""
@@ -153,6 +161,11 @@ class JobFolder:
     def read_status(self) -> dict[str, Any] | None:
         """How the job stands, as the runner last wrote it; None before it did."""
         return _read_json(self.path / _STATUS)
+
+
+def _known_in() -> str:
+    """Return what tells this process's container, or machine, from others that share the jobs."""
+    return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:

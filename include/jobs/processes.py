@@ -59,7 +59,8 @@ def end_job(folder: JobFolder) -> None:
     kill_at = time.monotonic() + _STOP_GRACE_S
     asked = forced = False
     while folder.is_running():
-        # A runner that has just been started has no id yet; it looks for the mark itself.
+        # A runner that has just been started has no id yet, and one in another container none
+        # that means anything here: they look for the mark themselves, between two pieces of work.
         pid = folder.process_id()
         if pid is not None and not asked:
             asked = True

@@ -17,6 +17,15 @@ from include.ledger.models import HEAD_REVISION
 
 _SETTING = "FEX_STORAGE__LEDGER_URL"
 _BUSY_TIMEOUT_MS = 60_000
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""How long a network that hangs is waited for (libpq, "Parameter Key Words"; seconds, the last
+one milliseconds). Without them a process hangs with it for up to two hours."""
 _LOCK_MIGRATION = 0x6665780001
 _LOCK_INTAKE = 0x6665780002
 _LOCK_RETRAINING = 0x6665780003
@@ -40,7 +49,8 @@ def open_engine(url: str) -> Engine:
                 raise ConfigurationError(_SETTING, "SQLite needs a file: sqlite:////path/to/file")
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         # No pool: a connection is cheap here, and none may survive into a forked task.
-        engine = create_engine(parsed, poolclass=NullPool)
+        patience = _PATIENCE if backend == "postgresql" else {}
+        engine = create_engine(parsed, poolclass=NullPool, connect_args=patience)
     except (ArgumentError, NoSuchModuleError, ValueError):
         # The error itself may quote the URL, and with it a password.
         raise ConfigurationError(

@@ -262,6 +262,14 @@ class Ledger:
         """Every version of a recording of a study, in the order they were first seen."""
         return self._select(_COLUMNS.study == study, _COLUMNS.recording == recording)
 
+    def held(self) -> list[Recording]:
+        """What batches work on now, by id."""
+        return self._select(_COLUMNS.state.in_(IN_WORK))
+
+    def with_ids(self, recording_ids: Collection[int]) -> list[Recording]:
+        """Recordings by id; an id that nobody has is passed over."""
+        return self._select(_COLUMNS.id.in_(list(recording_ids)))
+
     def counts(self) -> dict[State, int]:
         """How many recordings stand in each state."""
         with self._engine.connect() as connection:

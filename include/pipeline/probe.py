@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,10 @@ log = logging.getLogger(__name__)
 GROUP_BYTES = 64 << 20
 """Recordings are extracted in groups of about this size, so that fifty short
 videos do not pay for fifty task starts and a long one has a task to itself."""
-GROUP_LENGTH_MAX = 16
+GROUP_LENGTH_MIN, GROUP_LENGTH_MAX = 4, 16
+GROUPS_WANTED = 8
+"""A batch is split into this many groups where they have at least `GROUP_LENGTH_MIN`
+recordings each: several workers, with several slots each, then end at about the same time."""
 
 
 def run(services: Services, batch_id: str) -> list[list[int]]:
@@ -99,6 +103,8 @@ def _groups(services: Services, recordings: Sequence[Recording]) -> list[list[in
     seen: set[str] = set()
     groups: list[list[int]] = []
     size_bytes = 0
+    wanted = max(1, min(GROUPS_WANTED, len(recordings) // GROUP_LENGTH_MIN))
+    length = min(GROUP_LENGTH_MAX, math.ceil(len(recordings) / wanted))
     for recording in sorted(recordings, key=lambda item: (item.size_bytes, item.id)):
         identity = recording.extraction_id
         if identity is None or identity in seen:
@@ -107,7 +113,7 @@ def _groups(services: Services, recordings: Sequence[Recording]) -> list[list[in
         if services.lake.exists(keys.extraction_marker(identity)):
             continue
         full = size_bytes + recording.size_bytes > GROUP_BYTES
-        if not groups or full or len(groups[-1]) >= GROUP_LENGTH_MAX:
+        if not groups or full or len(groups[-1]) >= length:
             groups.append([])
             size_bytes = 0
         groups[-1].append(recording.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from include.composition import Services
 from include.contracts.errors import PlatformError
 from include.ledger.ledger import State
+from include.pipeline import lost_tries
 from include.pipeline.figures import emit_batch
 
 FINAL = (State.PUBLISHED, State.QUARANTINED, State.FAILED)
@@ -31,6 +32,7 @@ def run(services: Services, batch_id: str) -> dict[str, int]:
         )
         unfinished.append(f"{recording.key!r} ({state})")
     emit_batch(services, batch_id)
+    lost_tries.tell(services, batch_id)
     if unfinished:
         raise PlatformError(
             f"{len(unfinished)} recording(s) did not finish in {batch_id}: " + ", ".join(unfinished)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import resource
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from include.lake import keys
 
@@ -47,6 +49,27 @@ def noted_cpu_s(lake: Lake, batch_id: str) -> float:
     Raises:
         TransientError: The lake failed for now.
     """
-    return float(
-        sum(json.loads(lake.get_bytes(key))["cpu_s"] for key in lake.list(keys.cpu_notes(batch_id)))
-    )
+    return float(sum(note["cpu_s"] for note in _notes(lake, batch_id)))
+
+
+def lost_tries(lake: Lake, batch_id: str) -> list[str]:
+    """Tries that left no note although a later one of the same task did, in words, sorted.
+
+    Raises:
+        TransientError: The lake failed for now.
+    """
+    noted: dict[tuple[str, int], set[int]] = defaultdict(set)
+    for found in _notes(lake, batch_id):
+        task, map_index, number = found["task"].rsplit("/", 2)
+        noted[task, int(map_index)].add(int(number))
+    return [
+        f"{task if map_index < 0 else f'{task} [{map_index}]'}, try {number}"
+        for (task, map_index), numbers in sorted(noted.items())
+        for number in range(1, max(numbers))
+        if number not in numbers
+    ]
+
+
+def _notes(lake: Lake, batch_id: str) -> Iterator[dict[str, Any]]:
+    for key in lake.list(keys.cpu_notes(batch_id)):
+        yield json.loads(lake.get_bytes(key))

@@ -17,6 +17,7 @@ import jsonschema
 import pytest
 import yaml
 
+from include.platform.stack.compose import read_compose
 from include.settings import load_settings, variables
 
 ROOT = Path(__file__).parents[2]
@@ -166,7 +167,13 @@ def test_the_fex_values_are_accepted() -> None:
         "FEX_STORAGE__LEDGER_URL": "postgresql://fex:word@postgres/fex",
         "FEX_LABELS__PSEUDONYM_KEY": "sixteen characters",
     }
-    ours = {key: value for _, key, value in environment() if key.startswith("FEX_")}
+    services = read_compose(ROOT / "docker-compose.yaml", {}).services.values()
+    ours = {
+        key: value
+        for service in services
+        for key, value in service.environment.items()
+        if key.startswith("FEX_")
+    }
     files = {key.removesuffix("_FILE") for key in ours if key.endswith("_FILE")}
     plain = {key: value for key, value in ours.items() if not key.endswith("_FILE")}
     assert files == secrets.keys()

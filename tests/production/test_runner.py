@@ -151,7 +151,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     os.kill(state.pid, signal.SIGKILL)
     until(lambda: not is_supervised(stack.home))
     until(lambda: not any(stack.groups.members(name) for name in stack.instances))
-    assert stack.left_behind(state.network) == []
+    assert stack.left_behind(state.networks) == []
     # And the next one starts where it was.
     stack.up(lambda _: None, timeout_s=60)
     assert stack.down() == []

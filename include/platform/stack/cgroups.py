@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.platform.stack.compose import Limits
+from include.platform.stack.errors import StackError
 
 MOUNT = Path("/sys/fs/cgroup")
 _CONTROLLERS = ("memory", "cpu", "pids")
@@ -18,9 +19,16 @@ _PERIOD_US = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Memory of a service in bytes, now and at most; None where nobody counts."""
+    """Memory of a service in bytes; None where nobody counts.
+
+    Attributes:
+        now_bytes: Now, with the files that the kernel keeps in memory for it.
+        anonymous_bytes: Now, without those: what the processes themselves hold.
+        most_bytes: At most until now.
+    """
 
     now_bytes: int | None
+    anonymous_bytes: int | None
     most_bytes: int | None
     processes: int
 
@@ -53,12 +61,28 @@ class ControlGroups:
             except OSError:
                 continue  # not ours to write: a rootless machine, or a read-only mount
             self._delegate(parent)
+            self._weigh(parent)
             for name, value in _knobs(limits).items():
                 with contextlib.suppress(OSError):
                     if (group / name).exists():
                         (group / name).write_text(value)
             joined.append(group / "cgroup.procs")
         return joined
+
+    def hold(self, service: str, cpus: float) -> None:
+        """Hold a service that runs to a share of the processors, until it starts again.
+
+        Raises:
+            StackError: Processors are not limited on this machine.
+        """
+        held = 0
+        for parent in self._parents().values():
+            for name, value in _processor_knobs(cpus).items():
+                if (parent / service / name).exists():
+                    (parent / service / name).write_text(value)
+                    held += 1
+        if not held:
+            raise StackError(f"no control group limits the processors of {service} here")
 
     def kept(self) -> bool:
         """Tell whether memory is limited and counted here."""
@@ -72,7 +96,7 @@ class ControlGroups:
         """Return what a service uses."""
         now = self._number(service, "memory.usage_in_bytes", "memory.current")
         most = self._number(service, "memory.max_usage_in_bytes", "memory.peak")
-        return Usage(now, most, len(self.members(service)))
+        return Usage(now, self._anonymous(service), most, len(self.members(service)))
 
     def members(self, service: str) -> list[int]:
         """Return the processes of a service, by the ids this machine knows them by."""
@@ -103,6 +127,23 @@ class ControlGroups:
                 with contextlib.suppress(OSError):
                     (folder / "cgroup.subtree_control").write_text(f"+{controller}")
 
+    def _weigh(self, parent: Path) -> None:
+        """Let each service count as much as a process of the machine, not all of them as one."""
+        services = sum(path.is_dir() for path in parent.iterdir())
+        weights = {"cpu.shares": 1024 * services, "cpu.weight": min(100 * services, 10_000)}
+        for name, value in weights.items():
+            with contextlib.suppress(OSError):
+                if (parent / name).exists():
+                    (parent / name).write_text(str(value))
+
+    def _anonymous(self, service: str) -> int | None:
+        for parent in self._parents().values():
+            with contextlib.suppress(OSError):
+                lines = (parent / service / "memory.stat").read_text().splitlines()
+                found = dict(line.split() for line in lines)
+                return int(found.get("anon") or found["total_rss"])
+        return None
+
     def _number(self, service: str, *names: str) -> int | None:
         for parent in self._parents().values():
             for name in names:
@@ -117,12 +158,16 @@ def _knobs(limits: Limits) -> dict[str, str]:
     if limits.memory_bytes:
         knobs |= dict.fromkeys(("memory.limit_in_bytes", "memory.max"), str(limits.memory_bytes))
     if limits.cpus:
-        quota = round(limits.cpus * _PERIOD_US)
-        knobs |= {
-            "cpu.cfs_period_us": str(_PERIOD_US),
-            "cpu.cfs_quota_us": str(quota),
-            "cpu.max": f"{quota} {_PERIOD_US}",
-        }
+        knobs |= _processor_knobs(limits.cpus)
     if limits.pids:
         knobs["pids.max"] = str(limits.pids)
     return knobs
+
+
+def _processor_knobs(cpus: float) -> dict[str, str]:
+    quota = round(cpus * _PERIOD_US)
+    return {
+        "cpu.cfs_period_us": str(_PERIOD_US),
+        "cpu.cfs_quota_us": str(quota),
+        "cpu.max": f"{quota} {_PERIOD_US}",
+    }

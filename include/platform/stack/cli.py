@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("erase", help="stop, and remove data, logs and secrets")
     commands.add_parser("status", help="every service with its health and memory")
     commands.add_parser("supervise", help=argparse.SUPPRESS)
-    for name in ("logs", "kill", "stop", "start"):
+    for name in ("logs", "kill", "stop", "start", "unplug", "plug_in"):
         commands.add_parser(name).add_argument("service")
     execute = commands.add_parser("exec", help="a command inside a service")
     execute.add_argument("service")
@@ -85,7 +85,9 @@ def _stack(chosen: argparse.Namespace) -> Stack:
 def _run(stack: Stack, chosen: argparse.Namespace, console: Console) -> int:
     match chosen.command:
         case "supervise":
-            Supervisor(stack.home, stack.compose, stack.instances, stack.sandbox).run()
+            Supervisor(
+                stack.home, stack.compose, stack.instances, stack.sandbox, stack.network
+            ).run()
         case "up":
             return up(stack, console)
         case "down":
@@ -101,12 +103,8 @@ def _run(stack: Stack, chosen: argparse.Namespace, console: Console) -> int:
         case "logs":
             log = stack.home.log(chosen.service)
             sys.stdout.write(log.read_text(errors="replace") if log.exists() else "")
-        case "kill":
-            stack.kill(chosen.service)
-        case "stop":
-            stack.stop(chosen.service)
-        case "start":
-            stack.start(chosen.service)
+        case "kill" | "stop" | "start" | "unplug" | "plug_in" as name:
+            getattr(stack, name)(chosen.service)
         case "exec":
             return subprocess.call(stack.execute(chosen.service, chosen.words))
         case "study":

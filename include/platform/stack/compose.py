@@ -22,7 +22,7 @@ HARDENING = {"security_opt": ["no-new-privileges:true"], "cap_drop": ["ALL"]}
 """What every service has to ask for: here no service gets more."""
 NOT_KEPT = frozenset({"build", "logging", "networks"})
 """Known and without effect here: images are laid out from the checkout, logs are files, all
-services share one network that leads nowhere."""
+the services' networks are one that leads nowhere."""
 _READ = frozenset(
     {
         *("image", "command", "entrypoint", "environment", "secrets", "user", "init", "restart"),

@@ -21,7 +21,8 @@ from include.platform.stack.compose import Compose, read_compose
 from include.platform.stack.errors import StackError
 from include.platform.stack.home import StackHome
 from include.platform.stack.images import lay_out
-from include.platform.stack.instances import Instance, instances, visitor
+from include.platform.stack.instances import SCALED, Instance, instances, visitor
+from include.platform.stack.network import Place, Plan, plug_in, unplug
 from include.platform.stack.sandbox import Sandbox
 from include.platform.stack.state import (
     StackState,
@@ -65,6 +66,12 @@ class Stack:
     def instances(self) -> dict[str, Instance]:
         """Everything that runs."""
         return instances(self.compose, self.workers)
+
+    @cached_property
+    def network(self) -> Plan:
+        """Who is where: workers have networks of their own, so that one of them can hang."""
+        apart = [name for name, item in self.instances.items() if item.service.name == SCALED]
+        return Plan((*self.compose.services, *self.instances), tuple(apart))
 
     @cached_property
     def groups(self) -> ControlGroups:
@@ -127,23 +134,23 @@ class Stack:
                     )
                 time.sleep(_POLL_S)
         self.home.state.unlink(missing_ok=True)
-        return self.left_behind(state.network if state else None)
+        return self.left_behind(state.networks if state else ())
 
-    def left_behind(self, network: int | None) -> list[str]:
+    def left_behind(self, networks: Sequence[int]) -> list[str]:
         """Return the groups, mounts and processes of a stack that has ended; empty is right."""
         # A process that has just ended is taken out of its group a moment later.
         deadline = time.monotonic() + _GONE_S
-        while (found := self._left(network)) and time.monotonic() < deadline:
+        while (found := self._left(networks)) and time.monotonic() < deadline:
             time.sleep(_POLL_S)
         return found
 
-    def _left(self, network: int | None) -> list[str]:
+    def _left(self, networks: Sequence[int]) -> list[str]:
         found = [f"control group {path}" for path in self.groups.remove()]
         mounts = Path("/proc/self/mounts").read_text().splitlines()
         found += [f"mount {line}" for line in mounts if str(self.home.folder) in line]
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if network is not None and (folder / "ns/net").stat().st_ino == network:
+                if (folder / "ns/net").stat().st_ino in networks:
                     found.append(f"process {folder.name} in the stack's network")
         return found
 
@@ -189,6 +196,22 @@ class Stack:
         """Start an instance that was stopped."""
         (self.home.stopped / name).unlink(missing_ok=True)
 
+    def unplug(self, name: str) -> None:
+        """Let the network of a worker hang: packets are lost, and nobody is told.
+
+        Raises:
+            StackError: It shares the network of the others.
+        """
+        unplug(self._place(name), self.state().pid)
+
+    def plug_in(self, name: str) -> None:
+        """Undo `unplug`.
+
+        Raises:
+            StackError: It shares the network of the others.
+        """
+        plug_in(self._place(name), self.state().pid)
+
     def execute(self, name: str, command: Sequence[str]) -> list[str]:
         """Return the command that runs another one inside an instance."""
         return self.sandbox.inside(self.instances[name], self._pid(name), command)
@@ -208,7 +231,7 @@ class Stack:
             return self.sandbox.start(
                 visitor(self.instances, name),
                 command=command,
-                network_of=state.pid,
+                network=f"/proc/{state.pid}/ns/net",
                 shared=shared,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -224,13 +247,13 @@ class Stack:
         self.home.events.unlink(missing_ok=True)
         for log in self.home.logs.iterdir():
             log.unlink()
-        self.left_behind(None)  # of a supervisor that was killed
+        self.left_behind(())  # of a supervisor that was killed
         make = PROJECT_ROOT / "scripts" / "make_secrets.py"
         subprocess.run(
             [sys.executable, make, self.home.secrets], check=True, stdout=subprocess.DEVNULL
         )
         lay_out(self.compose, self.home)
-        self.sandbox.prepare([*self.compose.services, *self.instances])
+        self.sandbox.prepare(self.network.hosts())
         for item in self.instances.values():
             for port in item.service.ports:
                 self._require_free(port.host, port.host_port)
@@ -276,6 +299,12 @@ class Stack:
             tail = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
             return "\n  ".join([f"{name} {problem}. The end of {log}:", *tail])
         return f"{name} {problem}; it wrote no log"
+
+    def _place(self, name: str) -> Place:
+        place = self.network.place(name)
+        if place is None:
+            raise StackError(f"{name} has no network of its own, as {SCALED}s have.")
+        return place
 
     def _pid(self, name: str) -> int:
         found = self.state().find(name)

@@ -81,7 +81,8 @@ def image_of(service: Service) -> Image:
             workdir="/",
             owner=owner,
             folders=(OwnedFolder("/var/lib/postgresql/data", "0700"),),
-            command=("/bin/sh", "/opt/standin.sh"),
+            # The service's own command is `postgres` and options of the server.
+            command=("/bin/sh", "/opt/standin.sh", *(service.command or ())[1:]),
             files={"/opt/standin.sh": STANDINS / "postgres.sh"},
             # As the image: SIGTERM would wait for every client to leave by itself.
             stop_signal=signal.SIGINT,
@@ -106,7 +107,10 @@ def image_of(service: Service) -> Image:
             workdir="/",
             owner=owner,
             folders=(OwnedFolder("/data", "0755"),),
-            command=(*INIT, python, "-m", "localbucket", "--port", str(_STORE_PORT), "/data"),
+            command=(
+                *(*INIT, python, "-m", "localbucket"),
+                *("--host", "0.0.0.0", "--port", str(_STORE_PORT), "/data"),  # noqa: S104 - leads nowhere
+            ),
             health_test=(python, "-c", ask),
         )
     if name == "minio/mc":

@@ -21,7 +21,8 @@ from include.composition import Services, build_services
 from include.contracts.errors import PlatformError
 from include.lake import keys
 from include.lake.store import s3_client
-from include.ledger.ledger import FINAL
+from include.ledger.ledger import FINAL, Recording
+from include.platform.stack.contradictions import contradictions
 
 _BROKER = Path("/run/secrets/celery_broker_url")
 _QUEUE = "default"
@@ -46,17 +47,34 @@ def recordings(services: Services, study: str) -> list[dict[str, Any]]:
     """Return the ledger's rows of a study."""
     found = [item for item in services.lake.list_incoming() if item.study == study]
     rows = services.ledger.versions_of([item.uri for item in found])
-    return [
-        {
-            "recording": row.recording,
-            "state": str(row.state),
-            "reason_code": row.reason_code,
-            "attempts": row.attempts,
-            "batch_id": row.batch_id,
-            "result_key": row.result_key,
-        }
-        for row in rows
-    ]
+    return [_row(row) for row in rows]
+
+
+def _row(row: Recording) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "recording": row.recording,
+        "state": str(row.state),
+        "reason_code": row.reason_code,
+        "attempts": row.attempts,
+        "batch_id": row.batch_id,
+        "result_key": row.result_key,
+    }
+
+
+def held(services: Services) -> list[dict[str, Any]]:
+    """Return the ledger's rows that batches work on now."""
+    return [_row(row) for row in services.ledger.held()]
+
+
+def with_ids(services: Services, recording_ids: list[int]) -> list[dict[str, Any]]:
+    """Return rows of the ledger by id."""
+    return [_row(row) for row in services.ledger.with_ids(recording_ids)]
+
+
+def counts(services: Services) -> dict[str, int]:
+    """Return how many recordings of the whole ledger stand in each state."""
+    return {str(state): count for state, count in services.ledger.counts().items()}
 
 
 def in_work(services: Services) -> int:
@@ -81,6 +99,10 @@ _AWAY = (PlatformError, OSError, SQLAlchemyError, BotoCoreError, ClientError, Re
 _QUESTIONS: Mapping[str, Callable[..., Any]] = {
     "drop": drop,
     "recordings": recordings,
+    "held": held,
+    "with_ids": with_ids,
+    "counts": counts,
+    "contradictions": contradictions,
     "in_work": in_work,
     "listing": listing,
     "waiting": waiting,

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from include.platform.stack.compose import Compose, Service
 from include.platform.stack.images import Image, image_of
 
 SCALED = "worker"
-_LOG_PORT = "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT"
-_LOG_PORTS = 8800
-"""Above the ports of the first worker's log server and the triggerer's, 8793 and 8794."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +36,7 @@ def instances(compose: Compose, workers: int) -> dict[str, Instance]:
             found[name] = Instance(name, service, image)
             continue
         for number in range(1, workers + 1):
-            found[f"{name}-{number}"] = Instance(
-                f"{name}-{number}", _numbered(service, number), image
-            )
+            found[f"{name}-{number}"] = Instance(f"{name}-{number}", service, image)
     return found
 
 
@@ -55,11 +49,3 @@ def visitor(found: Mapping[str, Instance], name: str) -> Instance:
     """Return one more instance that sees what a worker sees, for a command of its own."""
     like = next(item for item in found.values() if item.service.name == SCALED)
     return replace(like, name=name)
-
-
-def _numbered(service: Service, number: int) -> Service:
-    """Give the log server of each further worker its port: all share one network here."""
-    if number == 1:
-        return service
-    environment = {**service.environment, _LOG_PORT: str(_LOG_PORTS + number)}
-    return replace(service, environment=MappingProxyType(environment))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ _MODULE = "include.platform.stack.inside"
 class Outcome:
     """Where one recording stands in the ledger."""
 
+    id: int
     recording: str
     state: State
     reason_code: str | None
@@ -74,9 +75,25 @@ class Observer:
 
     def recordings(self, study: str) -> dict[str, Outcome]:
         """Return where each recording of a study stands, by name."""
-        rows = self._ask("recordings", study=study)
-        found = [Outcome(**{**row, "state": State(row["state"])}) for row in rows]
+        found = _outcomes(self._ask("recordings", study=study))
         return {row.recording: row for row in found}
+
+    def held(self) -> list[Outcome]:
+        """Return the recordings that batches work on now."""
+        return _outcomes(self._ask("held"))
+
+    def with_ids(self, recording_ids: Sequence[int]) -> list[Outcome]:
+        """Return where recordings stand, by their ids in the ledger."""
+        return _outcomes(self._ask("with_ids", recording_ids=list(recording_ids)))
+
+    def counts(self) -> dict[State, int]:
+        """Return how many recordings stand in each state."""
+        return {State(state): int(count) for state, count in self._ask("counts").items()}
+
+    def contradictions(self, recording_ids: Sequence[int]) -> list[str]:
+        """Return where ledger and store differ about recordings at their end; empty is right."""
+        found: list[str] = self._ask("contradictions", recording_ids=list(recording_ids))
+        return found
 
     def in_work(self) -> int:
         """Return how many recordings have not reached an end."""
@@ -91,7 +108,7 @@ class Observer:
         found: dict[str, int] = self._ask("waiting")
         return found
 
-    def _ask(self, ask: str, **arguments: str) -> Any:
+    def _ask(self, ask: str, **arguments: object) -> Any:
         """Ask and wait for the answer.
 
         Raises:
@@ -111,3 +128,7 @@ class Observer:
         if "error" in answer:
             raise TransientError(answer["error"])
         return answer["answer"]
+
+
+def _outcomes(rows: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+    return [Outcome(**{**row, "state": State(row["state"])}) for row in rows]

@@ -44,10 +44,9 @@ class Sandbox:
     project: Path
     groups: ControlGroups
 
-    def prepare(self, names: Sequence[str]) -> None:
-        """Write the names that every instance knows: hosts, users, groups."""
+    def prepare(self, hosts: Sequence[str]) -> None:
+        """Write the names that every instance knows: hosts (given as lines), users, groups."""
         self.home.entries.mkdir(exist_ok=True)
-        hosts = ["127.0.0.1 localhost", *(f"127.0.0.1 {name}" for name in names)]
         users = {"postgres": 999, "fex": 50000}
         lines = [f"{name}:x:{uid}:{uid}::/tmp:/usr/sbin/nologin" for name, uid in users.items()]
         files = {
@@ -65,7 +64,7 @@ class Sandbox:
         instance: Instance,
         *,
         command: Sequence[str] | None = None,
-        network_of: int | None = None,
+        network: str | None = None,
         shared: Path | None = None,
         stdin: int | IO[bytes] = subprocess.DEVNULL,
         stdout: int | IO[bytes],
@@ -76,7 +75,7 @@ class Sandbox:
         Args:
             instance: What runs.
             command: In place of the service's own.
-            network_of: A process in whose network it runs; None: in the caller's.
+            network: The file of the network it runs in; None: the caller's.
             shared: A folder of this machine that is mounted read-only at `/shared`.
             stdin: As of `subprocess.Popen`.
             stdout: As of `subprocess.Popen`.
@@ -88,7 +87,7 @@ class Sandbox:
         script = self.home.entries / f"{instance.name}.sh"
         script.write_text("\n".join(self._script(instance, command, shared)) + "\n")
         join = self._join(instance)
-        enter = ["nsenter", f"--net=/proc/{network_of}/ns/net"] if network_of else []
+        enter = ["nsenter", f"--net={network}"] if network else []
         apart = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child=KILL"]
         apart += [] if instance.service.networked else ["--net"]
         words = shlex.join([*enter, *apart, "bash", str(script)])

@@ -59,12 +59,12 @@ class StackState:
 
     Attributes:
         pid: The supervisor.
-        network: The inode of the network namespace of all instances.
+        networks: Inodes of the network namespaces: the shared one, then those of workers.
         ports: What is reachable from this machine, address:port by instance.
     """
 
     pid: int
-    network: int
+    networks: tuple[int, ...]
     ports: dict[str, str]
     instances: tuple[InstanceState, ...]
 
@@ -103,7 +103,8 @@ def read_state(home: StackHome) -> StackState | None:
         )
         for entry in found.pop("instances")
     )
-    return StackState(**found, instances=instances)
+    networks = tuple(found.pop("networks"))
+    return StackState(**found, networks=networks, instances=instances)
 
 
 def is_supervised(home: StackHome) -> bool:

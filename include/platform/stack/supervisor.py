@@ -1,12 +1,11 @@
 """Starts what may start, watches it, starts it again, and ends it in order.
 
-Runs as a process of its own, in a network of its own: a loopback and nothing else.
+Runs as a process of its own, in a network of its own that leads nowhere.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import signal
@@ -16,12 +15,12 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from include.platform.stack.compose import Compose, Condition, Restart
 from include.platform.stack.health import Health, Prober
 from include.platform.stack.home import StackHome
 from include.platform.stack.instances import Instance, service_instances
+from include.platform.stack.network import Network, Plan
 from include.platform.stack.sandbox import WITH_PARENT, Sandbox
 from include.platform.stack.state import (
     InstanceState,
@@ -32,7 +31,6 @@ from include.platform.stack.state import (
 )
 
 _POLL_S = 0.1
-_CLONE_NEWNET = 0x40000000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LIVED_S = 0.1, 60.0, 10.0
 """Docker's restart policy: the pause doubles, and starts again after ten seconds of life."""
 
@@ -84,6 +82,7 @@ class Supervisor:
         compose: What it is.
         found: Its instances.
         sandbox: What starts them.
+        plan: Who is where in the network.
     """
 
     def __init__(
@@ -92,10 +91,12 @@ class Supervisor:
         compose: Compose,
         found: Mapping[str, Instance],
         sandbox: Sandbox,
+        plan: Plan,
     ) -> None:
         self._home = home
         self._compose = compose
         self._sandbox = sandbox
+        self._network = Network(plan)
         self._found = found
         self._all = {name: _Running(instance) for name, instance in found.items()}
         self._written: StackState | None = None
@@ -110,7 +111,7 @@ class Supervisor:
             signal.signal(signal.SIGTERM, self._end)
             signal.signal(signal.SIGINT, self._end)
             listening = self._listen()
-            _leave_network()
+            self._network.enter()
             try:
                 self._open_gates(listening)
                 self._loop()
@@ -180,7 +181,8 @@ class Supervisor:
     def _start(self, item: _Running, now_s: float) -> None:
         instance = item.instance
         with self._home.log(instance.name).open("ab") as log:
-            item.process = self._sandbox.start(instance, stdout=log)
+            network = self._network.of(instance.name)
+            item.process = self._sandbox.start(instance, network=network, stdout=log)
         item.began_s, item.took_s, item.kill_at_s = now_s, None, None
         item.status = Status.RUNNING
         item.starts += 1
@@ -298,18 +300,12 @@ class Supervisor:
             log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}\n")
 
     def _write(self) -> None:
-        network = Path("/proc/self/ns/net").stat().st_ino
         state = StackState(
-            os.getpid(), network, self._ports, tuple(item.state() for item in self._all.values())
+            os.getpid(),
+            tuple(self._network.inodes()),
+            self._ports,
+            tuple(item.state() for item in self._all.values()),
         )
         if state != self._written:
             write_state(self._home, state)
             self._written = state
-
-
-def _leave_network() -> None:
-    """Move this process, and all it starts from now on, into a network that leads nowhere."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "no network of its own for the stack")
-    subprocess.run(["/usr/bin/env", "ip", "link", "set", "lo", "up"], check=True)

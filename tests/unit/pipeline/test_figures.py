@@ -219,6 +219,30 @@ def test_a_try_noted_twice_counts_once(tmp_path: Path) -> None:
     assert noted_cpu_s(services.lake, "batch") == 3.5
 
 
+def test_tries_without_a_note_are_told_once(tmp_path: Path) -> None:
+    services = make(tmp_path)
+    batch_id, ids = begin(services, "a")
+    publish(services, ids["a"], 60.0)
+    for task in ("probe/-1/1", "extract/0/1", "extract/1/3", "publish/-1/2"):
+        note(services.lake, batch_id, task, 1.0)
+    for _ in range(2):
+        settle.run(services, batch_id)
+    (sent,) = [key for key in services.lake.list(keys.NOTICES) if key.endswith("notice.json")]
+    told = json.loads(services.lake.get_bytes(sent))
+    assert "extract [1], try 1, extract [1], try 2, publish, try 1" in told["body"]
+    assert "production-stack.md" in told["body"]
+
+
+def test_a_batch_that_lost_no_try_tells_nobody(tmp_path: Path) -> None:
+    services = make(tmp_path)
+    batch_id, ids = begin(services, "a")
+    publish(services, ids["a"], 60.0)
+    for task in ("probe/-1/1", "extract/0/1", "extract/0/2"):
+        note(services.lake, batch_id, task, 1.0)
+    settle.run(services, batch_id)
+    assert list(services.lake.list(keys.NOTICES)) == []
+
+
 def test_cpu_time_of_ended_children_counts() -> None:
     import subprocess
     import sys

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the entry point of the image `postgres` does: a cluster on an empty folder, its scripts
-# once, then the server. Debian's programs, whichever release the machine has.
+# once, then the server with the options given. Debian's programs, whichever release there is.
 set -eu
 data=/var/lib/postgresql/data
 sockets=/var/run/postgresql
@@ -16,4 +16,4 @@ if [ ! -s "$data/PG_VERSION" ]; then
     done
     pg_ctl --pgdata "$data" --mode fast --wait stop
 fi
-exec postgres -D "$data" -c listen_addresses='*' -c "unix_socket_directories=$sockets"
+exec postgres -D "$data" -c listen_addresses='*' -c "unix_socket_directories=$sockets" "$@"

@@ -118,11 +118,8 @@ def test_a_copy_that_the_ignore_file_keeps_out_is_refused(tmp_path: Path) -> Non
         read_dockerfile(tmp_path / "Dockerfile")
 
 
-def test_workers_are_numbered_and_each_has_a_port_for_its_logs() -> None:
+def test_workers_are_numbered() -> None:
     compose = read_compose(PROJECT_ROOT / "docker-compose.yaml", {})
     found = instances(compose, workers=3)
     names = service_instances(found, "worker")
     assert names == ["worker-1", "worker-2", "worker-3"]
-    port = "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT"
-    ports = [found[name].service.environment.get(port) for name in names]
-    assert ports == [None, "8802", "8803"]
