@@ -27,6 +27,9 @@ import torch
 
 from include.contracts.errors import ConfigurationError
 from include.settings import ExtractionSettings
+from include.statistics import words
+from include.statistics.bootstrap import Bootstrap
+from include.statistics.estimate import Estimate
 from include.video.analysis import (
     AnalysedFace,
     AnalysisOptions,
@@ -38,7 +41,6 @@ from include.video.face_quality import QualityLimits
 from ml.data.ferplus import NAME as FERPLUS
 from ml.data.location import add_data_argument
 from ml.evaluation.answers import OpenPackage, open_package
-from ml.evaluation.bootstrap import Bootstrap, Figure
 from ml.evaluation.crop_policy import FACE_SIDES_PX, Pasted, paste
 from ml.evaluation.manifests import manifest_of
 from ml.evaluation.rows import ScoredRows, load_rows
@@ -65,12 +67,12 @@ class SizeResult:
     """
 
     side_px: int | None
-    direct: Figure
-    handed_over: Figure
-    direct_handed_over: Figure
-    pipeline: Figure
-    difference: Figure
-    difference_all: Figure
+    direct: Estimate
+    handed_over: Estimate
+    direct_handed_over: Estimate
+    pipeline: Estimate
+    difference: Estimate
+    difference_all: Estimate
 
     def to_json(self) -> dict[str, Any]:
         figures = {name: getattr(self, name) for name in self.__slots__ if name != "side_px"}
@@ -137,7 +139,7 @@ def result(side_px: int | None, direct: Flags, handed_over: Flags, right: Flags)
     per_face = np.maximum(arrived, 1)
     weights = arrived.astype(np.float64)
 
-    def over_arrived(values: npt.NDArray[np.float64]) -> Figure:
+    def over_arrived(values: npt.NDArray[np.float64]) -> Estimate:
         return bootstrap.mean((values * handed_over).sum(axis=1) / per_face, weights)
 
     gain = right.astype(np.float64) - direct
@@ -166,9 +168,10 @@ def format_results(results: Sequence[SizeResult], reasons: Counter[str], faces: 
     for item in results:
         title = "all" if item.side_px is None else f"{item.side_px} px"
         lines.append(
-            f"{title:<8}{_figure(item.handed_over):<26}{item.direct_handed_over.value:<9.3f}"
-            f"{item.pipeline.value:<10.3f}{_points(item.difference):<25}"
-            f"{_points(item.difference_all):<25}"
+            f"{title:<8}{words.number(item.handed_over, 3):<26}"
+            f"{item.direct_handed_over.value:<9.3f}"
+            f"{item.pipeline.value:<10.3f}{words.points(item.difference):<25}"
+            f"{words.points(item.difference_all):<25}"
         )
     missed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
     lines += ["", f"not handed over: {missed or 'none'}"]
@@ -176,15 +179,6 @@ def format_results(results: Sequence[SizeResult], reasons: Counter[str], faces: 
     kept = "within" if abs(whole.value) * 100 <= GOAL_POINTS else "outside"
     lines.append(f"the difference is {kept} the goal of {GOAL_POINTS} points")
     return "\n".join(lines)
-
-
-def _figure(figure: Figure) -> str:
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
-
-
-def _points(figure: Figure) -> str:
-    low, high = 100 * figure.low, 100 * figure.high
-    return f"{100 * figure.value:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def main() -> int:

@@ -34,9 +34,9 @@ from benchmarks.serving_models import (
     shard_of,
     threads,
 )
+from include.statistics import words
 from ml.data.location import FERPLUS_ZIP, shared_data_dir
 from ml.evaluation.answers import Answers
-from ml.evaluation.bootstrap import Figure
 from ml.evaluation.calibration import softmax
 from ml.evaluation.compare import compare
 from ml.evaluation.packed import packed_logits
@@ -135,12 +135,6 @@ def _cores(count: int) -> str:
     return "1 core" if count == 1 else f"{count} cores"
 
 
-def _figure(figure: Figure | None, digits: int = 3) -> str:
-    if figure is None:
-        return ""
-    return f"{figure.value:.{digits}f} ({figure.low:.{digits}f} to {figure.high:.{digits}f})"
-
-
 def _validation(
     variants: Sequence[Variant], package: Path, data: Path
 ) -> tuple[list[Answers], np.ndarray]:
@@ -170,11 +164,11 @@ def accuracy_table(variants: Mapping[str, Variant], package: Path, data: Path) -
         other = float((item.probabilities.argmax(axis=1) != first).mean())
         table.add_row(
             standing.model,
-            _figure(standing.accuracy),
-            _figure(standing.macro_f1),
-            _figure(standing.ece),
-            _figure(standing.accuracy_less_first, 4),
-            _figure(standing.macro_f1_less_first, 4),
+            words.number(standing.accuracy, 3),
+            words.number(standing.macro_f1, 3),
+            words.number(standing.ece, 3),
+            words.number(standing.accuracy_less_first, 4),
+            words.number(standing.macro_f1_less_first, 4),
             f"{other:.2%}",
         )
     return table
@@ -302,7 +296,7 @@ def side_table(
         if data is not None and side in trained:
             answers, labels = _validation([opened[side]], trained[side], data)
             (standing,) = compare(answers, labels)
-            accuracy, f1 = _figure(standing.accuracy), _figure(standing.macro_f1)
+            accuracy, f1 = words.number(standing.accuracy, 3), words.number(standing.macro_f1, 3)
         table.add_row(
             str(side),
             _middle(alone[str(side)]),

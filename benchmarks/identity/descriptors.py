@@ -25,12 +25,12 @@ import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import binomtest
 
 from benchmarks.identity.people import AUDIT_ZIP, HALVES, Person, load_cast
 from benchmarks.identity.posing import Head, Pose, SideLight
 from include.contracts.face_template import FACE_CROP_SIDE_PX
 from include.governance.bias.fixed_set import open_fixed_set
+from include.statistics import counts, words
 from include.video import alignment
 from include.video.detection import Detection, FaceDetector, Image
 from include.video.identity.embedding import FaceEmbedder, chip_of
@@ -237,9 +237,7 @@ def unlikenesses(
 
 
 def _share(hits: npt.NDArray[np.bool_]) -> str:
-    count, n = int(hits.sum()), len(hits)
-    interval = binomtest(count, n).proportion_ci(method="wilson")
-    return f"{100 * count / n:.2f} % ({100 * interval.low:.2f}..{100 * interval.high:.2f})"
+    return words.share(counts.share(int(hits.sum()), len(hits)), 2)
 
 
 def described(describe: Describe, views: Sequence[View]) -> tuple[Floats, float]:

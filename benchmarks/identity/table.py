@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.table import Table
-from scipy.stats import binomtest
 
 from benchmarks.identity.scoring import Counted, Score
+from include.statistics import counts
 
 GOOD = "good"
 Figure = Callable[[Sequence[Score]], Counted]
@@ -43,8 +43,8 @@ FIGURES: dict[str, Figure] = {
 
 def interval(count: Counted) -> tuple[float, float]:
     """Return the 95 % Wilson interval of a share."""
-    found = binomtest(count.hits, count.n).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
+    found = counts.share(count.hits, count.n)
+    return found.low, found.high
 
 
 def table_of(title: str, scores: Sequence[Score]) -> Table:

@@ -18,10 +18,11 @@ from markupsafe import Markup
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.pages import page_environment
 from include.insights.change import Pair, RecordingChange
-from include.insights.change_study import Estimate, StudyChange
+from include.insights.change_study import StudyChange
 from include.insights.report import display_text
 from include.insights.shares import percent
 from include.insights.summary import WORDING
+from include.statistics import words
 
 MAX_CURVES = 12
 """Recordings whose curves are drawn: those that changed most."""
@@ -73,7 +74,12 @@ class ChangeReport:
 
 def change_json(report: ChangeReport) -> bytes:
     """Return the report for machines; shares are 0..1, differences after less before."""
-    content = {"report_version": 2, "wording": WORDING, **asdict(report)}
+    content = {
+        "report_version": 2,
+        "wording": WORDING,
+        **asdict(report),
+        "studies": [study.to_json() for study in report.studies],
+    }
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8", "replace")
 
@@ -99,8 +105,8 @@ def change_page(report: ChangeReport, charts: Mapping[tuple[str, str | None], Ma
         wording=WORDING,
         name=display_text,
         percent=percent,
-        share=share_text,
-        points=points_text,
+        share=words.share,
+        points=words.points,
         pair=pair_text,
         moved=_moved,
     )
@@ -112,35 +118,10 @@ def curve_key(item: RecordingChange) -> tuple[str, str | None]:
     return item.after, item.label
 
 
-def share_text(estimate: Estimate) -> str:
-    """Return `12.3 % (8.0 to 16.6)`; without the brackets where there is no interval."""
-    if estimate.value is None:
-        return "–"
-    text = f"{100 * estimate.value:.1f} %"
-    if estimate.low is None or estimate.high is None:
-        return text
-    return f"{text} ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
-
-
-def points_text(estimate: Estimate) -> str:
-    """Return `+1.2 (−0.4 to +2.8)`: a difference in percentage points."""
-    if estimate.value is None:
-        return "–"
-    text = _signed(estimate.value)
-    if estimate.low is None or estimate.high is None:
-        return text
-    return f"{text} ({_signed(estimate.low)} to {_signed(estimate.high)})"
-
-
 def pair_text(pair: Pair) -> str:
     """Return `31 % → 44 %`; a dash for what has no figure."""
     before, after = ("–" if value is None else f"{100 * value:.0f} %" for value in pair)
     return before if before == after else f"{before} → {after}"
-
-
-def _signed(value: float) -> str:
-    text = f"{100 * value:+.1f}"
-    return text.replace("-", "−") if text not in ("+0.0", "-0.0") else "0.0"
 
 
 def _moved(pair: Pair) -> float:

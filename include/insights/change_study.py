@@ -14,35 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from include.contracts.labels import EXPRESSIONS
 from include.insights.change import Pair, RecordingChange
-
-LEVEL = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean over respondents.
-
-    Attributes:
-        n: Respondents that have the figure.
-        value: None where nobody has it.
-        low: Lower end of the 95 % interval; None where there is none: one respondent, or
-            all alike.
-        high: Upper end.
-    """
-
-    n: int
-    value: float | None
-    low: float | None
-    high: float | None
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the interval says that there is a difference."""
-        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+from include.statistics.estimate import Estimate
+from include.statistics.means import mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +53,13 @@ class StudyChange:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return asdict(self)
+        estimates = {
+            "changed": self.changed.to_json(),
+            "differences": {name: found.to_json() for name, found in self.differences.items()},
+            "abstained": self.abstained.to_json(),
+            "confidence": self.confidence.to_json(),
+        }
+        return {**asdict(self), **estimates}
 
 
 def study_changes(
@@ -146,25 +127,4 @@ def _over_respondents(
         math.fsum(value * share for value, share in pairs) / math.fsum(share for _, share in pairs)
         for pairs in own.values()
     ]
-    return mean_with_interval(means, bounds)
-
-
-def mean_with_interval(values: Sequence[float], bounds: tuple[float, float]) -> Estimate:
-    """Return the mean of independent values with its 95 % interval.
-
-    Args:
-        values: One for each respondent.
-        bounds: The figure's own range; the interval does not leave it.
-    """
-    # A second to import, and only reports need it.
-    from scipy.stats import t
-
-    n = len(values)
-    if not n:
-        return Estimate(0, None, None, None)
-    mean = math.fsum(values) / n
-    spread = float(np.std(values, ddof=1)) if n > 1 else 0.0
-    if spread < 1e-12:
-        return Estimate(n, mean, None, None)
-    half = float(t.ppf((1 + LEVEL) / 2, n - 1)) * spread / math.sqrt(n)
-    return Estimate(n, mean, max(bounds[0], mean - half), min(bounds[1], mean + half))
+    return mean(means, bounds)

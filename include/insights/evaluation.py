@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from include.contracts.labels import EXPRESSIONS
+from include.statistics.estimate import Estimate
 
 WEAK_RECALL = 0.5
 """Under this recall the model misses most faces that display the expression."""
@@ -27,17 +27,6 @@ _HEADLINES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A measured share with its 95 % interval, 0..1, over n pictures."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
 class Evaluation:
     """One set of labelled pictures and how the model did on it.
 
@@ -51,8 +40,8 @@ class Evaluation:
 
     pictures: str
     n: int
-    headlines: tuple[Figure, ...]
-    recalls: tuple[Figure, ...]
+    headlines: Mapping[str, Estimate]
+    recalls: Mapping[str, Estimate]
     weak: tuple[str, ...]
 
 
@@ -73,19 +62,19 @@ def read_evaluation(metrics: Mapping[str, Any]) -> Evaluation | None:
             n=int(reported.get("n", 0)),
             headlines=_figures(figures, _HEADLINES),
             recalls=recalls,
-            weak=tuple(figure.name for figure in recalls if figure.value < WEAK_RECALL),
+            weak=tuple(name for name, found in recalls.items() if found.value < WEAK_RECALL),
         )
     return None
 
 
-def _figures(figures: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Figure, ...]:
-    found = []
-    for key, name in names.items():
-        entry = figures.get(key)
-        if not isinstance(entry, Mapping):
-            continue
-        value, low, high = (float(entry.get(part, math.nan)) for part in ("value", "low", "high"))
-        # A class without a picture has no recall; its figure is not a number.
-        if math.isfinite(value) and math.isfinite(low) and math.isfinite(high):
-            found.append(Figure(name, value, low, high, int(entry.get("n", 0))))
-    return tuple(found)
+def _figures(figures: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Estimate]:
+    """Read the figures that have a value and an interval, under the names people know.
+
+    A class without a picture has no recall.
+    """
+    read = {
+        name: Estimate.from_json(figures[key])
+        for key, name in names.items()
+        if isinstance(figures.get(key), Mapping)
+    }
+    return {name: found for name, found in read.items() if found.is_defined and found.has_interval}

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from include.labelling.resampling import ClusterBootstrap, ratio
-from ml.evaluation.bootstrap import RESAMPLES, Figure, FloatArray
+from include.statistics.bootstrap import RESAMPLES, FloatArray
+from include.statistics.clusters import ClusterBootstrap, ratio
+from include.statistics.estimate import Estimate
 
 VoteCounts = npt.NDArray[np.int64]
 
@@ -29,8 +30,8 @@ class Agreement:
 
     faces_n: int
     votes_n: int
-    alpha: Figure
-    majority_share: Figure
+    alpha: Estimate
+    majority_share: Estimate
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

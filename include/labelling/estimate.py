@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from include.contracts.labels import EXPRESSIONS
-from include.labelling.resampling import ClusterBootstrap, effective_n, ratio
 from include.labelling.votes import ANSWERS
-from ml.evaluation.bootstrap import RESAMPLES, Figure, FloatArray
+from include.statistics.bootstrap import RESAMPLES, FloatArray
+from include.statistics.clusters import ClusterBootstrap, effective_n, ratio
+from include.statistics.estimate import Estimate
 from ml.evaluation.metrics import BINS, confidence_bins, macro_f1
 
 _CLASSES = len(EXPRESSIONS)
@@ -80,7 +81,7 @@ class Estimates:
     judged_n: int
     respondents_n: int
     effective_n: float
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Estimate]
     confusion: tuple[tuple[float, ...], ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def _share(
     weights: FloatArray,
     *,
     among: npt.NDArray[np.bool_] | None = None,
-) -> Figure:
+) -> Estimate:
     """Return the weighted share of `hits` among rows; NaN where there is none."""
     base = weights if among is None else weights * among
     columns = np.column_stack([hits * base, base])
@@ -172,7 +173,7 @@ def _from_confusion(
     confusion: FloatArray,
     labels: npt.NDArray[np.int64],
     answers: npt.NDArray[np.int64],
-) -> dict[str, Figure]:
+) -> dict[str, Estimate]:
     """Return macro F1, and recall, precision and F1 per label."""
     shape = (-1, _CLASSES, _CLASSES)
     found = {
@@ -204,7 +205,7 @@ def _calibration(
     probabilities: FloatArray,
     labels: npt.NDArray[np.int64],
     weights: FloatArray,
-) -> dict[str, Figure]:
+) -> dict[str, Estimate]:
     """Return the expected calibration error and the overconfidence.
 
     The error's interval leans upwards, as `ml.evaluation.metrics.calibration_figure` says;

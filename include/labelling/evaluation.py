@@ -26,7 +26,7 @@ from include.labelling.agreement import Agreement, agreement
 from include.labelling.estimate import Estimates, LabelledSample, estimate, truth
 from include.labelling.health import RULE_VERSION, Decision, Reference, Rule, decide
 from include.labelling.queue import Draw, labelled_sample
-from ml.evaluation.bootstrap import RESAMPLES
+from include.statistics.bootstrap import RESAMPLES
 
 VERSION = 1
 """Raised when the same labels would be evaluated otherwise."""

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Any
 
 from include.labelling.estimate import Estimates
-from ml.evaluation.bootstrap import Figure
+from include.statistics.estimate import Estimate
 
 RULE_VERSION = 1
 
@@ -63,7 +63,7 @@ class Reference:
     """
 
     name: str
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Estimate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def read_reference(name: str, metrics: Mapping[str, Any]) -> Reference:
     """
     try:
         figures = {
-            key: Figure(
+            key: Estimate(
                 value=_number(value["value"]),
                 low=_number(value["low"]),
                 high=_number(value["high"]),
@@ -131,7 +131,7 @@ def read_reference(name: str, metrics: Mapping[str, Any]) -> Reference:
     return Reference(name, figures)
 
 
-def difference(reference: Figure, today: Figure) -> tuple[float, float, float]:
+def difference(reference: Estimate, today: Estimate) -> tuple[float, float, float]:
     """Return a drop and its 95 % interval (value, low, high) of two independent figures."""
     value = reference.value - today.value
     low = value - math.hypot(reference.value - reference.low, today.high - today.value)

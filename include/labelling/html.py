@@ -12,6 +12,8 @@ from jinja2 import Template
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.pages import page_environment
+from include.statistics import words
+from include.statistics.estimate import Estimate
 
 _HERE = Path(__file__).parent
 _HOUSE = _HERE.parent / "insights" / "templates"
@@ -28,22 +30,12 @@ def template(name: str) -> Template:
 
 def value_text(figure: Mapping[str, Any] | None, digits: int = 2) -> str:
     """Return `0.61 (0.52 to 0.70)`: a figure with its 95 % interval; a dash for none."""
-    if figure is None or figure["value"] is None:
-        return "–"
-    text = f"{figure['value']:.{digits}f}"
-    if figure["low"] is None or figure["high"] is None:
-        return text
-    return f"{text} ({figure['low']:.{digits}f} to {figure['high']:.{digits}f})"
+    return words.number(None if figure is None else Estimate.from_json(figure), digits)
 
 
 def share_text(figure: Mapping[str, Any] | None) -> str:
     """Return `61.3 % (52.0 to 70.1)`; a dash for none."""
-    if figure is None or figure["value"] is None:
-        return "–"
-    text = f"{100 * figure['value']:.1f} %"
-    if figure["low"] is None or figure["high"] is None:
-        return text
-    return f"{text} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"
+    return words.share(None if figure is None else Estimate.from_json(figure))
 
 
 def time_text(iso: str) -> str:

@@ -12,18 +12,19 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest, chi2
 
 from include.monitoring.alarm import Policy, follow
 from include.monitoring.drift import Settings, Unit, judge_day
 from include.monitoring.metrics import Family
 from include.monitoring.watched import FloatArray, Sample
 from include.monitoring.world import SHIFTS, Traffic, make
+from include.statistics import counts
+from include.statistics.estimate import Estimate
 
 REFERENCE_DAYS = 28
 MONTH_DAYS = 28
@@ -34,16 +35,6 @@ RIGHT_FAMILY = {
     "happiness share +10 points": Family.PREDICTIONS,
     "confidence -0.05": Family.CONFIDENCE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A measured figure with its 95 % interval over n simulated months."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 def alert_days(
@@ -95,8 +86,8 @@ def _shifted(sample: Sample, first: int, shift: Callable[[FloatArray], None]) ->
 
 def false_alarms(
     traffic: Traffic, settings: Settings, policy: Policy, *, months: int, seed: int
-) -> Rate:
-    """Alerts per quiet month, all families together; exact Poisson interval (Garwood, 1936)."""
+) -> Estimate:
+    """Alerts per quiet month, all families together; exact Poisson interval."""
     count = sum(
         len(days)
         for month in range(months)
@@ -104,14 +95,12 @@ def false_alarms(
             traffic, settings, policy, days=MONTH_DAYS, seed=seed + month
         ).values()
     )
-    low = chi2.ppf(0.025, 2 * count) / 2.0 if count else 0.0
-    high = chi2.ppf(0.975, 2 * (count + 1)) / 2.0
-    return Rate(count / months, float(low) / months, float(high) / months, months)
+    return counts.rate(count, months)
 
 
 def power(
     traffic: Traffic, settings: Settings, policy: Policy, *, shift: str, months: int, seed: int
-) -> dict[int, Rate]:
+) -> dict[int, Estimate]:
     """Share of months in which the right family has opened after 7 and 14 days (Wilson)."""
     first = []
     for month in range(months):
@@ -122,8 +111,7 @@ def power(
     rates = {}
     for within in (7, 14):
         count = sum(day <= within for day in first)
-        interval = binomtest(count, months).proportion_ci(method="wilson")
-        rates[within] = Rate(count / months, float(interval.low), float(interval.high), months)
+        rates[within] = counts.share(count, months)
     return rates
 
 

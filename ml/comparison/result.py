@@ -9,20 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from include.contracts.errors import ConfigurationError
+from include.statistics.estimate import Estimate
 from ml.files import written_whole
 
 RESULT = "result.json"
 FIGURES = ("accuracy", "macro_f1", "log_loss")
 """Figures of the test pictures that the tables show."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A value with its 95 % bootstrap interval over the test pictures."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +39,9 @@ class Result:
     epoch: int
     evaluation: Mapping[str, Any]
 
-    def figure(self, name: str) -> Interval:
+    def figure(self, name: str) -> Estimate:
         """Return a figure of `FIGURES`."""
-        found = self.evaluation["figures"][name]
-        return Interval(found["value"], found["low"], found["high"])
+        return Estimate.from_json(self.evaluation["figures"][name])
 
 
 def write_result(folder: Path, result: Result) -> None:

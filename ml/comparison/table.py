@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 
+from include.statistics import words
 from ml.comparison.capstone import REPORTED, SOURCE
 from ml.comparison.forecast import spoken
 from ml.comparison.latency import BATCHES, Latency
 from ml.comparison.report import Comparison
-from ml.comparison.result import FIGURES, Interval, Result
+from ml.comparison.result import FIGURES, Result
 from ml.models.zoo import ARCHITECTURES
 
 NONE = "–"
@@ -58,7 +59,7 @@ def cells(comparison: Comparison, result: Result) -> list[str]:
         ARCHITECTURES[result.architecture].title,
         f"{result.parameters:,}",
         f"{result.flops / 1e6:,.1f}",
-        *(bracketed(result.figure(name)) for name in FIGURES),
+        *(words.number(result.figure(name), 3) for name in FIGURES),
         spoken(result.training_s),
         *(_milliseconds(_latency(comparison, result, batch)) for batch in BATCHES),
     ]
@@ -66,11 +67,6 @@ def cells(comparison: Comparison, result: Result) -> list[str]:
         reported = REPORTED.get(result.architecture)
         row += [f"{reported.accuracy:.2f}", f"{reported.log_loss:.2f}"] if reported else [NONE] * 2
     return row
-
-
-def bracketed(figure: Interval) -> str:
-    """Return a figure with its interval: 0.812 [0.800, 0.824]."""
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
 
 
 def _latency(comparison: Comparison, result: Result, batch: int) -> Latency | None:

@@ -16,8 +16,9 @@ from scipy.spatial import distance
 from scipy.special import rel_entr
 
 from include.contracts.labels import EXPRESSIONS
+from include.statistics.bootstrap import Bootstrap, FloatArray
+from include.statistics.estimate import Estimate
 from ml.data.records import VoteArray
-from ml.evaluation.bootstrap import Bootstrap, Figure, FloatArray
 from ml.evaluation.metrics import Probabilities
 
 _SEVEN = len(EXPRESSIONS)
@@ -38,12 +39,12 @@ class Agreement:
         model_less_annotator: Paired difference of the two.
     """
 
-    kl_divergence: Figure
-    js_divergence: Figure
-    cosine: Figure
-    annotator: Figure | None
-    model: Figure | None
-    model_less_annotator: Figure | None
+    kl_divergence: Estimate
+    js_divergence: Estimate
+    cosine: Estimate
+    annotator: Estimate | None
+    model: Estimate | None
+    model_less_annotator: Estimate | None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -75,7 +76,7 @@ def agreement(bootstrap: Bootstrap, probabilities: Probabilities, votes: VoteArr
 
 def _ceiling(
     bootstrap: Bootstrap, seven: FloatArray, answers: FloatArray
-) -> tuple[Figure | None, Figure | None, Figure | None]:
+) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
     """Leave each annotator out in turn.
 
     Annotators who chose the same expression leave the same votes behind, so seven cases

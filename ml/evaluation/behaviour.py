@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from include.contracts.labels import EXPRESSIONS
+from include.statistics.bootstrap import RESAMPLES, Bootstrap, FloatArray
+from include.statistics.estimate import Estimate
 from ml.data.records import ImageArray, VoteArray
-from ml.evaluation.bootstrap import RESAMPLES, Bootstrap, Figure, FloatArray
 from ml.evaluation.metrics import Labels
 from ml.evaluation.robustness import Answer
 
@@ -63,7 +64,7 @@ class Check:
     kind: str
     name: str
     says: str
-    share: Figure
+    share: Estimate
     bound: float | None
 
     @property
@@ -221,5 +222,5 @@ def minimum_function(
     return tuple(checks)
 
 
-def _easy(name: str, says: str, share: Figure) -> Check:
+def _easy(name: str, says: str, share: Estimate) -> Check:
     return Check("minimum function", name, says, share, BOUNDS.get(name))

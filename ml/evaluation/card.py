@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.contracts.labels import EXPRESSIONS
+from include.statistics import words
+from include.statistics.estimate import Estimate
 from ml.evaluation import card_texts
-from ml.evaluation.bootstrap import Figure
 from ml.evaluation.report import Report
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -71,23 +71,16 @@ def card_values(report: Report) -> dict[str, Any]:
         "labels": EXPRESSIONS,
         "weak": weak_places(report),
         "texts": card_texts,
-        "number": number,
+        "number": words.plain,
         "span": span,
     }
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """Return a figure for a table, a dash where it is not defined."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{round(value, digits) + 0.0:.{digits}f}"  # adding 0 turns -0.0 into 0.0
-
-
-def span(figure: Figure, digits: int = 3) -> str:
+def span(figure: Estimate, digits: int = 3) -> str:
     """Return a figure's interval for a table; a dash where all resamples agree."""
-    if not math.isfinite(figure.value) or figure.low == figure.high:
-        return "–"
-    return f"{number(figure.low, digits)} to {number(figure.high, digits)}"
+    if not figure.is_defined or figure.low == figure.high:
+        return words.NOTHING
+    return f"{words.plain(figure.low, digits)} to {words.plain(figure.high, digits)}"
 
 
 @cache

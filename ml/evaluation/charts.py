@@ -11,7 +11,8 @@ import matplotlib as mpl
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure as Canvas
 
-from ml.evaluation.bootstrap import Figure, FloatArray
+from include.statistics.bootstrap import FloatArray
+from include.statistics.estimate import Estimate
 from ml.evaluation.reliability import Abstention, Bin
 from ml.evaluation.robustness import Robustness
 from ml.evaluation.slices import Slice
@@ -122,7 +123,7 @@ def robustness_chart(curves: Sequence[Robustness]) -> Markup:
         return _svg(canvas, "Accuracy as pictures get worse, one panel per corruption")
 
 
-def slices_chart(parts: Sequence[Slice], overall: Figure) -> Markup:
+def slices_chart(parts: Sequence[Slice], overall: Estimate) -> Markup:
     """Draw the accuracy of every slice with its interval beside that of all pictures."""
     shown = [item for item in parts if item.accuracy is not None]
     with mpl.rc_context(_STYLE):
@@ -143,7 +144,7 @@ def slices_chart(parts: Sequence[Slice], overall: Figure) -> Markup:
         return _svg(canvas, "Accuracy of parts of the pictures with 95 % intervals")
 
 
-def _points(axes: Any, x: Sequence[float], figures: Sequence[Figure]) -> None:
+def _points(axes: Any, x: Sequence[float], figures: Sequence[Estimate]) -> None:
     values = [figure.value for figure in figures]
     below = [max(0.0, figure.value - figure.low) for figure in figures]
     above = [max(0.0, figure.high - figure.value) for figure in figures]

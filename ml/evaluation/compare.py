@@ -25,13 +25,15 @@ from scipy import stats
 
 from include.contracts.errors import ConfigurationError
 from include.contracts.labels import EXPRESSIONS
+from include.statistics import words
+from include.statistics.bootstrap import RESAMPLES, Bootstrap, FloatArray, interval
+from include.statistics.estimate import Estimate
 from ml.data.datasets import LOADERS
 from ml.data.ferplus import NAME as FERPLUS
 from ml.data.location import add_data_argument
 from ml.data.records import ImageArray
 from ml.data.splits import DEFAULT_MANIFEST
 from ml.evaluation.answers import Answers, packaged_answers, read_answers
-from ml.evaluation.bootstrap import RESAMPLES, Bootstrap, Figure, FloatArray, interval
 from ml.evaluation.corruptions import CORRUPTIONS
 from ml.evaluation.manifests import manifest_of
 from ml.evaluation.metrics import (
@@ -64,12 +66,12 @@ class Standing:
     """
 
     model: str
-    answered: Figure
-    accuracy: Figure
-    macro_f1: Figure
-    ece: Figure
-    accuracy_less_first: Figure | None
-    macro_f1_less_first: Figure | None
+    answered: Estimate
+    accuracy: Estimate
+    macro_f1: Estimate
+    ece: Estimate
+    accuracy_less_first: Estimate | None
+    macro_f1_less_first: Estimate | None
     p_value: float | None
 
     def to_json(self) -> dict[str, Any]:
@@ -77,7 +79,7 @@ class Standing:
         document: dict[str, Any] = {"model": self.model, "p_value": self.p_value}
         for name in self.__slots__:
             value = getattr(self, name)
-            if isinstance(value, Figure) or (value is None and name != "p_value"):
+            if isinstance(value, Estimate) or (value is None and name != "p_value"):
                 document[name] = value.to_json() if value else None
         return document
 
@@ -164,18 +166,12 @@ def format_standings(standings: Sequence[Standing], title: str) -> str:
     head = f"{'model':<{width}}{'answered':>9}  {'accuracy':<22}{'macro F1':<22}{'ECE':<8}"
     lines = [title, "", f"{head}{'less first':<26}{'McNemar p':>9}"]
     for item in standings:
-        cells = f"{item.answered.value:>9.1%}  {_figure(item.accuracy):<22}"
-        cells += f"{_figure(item.macro_f1):<22}{item.ece.value:<8.3f}"
-        difference = _figure(item.accuracy_less_first, sign="+")
+        cells = f"{item.answered.value:>9.1%}  {words.number(item.accuracy, 3):<22}"
+        cells += f"{words.number(item.macro_f1, 3):<22}{item.ece.value:<8.3f}"
+        difference = words.difference(item.accuracy_less_first)
         p_value = "" if item.p_value is None else f"{item.p_value:.2g}"
         lines.append(f"{item.model:<{width}}{cells}{difference:<26}{p_value:>9}")
     return "\n".join(lines)
-
-
-def _figure(figure: Figure | None, sign: str = "") -> str:
-    if figure is None:
-        return ""
-    return f"{figure.value:{sign}.3f} ({figure.low:{sign}.3f}, {figure.high:{sign}.3f})"
 
 
 def spoil(images: Sequence[ImageArray], asked: str) -> tuple[ImageArray, ...]:

@@ -25,6 +25,7 @@ import numpy.typing as npt
 import torch
 
 from include.contracts.face_template import FACE_CROP_SIDE_PX, FACE_TEMPLATE_UNIT
+from include.statistics import counts
 from ml.command import run_command
 from ml.data.location import add_data_argument
 from ml.evaluation.packed import packed_logits
@@ -187,10 +188,8 @@ class Row:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson score interval of the accuracy."""
-        z, p, n = 1.96, self.accuracy, self.n
-        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
-        return centre - half, centre + half
+        found = counts.share(self.right, self.n)
+        return found.low, found.high
 
 
 def compare(

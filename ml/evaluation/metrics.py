@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from include.contracts.labels import EXPRESSIONS
-from ml.evaluation.bootstrap import RESAMPLES, Bootstrap, Figure, FloatArray, interval
+from include.statistics.bootstrap import RESAMPLES, Bootstrap, FloatArray, interval
+from include.statistics.estimate import Estimate
 
 Probabilities = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -49,7 +50,7 @@ class Evaluation:
     """
 
     n: int
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Estimate]
     confusion: tuple[tuple[int, ...], ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def resampled_confusions(
 
 def macro_f1_figure(
     bootstrap: Bootstrap, labels: Labels, answers: Labels, classes: int = len(EXPRESSIONS)
-) -> Figure:
+) -> Estimate:
     """Return the macro F1 of answers with its interval."""
     point = macro_f1(confusion_counts(labels, answers, classes)[None].astype(np.float64))
     drawn = macro_f1(resampled_confusions(bootstrap, labels, answers, classes))
@@ -140,7 +141,7 @@ def _by_class(confusions: FloatArray) -> dict[str, FloatArray]:
 
 def _counted(
     bootstrap: Bootstrap, probabilities: Probabilities, labels: Labels, names: tuple[str, ...]
-) -> dict[str, Figure]:
+) -> dict[str, Estimate]:
     answers = probabilities.argmax(1)
     counts = confusion_counts(labels, answers, len(names))
     drawn = resampled_confusions(bootstrap, labels, answers, len(names))
@@ -199,7 +200,7 @@ def confidence_bins(confidence: Probabilities) -> Labels:
 
 def calibration_figure(
     bootstrap: Bootstrap, probabilities: Probabilities, labels: Labels
-) -> Figure:
+) -> Estimate:
     """Return the expected calibration error with its interval.
 
     A resample repeats pictures and so adds noise to every bin, which the error counts

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.bootstrap import Bootstrap, Figure, FloatArray
+from include.statistics.bootstrap import Bootstrap, FloatArray
+from include.statistics.estimate import Estimate
 from ml.evaluation.metrics import BINS, confidence_bins
 
 CURVE_COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
@@ -22,7 +23,7 @@ class Bin:
     low: float
     high: float
     mean_confidence: float
-    accuracy: Figure
+    accuracy: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class CurvePoint:
 
     coverage: float
     threshold: float
-    accuracy: Figure
+    accuracy: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ class Abstention:
 
     curve: tuple[CurvePoint, ...]
     sealed: CurvePoint
-    sealed_coverage: Figure
-    area: Figure
+    sealed_coverage: Estimate
+    area: Estimate
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -132,7 +133,7 @@ def risk_coverage(
 
 def _area(
     bootstrap: Bootstrap, order: npt.NDArray[np.int64], correct: npt.NDArray[np.bool_]
-) -> Figure:
+) -> Estimate:
     wrong = (~correct[order]).astype(np.float64)
     kept = np.arange(1, len(order) + 1)
     point = float((np.cumsum(wrong) / kept).mean())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from include.contracts.labels import EXPRESSIONS
+from include.statistics.bootstrap import RESAMPLES, Bootstrap, FloatArray
 from ml.evaluation.agreement import Agreement, agreement
 from ml.evaluation.answers import OpenPackage
 from ml.evaluation.behaviour import (
@@ -18,7 +19,6 @@ from ml.evaluation.behaviour import (
     minimum_function,
     morph_pairs,
 )
-from ml.evaluation.bootstrap import RESAMPLES, Bootstrap, FloatArray
 from ml.evaluation.explanations import Explanation, explain
 from ml.evaluation.metrics import Evaluation, Labels, Probabilities, evaluate
 from ml.evaluation.reliability import (

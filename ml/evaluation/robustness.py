@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from include.statistics.bootstrap import RESAMPLES, Bootstrap
+from include.statistics.estimate import Estimate
 from ml.data.records import ImageArray
-from ml.evaluation.bootstrap import RESAMPLES, Bootstrap, Figure
 from ml.evaluation.corruptions import CORRUPTIONS, Corruption
 from ml.evaluation.metrics import Labels, Probabilities
 
@@ -28,9 +29,9 @@ class Strength:
     """
 
     strength: float
-    accuracy: Figure
-    loss: Figure
-    unchanged: Figure
+    accuracy: Estimate
+    loss: Estimate
+    unchanged: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Robustness:
 
     name: str
     unit: str
-    clean: Figure
+    clean: Estimate
     strengths: tuple[Strength, ...]
 
     def to_json(self) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.contracts.labels import EXPRESSIONS
+from include.statistics.estimate import Estimate
 from ml.evaluation import card_texts
-from ml.evaluation.bootstrap import Figure
 from ml.evaluation.card import TITLES, weak_places
 from ml.evaluation.report import Report
 
@@ -153,7 +153,7 @@ def _evaluation(report: Report) -> dict[str, Any]:
     }
 
 
-def _number(name: str, figure: Figure) -> dict[str, Any] | None:
+def _number(name: str, figure: Estimate) -> dict[str, Any] | None:
     if not figure.n or not math.isfinite(figure.value):
         return None
     return {

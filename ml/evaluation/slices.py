@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from include.contracts.labels import EXPRESSIONS
+from include.statistics.bootstrap import RESAMPLES, Bootstrap, FloatArray
+from include.statistics.estimate import Estimate
 from ml.data.records import ImageArray, VoteArray
-from ml.evaluation.bootstrap import RESAMPLES, Bootstrap, Figure, FloatArray
 from ml.evaluation.metrics import Labels, macro_f1_figure
 
 TOO_FEW = 30
@@ -42,8 +43,8 @@ class Slice:
     quality: str
     part: str
     n: int
-    accuracy: Figure | None
-    macro_f1: Figure | None
+    accuracy: Estimate | None
+    macro_f1: Estimate | None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; a slice that is too small says so."""

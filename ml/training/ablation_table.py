@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ml.evaluation.bootstrap import Bootstrap, Figure, FloatArray, interval
+from include.statistics.bootstrap import Bootstrap, FloatArray, interval
+from include.statistics.estimate import Estimate
 from ml.evaluation.metrics import confusion_counts, log_losses, macro_f1, resampled_confusions
 
 METRICS = ("accuracy", "macro_f1", "log_loss")
@@ -48,8 +49,8 @@ class Row:
     """
 
     outcome: Outcome
-    figures: dict[str, Figure]
-    differences: dict[str, Figure] | None
+    figures: dict[str, Estimate]
+    differences: dict[str, Estimate] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,10 @@ class _Drawn:
     point: float
     resamples: FloatArray
 
-    def figure(self, n: int) -> Figure:
+    def figure(self, n: int) -> Estimate:
         return interval(self.point, self.resamples, n)
 
-    def less(self, other: _Drawn, n: int) -> Figure:
+    def less(self, other: _Drawn, n: int) -> Estimate:
         return interval(self.point - other.point, self.resamples - other.resamples, n)
 
 
@@ -149,5 +150,5 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _text(figure: Figure, sign: str = "") -> str:
+def _text(figure: Estimate, sign: str = "") -> str:
     return f"{figure.value:{sign}.3f} ({figure.low:{sign}.3f}, {figure.high:{sign}.3f})"

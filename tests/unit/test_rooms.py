@@ -9,10 +9,11 @@ import pytest
 
 INCLUDE = Path(__file__).parents[2] / "include"
 
-GROUND = {"contracts", "settings"}
+GROUND = {"contracts", "settings", "statistics"}
 STORES = GROUND | {"lake", "ledger"}
 MAY_IMPORT: dict[str, set[str]] = {
     "contracts": set(),
+    "statistics": set(),
     "settings": {"contracts"},
     "aws_errors": {"contracts"},
     "lake": GROUND,
@@ -24,8 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inference": STORES | {"jobs", "aws_errors"},
     "training_jobs": STORES | {"jobs", "aws_errors", "composition"},
     "insights": GROUND,
-    "labelling": {"contracts"},
-    "monitoring": {"contracts"},
+    "labelling": {"contracts", "statistics"},
+    "monitoring": {"contracts", "statistics"},
     "governance": STORES | {"insights"},
     "watch": STORES | {"aws_errors", "composition"},
     "composition": STORES | {"inference", "watch"},

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from include.contracts.labels import EXPRESSIONS
 from include.governance.bias.audit import audit, estimated_verdict
 from include.governance.bias.disparity import Status
 from include.governance.bias.rows import PERSON, AuditRows, audit_rows
 from include.governance.bias.settings import AuditSettings
+from include.statistics import counts, words
 
 RACES = ("A", "B", "C", "D", "E", "F", "G")
 GENDERS = ("f", "m")
@@ -134,10 +134,7 @@ def verdicts(week: Week, settings: AuditSettings, *, weeks: int, seed: int) -> C
 def line(name: str, counted: Counter[Status]) -> str:
     """Return one line of the table: shares, each with its exact 95 % interval."""
     weeks = counted.total()
-    cells = []
-    for status in Status:
-        interval = binomtest(counted[status], weeks).proportion_ci(method="exact")
-        cells.append(f"{counted[status] / weeks:.1%} ({interval.low:.1%} to {interval.high:.1%})")
+    cells = [words.share(counts.share(counted[one], weeks, method="exact")) for one in Status]
     return f"| {name} | {weeks} | {' | '.join(cells)} |\n"
 
 

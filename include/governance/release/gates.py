@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from include.governance.release.compare import Compared, Speed
+from include.statistics import words
 
 if TYPE_CHECKING:
     from include.settings import ReleaseSettings
-    from ml.evaluation.bootstrap import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ def not_worse_gate(pooled: Compared, sets: Sequence[Compared], settings: Release
             "(FEX_RELEASE__MIN_ROWS): label more recordings.",
         )
     problems = [
-        f"{name} may have fallen by more than {100 * margin:.1f} points: {_points(figure)}"
+        f"{name} may have fallen by more than {100 * margin:.1f} points: "
+        f"{words.points(figure, said=True)}"
         for name, figure, margin in (
             ("accuracy", pooled.challenger.accuracy_less_first, settings.accuracy_margin),
             ("macro F1", pooled.challenger.macro_f1_less_first, settings.macro_f1_margin),
@@ -69,7 +70,7 @@ def not_worse_gate(pooled: Compared, sets: Sequence[Compared], settings: Release
         if figure is not None and not figure.low > -margin
     ]
     problems += [
-        f"on {item.name} (n = {item.n}) it is surely worse: {_points(figure)}"
+        f"on {item.name} (n = {item.n}) it is surely worse: {words.points(figure, said=True)}"
         for item in sets
         if (figure := item.challenger.accuracy_less_first) is not None and figure.high < 0
     ]
@@ -84,8 +85,8 @@ def not_worse_gate(pooled: Compared, sets: Sequence[Compared], settings: Release
     return Gate(
         "not_worse",
         True,
-        f"Against the champion on {pooled.n} faces: accuracy {_points(accuracy)}, "
-        f"macro F1 {_points(macro_f1)}.",
+        f"Against the champion on {pooled.n} faces: accuracy {words.points(accuracy, said=True)}, "
+        f"macro F1 {words.points(macro_f1, said=True)}.",
     )
 
 
@@ -118,11 +119,3 @@ def speed_gate(speed: Speed, settings: ReleaseSettings) -> Gate:
         f"{speed.ratio:.2f} times, {settings.max_slowdown:g} are allowed."
     )
     return Gate("speed", speed.ratio <= settings.max_slowdown, said)
-
-
-def _points(figure: Figure) -> str:
-    """A difference of shares in percentage points with its interval."""
-    return (
-        f"{100 * figure.value:+.1f} points "
-        f"(95 % interval {100 * figure.low:+.1f} to {100 * figure.high:+.1f})"
-    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.governance.release.compare import Compared, Speed
-from ml.evaluation.bootstrap import Figure
+from include.statistics.estimate import Estimate
 from ml.evaluation.compare import Standing
 
 _FIGURES = (
@@ -35,15 +35,8 @@ def read_speed(content: Mapping[str, float]) -> Speed:
 
 
 def _standing(content: Mapping[str, Any]) -> Standing:
-    figures = {name: _figure(content[name]) for name in _FIGURES}
-    return Standing(model=content["model"], p_value=content["p_value"], **figures)  # type: ignore[arg-type]
-
-
-def _figure(content: Mapping[str, Any] | None) -> Figure | None:
-    if content is None:
-        return None
-    bounds = {
-        name: float("nan") if content[name] is None else float(content[name])
-        for name in ("value", "low", "high")
+    figures = {
+        name: None if content[name] is None else Estimate.from_json(content[name])
+        for name in _FIGURES
     }
-    return Figure(n=int(content["n"]), **bounds)
+    return Standing(model=content["model"], p_value=content["p_value"], **figures)  # type: ignore[arg-type]

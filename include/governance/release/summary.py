@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from include.statistics import words
+from include.statistics.estimate import Estimate
+
 _MOST_RECORDINGS = 10
 _SHORT = 12
 
@@ -108,11 +111,7 @@ def _share(figure: Mapping[str, Any]) -> str:
 
 
 def _points(figure: Mapping[str, Any] | None) -> str:
-    if figure is None or figure["value"] is None:
-        return ""
-    return (
-        f"{100 * figure['value']:+.1f} ({100 * figure['low']:+.1f} to {100 * figure['high']:+.1f})"
-    )
+    return "" if figure is None else words.points(Estimate.from_json(figure))
 
 
 def _cell(text: str) -> str:

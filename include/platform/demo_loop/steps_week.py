@@ -18,6 +18,8 @@ from include.platform.demo_loop.stage import Stage, Told, require
 from include.platform.demo_loop.weeks import Week
 from include.platform.dropping import Followed, drop
 from include.platform.following import follow_recordings
+from include.statistics import words
+from include.statistics.estimate import Estimate
 from include.watch.notice import Severity
 
 ANALYSIS_TIMEOUT_S = 3600.0
@@ -127,12 +129,8 @@ def _told(
 
 def interval(figure: Mapping[str, Any], *, signed: bool = False) -> str:
     """Say a share of faces with its 95 % interval, or a difference of shares in points."""
-    sign = "+" if signed else ""
-    unit = "points" if signed else "%"
-    if figure["low"] is None:
-        return f"{100 * figure['value']:{sign}.1f} {unit}"
-    value, low, high = (100 * float(figure[name]) for name in ("value", "low", "high"))
-    return f"{value:{sign}.1f} {unit} (95 % interval {low:{sign}.1f} to {high:{sign}.1f})"
+    estimate = Estimate.from_json(figure)
+    return words.points(estimate, said=True) if signed else words.share(estimate, said=True)
 
 
 def alarms(stage: Stage) -> list[str]:

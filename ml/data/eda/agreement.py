@@ -7,23 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from include.statistics.bootstrap import Bootstrap
+from include.statistics.estimate import Estimate
 from ml.data.records import VoteArray
 from ml.data.votes import majority
 
 Floats = npt.NDArray[np.float64]
-
-_RESAMPLES = 1000
-_RESAMPLES_AT_ONCE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean with its 95 % percentile bootstrap interval over n pictures."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +96,4 @@ def estimate(values: Floats, *, seed: int = 0) -> Estimate | None:
     """Return the mean of `values`, shape (n,), with its interval; None where there is none."""
     if not len(values):
         return None
-    generator = np.random.default_rng(seed)
-    means = np.concatenate(
-        [
-            values[generator.integers(0, len(values), (_RESAMPLES_AT_ONCE, len(values)))].mean(1)
-            for _ in range(_RESAMPLES // _RESAMPLES_AT_ONCE)
-        ]
-    )
-    low, high = np.percentile(means, (2.5, 97.5))
-    return Estimate(float(values.mean()), float(low), float(high), len(values))
+    return Bootstrap(len(values), seed=seed).mean(values)

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from include.contracts.labels import EXPRESSIONS
-from ml.data.eda.agreement import Estimate
+from include.statistics.estimate import Estimate
 from ml.data.eda.balance import Balance
 from ml.data.eda.quality import Measure
 from ml.data.records import VOTE_NAMES
@@ -125,8 +125,8 @@ def agreement_by_class(estimates: Sequence[Estimate | None], alt: str) -> Chart:
             continue
         colour = COLOURS[EXPRESSIONS[code]]
         axes.plot([found.low, found.high], [code, code], color=colour, lw=4, alpha=0.45)
-        axes.plot(found.mean, code, "o", color=colour, ms=8)
-        axes.text(found.high + 0.015, code, f"{found.mean:.1%}", va="center", fontsize=9.5)
+        axes.plot(found.value, code, "o", color=colour, ms=8)
+        axes.text(found.high + 0.015, code, f"{found.value:.1%}", va="center", fontsize=9.5)
     axes.set_yticks(range(7), EXPRESSIONS)
     axes.set_ylim(6.6, -0.6)
     axes.set_xlim(0.4, 1.06)

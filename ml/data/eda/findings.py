@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from include.contracts.labels import EXPRESSIONS
-from ml.data.eda.agreement import Estimate
+from include.statistics import words
 from ml.data.eda.report import Report
 from ml.data.records import VOTE_NAMES
 
@@ -37,11 +37,6 @@ def findings(report: Report) -> list[Finding]:
     """Return what a reader should know before training."""
     found = [_sides(report), _imbalance(report), *_agreement(report), _copies(report)]
     return [*found, *_left_out(report), *_light(report)]
-
-
-def interval(found: Estimate) -> str:
-    """Return a share as `77.1 % [76.9, 77.4]`, in per cent."""
-    return f"{found.mean:.1%} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
 
 
 def name(code: int) -> str:
@@ -92,14 +87,14 @@ def _agreement(report: Report) -> list[Finding]:
     agreed, overall = report.agreement, report.overall
     if agreed is None or overall is None:
         return []
-    rated = [(found.mean, code) for code, found in enumerate(report.by_class) if found]
+    rated = [(found.value, code) for code, found in enumerate(report.by_class) if found]
     low, high = min(rated), max(rated)
     first, second, share = agreed.pairs[0]
     return [
         Finding(
             "care",
             "People do not agree either",
-            f"The majority label gets {interval(overall)} of a picture's votes "
+            f"The majority label gets {words.share(overall)} of a picture's votes "
             f"({overall.n:,} pictures, Fleiss' kappa {agreed.kappa:.2f}): from {low[0]:.0%} for "
             f"{EXPRESSIONS[low[1]]} to {high[0]:.0%} for {EXPRESSIONS[high[1]]}. Soft labels keep "
             "this; a hard label throws it away.",

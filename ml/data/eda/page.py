@@ -10,9 +10,10 @@ from jinja2 import Template
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.pages import page_environment
+from include.statistics import words
 from ml.data.eda import charts
 from ml.data.eda.charts import Chart
-from ml.data.eda.findings import findings, interval, name
+from ml.data.eda.findings import findings, name
 from ml.data.eda.report import Report
 from ml.data.eda.samples import Samples
 from ml.data.records import VOTE_NAMES
@@ -42,7 +43,7 @@ def render(report: Report, samples: Samples) -> str:
         read=sum(one.records for one in report.sets),
         scored=int(report.counts.sum()),
         rarest=EXPRESSIONS[report.rarest],
-        by_class=[interval(found) if found else "–" for found in report.by_class],
+        by_class=[words.share(found) for found in report.by_class],
         entropies=_entropies(report),
         medians=_medians(report),
         pairs=_pairs(report),
@@ -71,7 +72,7 @@ def _drawings(report: Report) -> dict[str, Chart]:
     }
     if report.agreement is not None:
         listed = ", ".join(
-            f"{expression} {interval(found)}"
+            f"{expression} {words.share(found)}"
             for expression, found in zip(EXPRESSIONS, report.by_class, strict=True)
             if found
         )

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from include.contracts.labels import EXPRESSIONS
-from ml.data.eda.agreement import Agreement, Estimate, agreement, estimate
+from include.statistics.estimate import Estimate
+from ml.data.eda.agreement import Agreement, agreement, estimate
 from ml.data.eda.balance import Balance, balances
 from ml.data.eda.copies import Copies, find_copies
 from ml.data.eda.left_out import Reason, reasons

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_1samp
 
 from include.contracts.labels import EXPRESSIONS
 from include.insights.change import change_between
@@ -20,10 +19,8 @@ from include.insights.change_report import (
     change_json,
     change_page,
     pair_text,
-    points_text,
-    share_text,
 )
-from include.insights.change_study import Estimate, mean_with_interval, study_changes
+from include.insights.change_study import study_changes
 from include.insights.charts import step_line, steps
 from include.insights.moments import Moments, read_moments
 from tests.unit.insights.changes import change, pair, surprised, unsure
@@ -86,33 +83,6 @@ def test_analyses_of_other_rows_are_refused() -> None:
         change_between(one, other)
 
 
-def test_the_interval_is_student_s() -> None:
-    values = [0.1, 0.25, 0.3, 0.42, 0.2]
-    found = mean_with_interval(values, (0.0, 1.0))
-    expected = ttest_1samp(values, 0.0).confidence_interval(0.95)
-    assert found == Estimate(
-        5, pytest.approx(np.mean(values)), pytest.approx(expected.low), pytest.approx(expected.high)
-    )
-    assert found.excludes_zero
-
-
-def test_the_interval_stays_in_the_figure_s_range_and_is_none_without_a_spread() -> None:
-    assert mean_with_interval([0.0, 0.9], (0.0, 1.0)).low == 0.0
-    assert mean_with_interval([0.0, 0.9], (0.0, 1.0)).high == 1.0
-    assert mean_with_interval([0.3], (0.0, 1.0)) == Estimate(1, 0.3, None, None)
-    assert mean_with_interval([0.3, 0.3], (0.0, 1.0)) == Estimate(2, 0.3, None, None)
-    assert mean_with_interval([], (0.0, 1.0)) == Estimate(0, None, None, None)
-
-
-def test_the_interval_covers_what_it_says_over_respondents() -> None:
-    rng = np.random.default_rng(5)
-    covered = 0
-    for _ in range(400):
-        found = mean_with_interval(rng.normal(0.05, 0.1, 6).tolist(), (-1.0, 1.0))
-        covered += bool(found.low <= 0.05 <= found.high)
-    assert 0.92 <= covered / 400 <= 0.98
-
-
 def test_a_study_counts_people_not_recordings() -> None:
     changes = [
         change("r1", surprised, respondent="p1"),
@@ -150,11 +120,6 @@ def test_a_line_is_interrupted_where_nothing_was_judged() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (share_text(Estimate(3, 0.123, 0.08, 0.166)), "12.3 % (8.0 to 16.6)"),
-        (share_text(Estimate(1, 0.123, None, None)), "12.3 %"),
-        (points_text(Estimate(3, -0.0123, -0.05, 0.02)), "−1.2 (−5.0 to +2.0)"),
-        (points_text(Estimate(3, 0.0, None, None)), "0.0"),
-        (points_text(Estimate(0, None, None, None)), "–"),
         (pair_text((0.311, 0.44)), "31 % → 44 %"),
         (pair_text((None, 0.44)), "– → 44 %"),
         (pair_text((0.2, 0.2)), "20 %"),

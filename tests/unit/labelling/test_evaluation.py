@@ -18,14 +18,14 @@ from include.labelling.health import Health, Reference, Rule
 from include.labelling.queue import Draw, Source
 from include.labelling.selection import Instant, Plan, select
 from include.labelling.votes import ANSWERS, extraction_of
-from ml.evaluation.bootstrap import Figure
+from include.statistics.estimate import Estimate
 
 MODEL = EvaluatedModel("m", "2", "new")
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 WEEK = timedelta(days=7)
 SEALED = Reference(
     "the sealed test figures",
-    {"accuracy": Figure(0.85, 0.83, 0.87, 2700), "macro_f1": Figure(0.8, 0.75, 0.85, 2700)},
+    {"accuracy": Estimate(0.85, 0.83, 0.87, 2700), "macro_f1": Estimate(0.8, 0.75, 0.85, 2700)},
 )
 PLAN = Plan(random=120, uncertainty=30, disagreement=0)
 

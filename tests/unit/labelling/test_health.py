@@ -14,7 +14,7 @@ from include.labelling.estimate import Estimates, LabelledSample, estimate, trut
 from include.labelling.health import Health, Reference, Rule, decide, difference, read_reference
 from include.labelling.simulate import World, simulate
 from include.labelling.votes import ANSWERS
-from ml.evaluation.bootstrap import Figure
+from include.statistics.estimate import Estimate
 from ml.evaluation.metrics import calibration_error
 
 N = 400
@@ -99,8 +99,8 @@ def sealed(accuracy: float = 0.85) -> Reference:
     return Reference("the sealed figures", {"accuracy": around(accuracy, 0.01)})
 
 
-def around(value: float, half: float) -> Figure:
-    return Figure(value, value - half, value + half, 300)
+def around(value: float, half: float) -> Estimate:
+    return Estimate(value, value - half, value + half, 300)
 
 
 def today(accuracy: float, half: float = 0.02, *, excess: float = 0.0, n: int = 300) -> Estimates:
@@ -137,7 +137,7 @@ def test_a_fall_since_last_window_counts_even_above_the_sealed_figures() -> None
 
 
 def test_a_difference_keeps_each_sides_asymmetry() -> None:
-    value, low, high = difference(Figure(0.9, 0.86, 0.91, 1), Figure(0.8, 0.7, 0.83, 1))
+    value, low, high = difference(Estimate(0.9, 0.86, 0.91, 1), Estimate(0.8, 0.7, 0.83, 1))
     assert value == pytest.approx(0.1)
     assert low == pytest.approx(0.1 - 0.05)
     assert high == pytest.approx(0.1 + math.hypot(0.01, 0.1))

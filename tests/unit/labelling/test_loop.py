@@ -16,7 +16,7 @@ from include.labelling.queue import Draw, Source, draw_bytes, labelled_sample, r
 from include.labelling.selection import Instant, Plan, Selected, select
 from include.labelling.tasks import tasks_bytes
 from include.labelling.votes import counts
-from ml.evaluation.bootstrap import Figure
+from include.statistics.estimate import Estimate
 
 
 def published(n: int) -> list[Instant]:
@@ -83,7 +83,7 @@ def test_a_queue_becomes_a_decision(wrong_every: int, health: Health) -> None:
     assert sample is not None
     assert sample.abstained.tolist() == [False] * (len(selected) - 1) + [True]
     assert (sample.votes.sum(axis=1) == 2).all()
-    sealed = Reference("the sealed figures", {"accuracy": Figure(0.9, 0.89, 0.91, 3000)})
+    sealed = Reference("the sealed figures", {"accuracy": Estimate(0.9, 0.89, 0.91, 3000)})
     assert decide(estimate(sample, resamples=100), [sealed]).health is health
 
 

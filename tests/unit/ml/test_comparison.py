@@ -233,7 +233,7 @@ def test_tables_hold_the_figures(comparison):
     assert float(rows[1]["capstone_reported_accuracy"]) == REPORTED["baseline_cnn"].accuracy
     assert "A. Saleem" in rows[1]["capstone_source"]
     text = as_markdown(comparison)
-    assert "| ResNet18 | 1,500,000 | 90.0 | 0.800 [0.780, 0.820] |" in text
+    assert "| ResNet18 | 1,500,000 | 90.0 | 0.800 (0.780 to 0.820) |" in text
     assert "for 3 epochs at 48 px on 1,000 of the 20,000" in text
     assert "Not done yet: vgg16" in text
     document = json.loads(as_json(comparison))

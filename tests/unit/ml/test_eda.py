@@ -98,8 +98,8 @@ def test_shared_votes_are_found_and_spread_by_majority():
 def test_the_interval_is_that_of_the_mean():
     values = np.random.default_rng(1).normal(0.7, 0.2, 4000)
     found = estimate(values)
-    assert found.mean - found.low == pytest.approx(1.96 * 0.2 / 4000**0.5, rel=0.15)
-    assert found.low < found.mean < found.high
+    assert found.value - found.low == pytest.approx(1.96 * 0.2 / 4000**0.5, rel=0.15)
+    assert found.low < found.value < found.high
     assert estimate(np.array([])) is None
 
 

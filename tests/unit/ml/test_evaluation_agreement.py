@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from include.statistics.bootstrap import Bootstrap
 from ml.evaluation.agreement import agreement
-from ml.evaluation.bootstrap import Bootstrap
 
 
 def _votes(rows):

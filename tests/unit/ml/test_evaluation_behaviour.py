@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from include.statistics.estimate import Estimate
 from ml.evaluation.behaviour import (
     BOUNDS,
     CHANGES,
@@ -18,7 +19,6 @@ from ml.evaluation.behaviour import (
     morph_pairs,
     rises,
 )
-from ml.evaluation.bootstrap import Figure
 from tests.unit.ml.conftest import generated_face
 
 HAPPINESS, NEUTRAL = 3, 4
@@ -130,6 +130,6 @@ def test_pairs_are_easy_faces_of_one_size():
 
 
 def test_a_check_passes_at_its_bound():
-    figure = Figure(0.85, 0.8, 0.9, 100)
+    figure = Estimate(0.85, 0.8, 0.9, 100)
     assert Check("invariance", "mirror", "", figure, 0.85).passes
     assert not Check("invariance", "mirror", "", figure, 0.8501).passes

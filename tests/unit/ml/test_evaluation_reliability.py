@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.evaluation.bootstrap import Bootstrap
+from include.statistics.bootstrap import Bootstrap
 from ml.evaluation.reliability import abstention, reliability, reliability_json, risk_coverage
 
 

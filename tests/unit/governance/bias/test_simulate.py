@@ -32,4 +32,4 @@ def test_dealing_keeps_outcomes_and_group_sizes_and_breaks_their_tie() -> None:
 
 def test_a_line_has_exact_intervals() -> None:
     text = line("fair", Counter({Status.GREEN: 200}))
-    assert "100.0% (98.2% to 100.0%)" in text
+    assert "100.0 % (98.2 to 100.0)" in text

@@ -6,39 +6,20 @@ resamples, so the interval of a difference between two of them is a paired one.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+
+from include.statistics import counts
+from include.statistics.estimate import LEVEL, Estimate
 
 FloatArray = npt.NDArray[np.float64]
 CountArray = npt.NDArray[np.uint16]
 
 RESAMPLES = 1000
-LEVEL_PERCENT = 95
-_TAILS = ((100 - LEVEL_PERCENT) / 2, (100 + LEVEL_PERCENT) / 2)
+_TAILS_PERCENT = (50 * (1 - LEVEL), 50 * (1 + LEVEL))
 _CHUNK = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A value with its 95 % interval over `n` pictures; NaN where nothing defines it."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values, rounded to five decimals; NaN becomes null."""
-        return {
-            key: value if key == "n" else (round(float(value), 5) if math.isfinite(value) else None)
-            for key, value in asdict(self).items()
-        }
 
 
 class Bootstrap:
@@ -66,7 +47,7 @@ class Bootstrap:
         """Return the sums of columns (n, k) over every resample, shape (resamples, k)."""
         return np.concatenate([piece @ columns for piece in self.chunks()])
 
-    def mean(self, values: FloatArray, weights: FloatArray | None = None) -> Figure:
+    def mean(self, values: FloatArray, weights: FloatArray | None = None) -> Estimate:
         """Return the mean of `values` (n,), weighted where `weights` (n,) are given.
 
         Shares (values of 0 and 1 without weights) that are 0 or 1 get the exact interval:
@@ -80,24 +61,24 @@ class Bootstrap:
         is_share = weights is None and bool(np.isin(values, (0, 1)).all())
         return interval(point, drawn, self.n, share_of=self.n if is_share else None)
 
-    def share(self, hits: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Figure:
+    def share(self, hits: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Estimate:
         """Return the share of `hits` (n,) among the rows `among` (n,); NaN where there is none."""
         among_n = int(among.sum())
         if not among_n:
-            return Figure(math.nan, math.nan, math.nan, 0)
+            return Estimate.undefined()
         sums = self.totals(np.stack([hits & among, among], axis=1).astype(np.float64))
         with np.errstate(invalid="ignore", divide="ignore"):
             drawn = sums[:, 0] / sums[:, 1]
         point = float(hits[among].mean())
         return interval(point, drawn, among_n, share_of=among_n)
 
-    def statistic(self, point: float, of_counts: Callable[[FloatArray], FloatArray]) -> Figure:
+    def statistic(self, point: float, of_counts: Callable[[FloatArray], FloatArray]) -> Estimate:
         """Return a figure whose resamples `of_counts` computes from counts (k, n) to (k,)."""
         drawn = np.concatenate([of_counts(piece) for piece in self.chunks()])
         return interval(point, drawn, self.n)
 
 
-def interval(value: float, drawn: FloatArray, n: int, *, share_of: int | None = None) -> Figure:
+def interval(value: float, drawn: FloatArray, n: int, *, share_of: int | None = None) -> Estimate:
     """Return `value` with the percentile interval of its resamples.
 
     Args:
@@ -108,12 +89,10 @@ def interval(value: float, drawn: FloatArray, n: int, *, share_of: int | None = 
             gets the exact interval (Clopper and Pearson 1934) instead.
     """
     if share_of and value in {0.0, 1.0}:
-        exact = stats.binomtest(round(value * share_of), share_of).proportion_ci(
-            LEVEL_PERCENT / 100, "exact"
-        )
-        return Figure(value, float(exact.low), float(exact.high), n)
+        exact = counts.share(round(value * share_of), share_of, method="exact")
+        return Estimate(value, exact.low, exact.high, n)
     finite = drawn[np.isfinite(drawn)]
     if not len(finite):
-        return Figure(value, value, value, n)
-    low, high = np.percentile(finite, _TAILS)
-    return Figure(value, float(low), float(high), n)
+        return Estimate(value, value, value, n)
+    low, high = np.percentile(finite, _TAILS_PERCENT)
+    return Estimate(value, float(low), float(high), n)

@@ -1,4 +1,4 @@
-"""Bootstrap over respondents, not over pictures.
+"""Bootstrap over people, not over pictures.
 
 Pictures of one person resemble each other, so people are what is drawn: n - 1 of n, with
 replacement, which makes the bootstrap variance of a mean the unbiased one (Rao and Wu
@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ml.evaluation.bootstrap import RESAMPLES, Figure, FloatArray, interval
+from include.statistics.bootstrap import RESAMPLES, FloatArray, interval
+from include.statistics.estimate import Estimate
 
 MIN_RESPONDENTS = 2
 """With fewer there is no interval: its ends are NaN."""
@@ -50,7 +51,7 @@ class ClusterBootstrap:
         *,
         n: int,
         share_of: float | None = None,
-    ) -> Figure:
+    ) -> Estimate:
         """Return a figure that is a function of column sums, with its 95 % interval.
 
         Args:
@@ -63,7 +64,7 @@ class ClusterBootstrap:
         with np.errstate(invalid="ignore", divide="ignore"):
             value = float(statistic(columns.sum(axis=0, keepdims=True))[0])
             if self.people_n < MIN_RESPONDENTS or np.isnan(value):
-                return Figure(value, float("nan"), float("nan"), n)
+                return Estimate.without_interval(value, n)
             by_person = np.zeros((self.people_n, columns.shape[1]))
             np.add.at(by_person, self._of_row, columns)
             drawn = statistic(self._counts @ by_person)

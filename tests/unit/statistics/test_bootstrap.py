@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ml.evaluation.bootstrap import Bootstrap, interval
+from include.statistics.bootstrap import Bootstrap, interval
 
 
 def test_the_interval_of_a_mean_is_about_two_standard_errors_wide():
