@@ -7,6 +7,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 RUN := PYTHONPATH=$(CURDIR) .venv/bin/python
+# On the data of the platform that `make up` starts, unless FEX_* variables name another.
+WITHIN := $(RUN) -m include.platform.within
 PYTEST ?= -q --durations=10
 # A file's tests stay in one process; a platform that runs whole gets the machine to itself.
 SIDE_BY_SIDE := -n auto --maxprocesses=4 --dist=loadfile
@@ -89,7 +91,7 @@ package: setup ## Pack the trained model into dist/model.tar.gz
 
 .PHONY: registry
 registry: setup ## List, show, register, promote, roll back models (ARGS='promote 2 --approved-by NAME')
-	@$(RUN) -m include.pipeline.registry $(or $(ARGS),list)
+	@$(WITHIN) include.pipeline.registry $(or $(ARGS),list)
 
 .PHONY: access
 access: setup ## Ask every route of a running server as every role (ARGS='--url URL --passwords docker/secrets')
@@ -97,11 +99,15 @@ access: setup ## Ask every route of a running server as every role (ARGS='--url 
 
 .PHONY: audit-log
 audit-log: setup ## Check or read who looked at what and decided what (ARGS=verify|list)
-	@$(RUN) -m include.pipeline.audit_log $(or $(ARGS),verify)
+	@$(WITHIN) include.pipeline.audit_log $(or $(ARGS),verify)
+
+.PHONY: erase
+erase: setup ## Erase a respondent without Airflow (ARGS='STUDY --respondent ID --asked-by NAME')
+	@$(WITHIN) include.pipeline.erasure $(ARGS)
 
 .PHONY: sign-model
 sign-model: setup ## Stand for a model version (ARGS='new-key FILE', 'version 3 --key FILE --name NAME')
-	@$(RUN) -m include.pipeline.sign_model $(ARGS)
+	@$(WITHIN) include.pipeline.sign_model $(ARGS)
 
 .PHONY: evaluate
 evaluate: setup ## Evaluate the packed model on its held-out split
@@ -118,7 +124,7 @@ compare-fer: setup ## Compare the packed model with `fer` on held-out faces (MOD
 .PHONY: audit
 audit: setup ## Audit the packed model for bias on SET=zip into OUT=dir (ARGS='--people 400')
 	@[ -n "$(SET)" ] && [ -n "$(OUT)" ] || { echo 'usage: make audit SET=zip OUT=dir' >&2; exit 2; }
-	@$(RUN) -m include.pipeline.bias_audit "$(OUT)" --set "$(SET)" $(if $(MODEL),--package "$(MODEL)") $(ARGS)
+	@$(WITHIN) include.pipeline.bias_audit "$(OUT)" --set "$(SET)" $(if $(MODEL),--package "$(MODEL)") $(ARGS)
 
 .PHONY: compare
 compare: setup ## Train and measure every architecture alike (ARGS= goes to ml.comparison)

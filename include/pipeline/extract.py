@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from include.composition import Services
 from include.contracts.errors import TransientError
 from include.lake import keys
 from include.ledger.ledger import Recording, State
 from include.pipeline.outcome import for_each_recording
+from include.pipeline.scratch import working_folder
 from include.pipeline.study_gate import Admission
 from include.video.extract import extract_file
 
@@ -60,9 +60,8 @@ def _extract(services: Services, recording: Recording) -> None:
     marker = keys.extraction_marker(identity)
     if not services.lake.exists(marker):
         settings = services.settings
-        settings.storage.scratch_dir.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=settings.storage.scratch_dir) as scratch:
-            path, workdir = Path(scratch) / "recording", Path(scratch) / "extraction"
+        with working_folder(services) as scratch:
+            path, workdir = scratch / "recording", scratch / "extraction"
             workdir.mkdir()
             fetched = services.lake.fetch(recording.key, path, version=recording.version)
             if fetched != video_id:
@@ -75,7 +74,7 @@ def _extract(services: Services, recording: Recording) -> None:
                 settings=settings.extraction,
                 limits=settings.limits,
                 workdir=workdir,
-                progress=_ProgressLog(recording.key),
+                progress=_ProgressLog(recording.id),
             )
             _upload(services, workdir, identity)
     services.ledger.mark_extracted(recording.id, batch_id=recording.batch_id)
@@ -92,13 +91,16 @@ def _upload(services: Services, workdir: Path, identity: str) -> None:
 
 
 class _ProgressLog:
-    """Logs every tenth of a recording, so that a long one shows life in the task log."""
+    """Logs every tenth of a recording, so that a long one shows life in the task log.
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    By its number in the ledger: a log that names a recording keeps an erasure of it open.
+    """
+
+    def __init__(self, recording_id: int) -> None:
+        self._recording_id = recording_id
         self._next = 0.1
 
     def __call__(self, share: float) -> None:
         if share >= self._next:
-            log.info("extracting %r: %d %%", self._name, round(share * 100))
+            log.info("extracting recording %d: %d %%", self._recording_id, round(share * 100))
             self._next = share + 0.1

@@ -7,8 +7,6 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from include.composition import Services
 from include.contracts.errors import PermanentInputError
@@ -17,6 +15,7 @@ from include.contracts.reasons import QuarantineCode
 from include.lake import keys
 from include.ledger.ledger import Recording, State
 from include.pipeline.outcome import Outcome, for_each_recording
+from include.pipeline.scratch import working_folder
 from include.pipeline.study_gate import Admission
 from include.settings import Settings
 from include.video.extract import EXTRACT_VERSION
@@ -66,9 +65,8 @@ def _probe(services: Services, admission: Admission, recording: Recording) -> No
     settings = services.settings
     admission.require(recording)
     _check_size(recording, settings)
-    settings.storage.scratch_dir.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=settings.storage.scratch_dir) as scratch:
-        path = Path(scratch) / "recording"
+    with working_folder(services) as scratch:
+        path = scratch / "recording"
         video_id = services.lake.fetch(recording.key, path, version=recording.version)
         identity = extraction_identity(settings, video_id)
         if not services.lake.exists(keys.extraction_marker(identity)):

@@ -14,7 +14,6 @@ import tarfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +30,7 @@ from include.pipeline.current import choose
 from include.pipeline.model_package import read_signature
 from include.pipeline.outcome import for_each_recording
 from include.pipeline.published import result_at
+from include.pipeline.scratch import working_folder
 from include.pipeline.study_files import study_seating
 from include.pipeline.study_gate import Admission
 from include.pipeline.validate import read_result
@@ -91,12 +91,11 @@ def publish_recording(
             io.BytesIO(services.lake.get_bytes(keys.analysis_predictions(recording.analysis_id)))
         )
         context = _context(services, batch, recording, signature, table)
-        services.settings.storage.scratch_dir.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=services.settings.storage.scratch_dir) as scratch:
-            files = render_results(context, table, Path(scratch))
+        with working_folder(services) as scratch:
+            files = render_results(context, table, scratch)
             if services.settings.report.annotated_video:
                 told = context.attributed(table)
-                files.append(_annotate(services, recording, context, told, Path(scratch)))
+                files.append(_annotate(services, recording, context, told, scratch))
             for path in files:
                 services.lake.put_file(f"{prefix}/{path.name}", path)
             provenance = {**_several_streams(context), **(provenance or {})}

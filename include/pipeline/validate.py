@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from include.composition import Services
 from include.contracts.errors import PermanentInputError
@@ -13,6 +11,7 @@ from include.lake import keys
 from include.ledger.ledger import Recording, State
 from include.pipeline.extract import adopt_finished
 from include.pipeline.outcome import for_each_recording
+from include.pipeline.scratch import working_folder
 from include.quality.suite import ManifestToValidate, ValidationResult, validate_manifests
 
 
@@ -52,11 +51,10 @@ def _validate(
     if not names:
         return {}
     settings = services.settings
-    settings.storage.scratch_dir.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=settings.storage.scratch_dir) as scratch:
+    with working_folder(services) as scratch:
         items = []
         for identity, name in names.items():
-            path = Path(scratch) / f"{identity}.parquet"
+            path = scratch / f"{identity}.parquet"
             path.write_bytes(services.lake.get_bytes(keys.extraction_manifest(identity)))
             marker = json.loads(services.lake.get_bytes(keys.extraction_marker(identity)))
             items.append(
@@ -67,7 +65,7 @@ def _validate(
                     instants_expected=marker["instants_expected"],
                 )
             )
-        docs = Path(scratch) / "docs"
+        docs = scratch / "docs"
         results = validate_manifests(items, settings.validation, docs)
         services.lake.put_folder(keys.data_docs(batch_id), docs)
     for result in results:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -12,9 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from include.ledger.ledger import FINAL, Ledger, State
+from include.platform.credentials import read_password
 from include.platform.dropping import drop
 from include.platform.layout import PROJECT_ROOT, Layout
 from include.platform.supervisor import Platform
@@ -87,6 +90,16 @@ class RunningPlatform:
                 continue
         return found
 
+    def signed_in(self, user: str) -> httpx.Client:
+        """A client of the API server, with the user's token."""
+        client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.environment['FEX_PLATFORM__API_PORT']}", timeout=60
+        )
+        given = {"username": user, "password": read_password(self.layout, user)}
+        token = client.post("/auth/token", json=given).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        return client
+
     def published(self) -> dict[str, dict[str, object]]:
         """Every published manifest by its key."""
         root = self.layout.lake / "published"
@@ -94,6 +107,12 @@ class RunningPlatform:
             path.relative_to(root).as_posix(): json.loads(path.read_text())
             for path in root.rglob("manifest.json")
         }
+
+
+def report_address(study: str, recording: str) -> str:
+    """Where a recording's report is read."""
+    names = (base64.urlsafe_b64encode(name.encode()).decode() for name in (study, recording))
+    return "/fex/reports/{}/{}/report.html".format(*(name.rstrip("=") for name in names))
 
 
 @pytest.fixture

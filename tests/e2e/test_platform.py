@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import signal
 import time
@@ -14,9 +13,8 @@ import pytest
 
 from include.ledger.audit_tables import Deed
 from include.ledger.ledger import State
-from include.platform.credentials import read_password
 from include.video.synthetic import make_demo_video
-from tests.e2e.conftest import RunningPlatform
+from tests.e2e.conftest import RunningPlatform, report_address
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -100,17 +98,9 @@ def _a_marketer_reads_the_report_and_it_is_written_down(
 ) -> None:
     """Airflow's server hands it out to whoever may, and the ledger says who looked."""
 
-    def coded(name: str) -> str:
-        return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
-
-    url = f"http://127.0.0.1:{platform.environment['FEX_PLATFORM__API_PORT']}"
-    report = f"/fex/reports/{coded('spot')}/{coded(recording)}/report.html"
-    with httpx.Client(base_url=url, timeout=60) as client:
-        assert client.get(report).status_code == 401
-        password = read_password(platform.layout, "marketer")
-        given = {"username": "marketer", "password": password}
-        token = client.post("/auth/token", json=given).json()["access_token"]
-        client.headers["Authorization"] = f"Bearer {token}"
+    report = report_address("spot", recording)
+    with platform.signed_in("marketer") as client:
+        assert httpx.get(str(client.base_url.join(report))).status_code == 401
         assert "displayed expression" in client.get(report).text
         assert client.get("/fex/faces").status_code == 403
         assert client.get("/fex/audit-log").status_code == 403

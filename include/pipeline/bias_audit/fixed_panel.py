@@ -19,7 +19,6 @@ import math
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -35,6 +34,7 @@ from include.ledger.ledger import FINAL, Batch, Recording, State
 from include.pipeline import collect, extract, intake, probe, transform
 from include.pipeline.bias_audit.outcomes import OUTCOMES_VERSION, outcome
 from include.pipeline.run_batch import extract_groups
+from include.pipeline.scratch import working_folder
 from include.video.extract import EXTRACT_VERSION
 from include.video.pasted_faces import PASTED_VERSION, pose_of, write_recording
 from ml.registry.protocol import ModelVersion
@@ -136,11 +136,9 @@ def _run(services: Services, audit_set: FixedSet, model: ModelVersion) -> pd.Dat
         f"cast-{number:04d}.mp4": audit_set.faces[start : start + FACES_EACH]
         for number, start in enumerate(range(0, len(audit_set.faces), FACES_EACH))
     }
-    scratch = services.settings.storage.scratch_dir
-    scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=scratch, prefix="audit-") as home:
-        nested = _nested(services, _root(services, audit_set), Path(home))
-        _record(nested, audit_set, casts, seconds_each, Path(home))
+    with working_folder(services) as home:
+        nested = _nested(services, _root(services, audit_set), home)
+        _record(nested, audit_set, casts, seconds_each, home)
         rows = []
         for recording in _analyse(nested, model):
             cast = casts[recording.recording]

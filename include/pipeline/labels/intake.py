@@ -13,8 +13,6 @@ import logging
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from include.composition import Services, build_metric_sink, build_notifier
@@ -28,6 +26,7 @@ from include.pipeline.labels import tables
 from include.pipeline.labels.queue import pseudonym_key
 from include.pipeline.labels.receipts import COPY, VOTES, Receipt, known_objects, receipt_bytes
 from include.pipeline.labels.records import read_draws
+from include.pipeline.scratch import working_folder
 from include.watch.notice import Notice, Severity
 from include.watch.sink import Metric, Unit
 
@@ -158,9 +157,8 @@ def _content(services: Services, item: IncomingObject) -> bytes:
             f"{item.key!r} is larger than {MAX_BYTES >> 20} MiB.",
             "Export one project at a time.",
         )
-    services.settings.storage.scratch_dir.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=services.settings.storage.scratch_dir) as scratch:
-        path = Path(scratch) / "answers"
+    with working_folder(services) as scratch:
+        path = scratch / "answers"
         services.lake.fetch(item.key, path, version=item.version)
         return path.read_bytes()
 

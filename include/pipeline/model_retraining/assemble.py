@@ -17,6 +17,7 @@ from include.lake import keys
 from include.pipeline.labels.tables import refresh
 from include.pipeline.model_retraining import documents
 from include.pipeline.model_retraining.audit import require_set
+from include.pipeline.scratch import working_folder
 from include.settings import RetrainingSettings
 from include.training_jobs.data import sealed_data, store_data
 from ml.data.annotations import IMAGE_FOLDER, LABEL_FILE, load_annotations
@@ -52,7 +53,7 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
         return done
     require_set(services)
     opened = documents.read(services, request_id, documents.OPENED)
-    with documents.scratch(services) as folder:
+    with working_folder(services) as folder:
         _, _, champion = documents.champion_package(services, opened, folder)
         recipe = champion_recipe(services.settings.retraining, opened["recipe"], champion)
         sides = _Sides.read(services, folder)

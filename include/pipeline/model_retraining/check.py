@@ -18,6 +18,7 @@ from include.governance.release.gates import (
 )
 from include.governance.release.read import read_compared, read_speed
 from include.pipeline.model_retraining import documents
+from include.pipeline.scratch import working_folder
 from ml.evaluation.golden import GoldenImageError, check_golden
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def _gates(services: Services, request_id: str) -> dict[str, Any]:
     evaluation = documents.read(services, request_id, documents.EVALUATION)
     audited = documents.read(services, request_id, documents.AUDIT)
     settings = services.settings.release
-    with documents.scratch(services) as folder:
+    with working_folder(services) as folder:
         golden = _golden(documents.challenger_package(services, request_id, folder))
     gates = [
         golden,

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +56,6 @@ def write(services: Services, request_id: str, name: str, content: Document) -> 
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     services.lake.put_bytes(keys.retraining_document(request_id, name), text.encode())
     return content
-
-
-@contextmanager
-def scratch(services: Services) -> Iterator[Path]:
-    """A local folder for as long as a stage works."""
-    parent = services.settings.storage.scratch_dir
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="retraining-", dir=parent) as folder:
-        yield Path(folder)
 
 
 def champion_package(

@@ -11,6 +11,7 @@ from include.contracts.errors import ConfigurationError
 from include.governance.release.compare import compare_on, measure_speed, pool, scored_rows
 from include.lake import keys
 from include.pipeline.model_retraining import documents
+from include.pipeline.scratch import working_folder
 from ml.data.frozen import read_frozen
 from ml.evaluation.answers import OpenPackage, open_package
 from ml.evaluation.card import model_card
@@ -48,7 +49,7 @@ def _evaluate(services: Services, request_id: str) -> dict[str, Any]:
             "no frozen face has a unique label: name a base set or evaluation sets, or label more",
         )
     everything = pool(sets)
-    with documents.scratch(services) as folder:
+    with working_folder(services) as folder:
         _, _, first = documents.champion_package(services, opened, folder)
         second = documents.challenger_package(services, request_id, folder)
         champion = open_package(first, folder)

@@ -9,6 +9,7 @@ import numpy as np
 from include.composition import Services
 from include.lake import keys
 from include.pipeline.model_retraining import documents
+from include.pipeline.scratch import working_folder
 from include.training_jobs.build import build_backend
 from include.training_jobs.data import fetch_data
 from include.training_jobs.spec import TrainingSpec
@@ -34,7 +35,7 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
     opened = documents.read(services, request_id, documents.OPENED)
     assembled = documents.read(services, request_id, documents.ASSEMBLED)
     spec = TrainingSpec.from_json(documents.read(services, request_id, documents.TRAINED)["spec"])
-    with documents.scratch(services) as folder:
+    with working_folder(services) as folder:
         trained = build_backend(services).fetch(spec, folder / "trained")
         data = fetch_data(services.lake, spec.data_prefix, spec.data_sha256, folder / "data")
         _, champion, package = documents.champion_package(services, opened, folder)

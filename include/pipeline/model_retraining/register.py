@@ -12,6 +12,7 @@ from include.governance.bias.clarify import clarify_report
 from include.lake import keys
 from include.pipeline.model_retraining import documents
 from include.pipeline.model_retraining.evaluate import MODEL_CARD_JSON
+from include.pipeline.scratch import working_folder
 from ml.registry.promotion import challenge, register_package
 from ml.registry.protocol import Document
 
@@ -32,7 +33,7 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
     opened = documents.read(services, request_id, documents.OPENED)
     card = services.lake.get_bytes(keys.retraining_document(request_id, MODEL_CARD_JSON))
     registry = build_registry(services.settings)
-    with documents.scratch(services) as folder:
+    with working_folder(services) as folder:
         package = documents.challenger_package(services, request_id, folder)
         version = register_package(
             registry,

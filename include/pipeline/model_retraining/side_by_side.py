@@ -20,6 +20,7 @@ from include.insights.change import change_between
 from include.lake import keys
 from include.pipeline.model_retraining import documents
 from include.pipeline.published import PublishedRecording, recordings
+from include.pipeline.scratch import working_folder
 from include.watch.notice import Notice, Severity
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def _compare(services: Services, request_id: str) -> dict[str, Any]:
     chosen = latest(recordings(services, since, until), settings.side_by_side_recordings)
     opened = documents.read(services, request_id, documents.OPENED)
     found: list[dict[str, Any]] = []
-    with documents.scratch(services) as folder:
+    with working_folder(services) as folder:
         _, _, first = documents.champion_package(services, opened, folder)
         second = documents.challenger_package(services, request_id, folder)
         champion, challenger = (open_answering(path, folder) for path in (first, second))
