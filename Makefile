@@ -205,6 +205,10 @@ settings-page: setup ## Write docs/settings.md from the settings
 outputs-page: setup ## Write docs/outputs.md from the columns that are published
 	@$(RUN) -m include.insights.outputs_page
 
+.PHONY: helm
+helm: setup ## Write deploy/helm (values of Airflow's chart, pod templates) from docker-compose.yaml
+	@$(RUN) -m include.platform.kubernetes
+
 .PHONY: access-page
 access-page: setup ## Write docs/access.md from the access matrix
 	@$(RUN) -m include.governance.access.page

@@ -1,26 +1,32 @@
-"""Which queue a task waits in: by what it needs of its worker, where a setting names one."""
+"""Where a task runs, by what it needs of its worker: a queue, or the template of its pod."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from include.settings import load_settings
 
 Needs = Literal["io", "cpu", "gpu"]
 
 
-def on(needs: Needs) -> dict[str, str]:
-    """Return the `queue` of a task, as arguments of its decorator or operator.
+def on(needs: Needs) -> dict[str, Any]:
+    """Return where a task runs, as arguments of its decorator or operator.
 
     Args:
         needs: `io` waits for a store or a service, `cpu` computes for minutes, `gpu` runs or
             trains the model.
 
     Returns:
-        Nothing where `FEX_QUEUES__*` names no queue: then it is Airflow's default queue, which
-        every worker takes from. The embedded platform's executor knows no queues.
+        A `queue` where `FEX_QUEUES__*` names one; else it is Airflow's default queue, which
+        every worker takes from. An `executor_config` where `FEX_QUEUES__POD_TEMPLATES` names a
+        folder: the KubernetesExecutor knows no queues. The embedded platform's executor knows
+        neither.
     """
     queues = load_settings().queues
     named = {"io": queues.io_bound, "cpu": queues.cpu_bound, "gpu": queues.accelerated}
-    name = named[needs]
-    return {"queue": name} if name else {}
+    where: dict[str, Any] = {}
+    if name := named[needs]:
+        where["queue"] = name
+    if queues.pod_templates:
+        where["executor_config"] = {"pod_template_file": f"{queues.pod_templates}/{needs}.yaml"}
+    return where

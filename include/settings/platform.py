@@ -39,6 +39,9 @@ class QueueSettings(Group):
     accelerated: QueueName | None = None
     """Tasks that run or train the model: on the worker itself with the embedded backends, else
     they wait for SageMaker. None: likewise."""
+    pod_templates: AbsolutePath | None = None
+    """Folder of `io.yaml`, `cpu.yaml` and `gpu.yaml`, from which the KubernetesExecutor makes a
+    task's pod (docs/decisions/0036-kubernetes.md). None: its own template for every task."""
 
 
 class PlatformSettings(Group):

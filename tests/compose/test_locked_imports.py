@@ -25,11 +25,9 @@ from include.settings import Settings
 ROOT = Path(__file__).parents[2]
 
 WANTS_MORE = {
-    "airflow.providers.amazon.aws.executors.eks.eks_executor": "needs the Kubernetes provider",
     "airflow.providers.amazon.aws.hooks.duckdb": "needs the duckdb provider",
     "airflow.providers.amazon.aws.queues.kinesis": "needs the common.messaging provider",
     "airflow.providers.amazon.aws.queues.sqs": "needs the common.messaging provider",
-    "airflow.providers.cncf.kubernetes": "the executor of Airflow's Helm chart, not locked",
     "airflow.providers.fab.auth_manager.api.auth.backend.kerberos_auth": "needs kerberos",
     "airflow.providers.fab.migrations.env": "runs inside of alembic",
 }

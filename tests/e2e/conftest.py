@@ -92,13 +92,10 @@ class RunningPlatform:
 
     def signed_in(self, user: str) -> httpx.Client:
         """A client of the API server, with the user's token."""
-        client = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.environment['FEX_PLATFORM__API_PORT']}", timeout=60
-        )
+        url = f"http://127.0.0.1:{self.environment['FEX_PLATFORM__API_PORT']}"
         given = {"username": user, "password": read_password(self.layout, user)}
-        token = client.post("/auth/token", json=given).json()["access_token"]
-        client.headers["Authorization"] = f"Bearer {token}"
-        return client
+        token = httpx.post(f"{url}/auth/token", json=given, timeout=60).json()["access_token"]
+        return httpx.Client(base_url=url, timeout=60, headers={"Authorization": f"Bearer {token}"})
 
     def published(self) -> dict[str, dict[str, object]]:
         """Every published manifest by its key."""
