@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import kubernetes_validate
 import pytest
 
 from include.platform.kubernetes.__main__ import CHANGES, FOLDER, documents, text_of
@@ -25,8 +26,6 @@ from include.platform.kubernetes.pods import TEMPLATES
 from include.platform.kubernetes.stages import STAGES
 from include.platform.stack.compose import read_compose
 from include.settings import load_settings, variables
-
-kubernetes_validate = pytest.importorskip("kubernetes_validate")
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = documents()
