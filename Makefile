@@ -133,12 +133,15 @@ compare: setup ## Train and measure every architecture alike (ARGS= goes to ml.c
 # -- checks
 
 .PHONY: test
-test: setup ## Run the tests but those of tests/chaos (PYTEST= options, ARGS= paths)
+test: setup ## Check style and types and run the tests but those of tests/chaos (PYTEST= options, ARGS= paths)
 ifdef ARGS
 	@$(RUN) -m pytest $(PYTEST) $(ARGS)
 else
 	@$(RUN) -m pytest $(PYTEST) $(SIDE_BY_SIDE) --ignore=tests/chaos --ignore=tests/e2e --ignore=tests/production tests
-	@$(RUN) -m pytest $(PYTEST) tests/e2e tests/production
+# Whole platforms mostly wait: types are checked beside them.
+	@.venv/bin/ruff check --quiet && .venv/bin/ruff format --check --quiet
+	@.venv/bin/mypy & types=$$!; $(RUN) -m pytest $(PYTEST) tests/e2e tests/production; \
+	  ended=$$?; wait $$types || exit 1; exit $$ended
 endif
 
 .PHONY: chaos
@@ -194,8 +197,8 @@ format: setup ## Rewrite the sources in the project's style
 	@.venv/bin/ruff format $(PRESENT)
 
 .PHONY: typecheck
-typecheck: setup ## Check types (strict on include and ml)
-	@.venv/bin/mypy include ml
+typecheck: setup ## Check types (strict on include, ml, plugins and dags)
+	@.venv/bin/mypy
 
 .PHONY: settings-page
 settings-page: setup ## Write docs/settings.md from the settings

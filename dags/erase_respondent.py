@@ -63,7 +63,7 @@ def erase_respondent() -> None:
         from include.pipeline.erasure import stage
 
         asked_by = dag_run.triggering_user_name or "platform"
-        record = stage.run(build_services(), run_id, asked_by=asked_by, **(params or {}))
+        record = stage.run(build_services(), run_id or "", asked_by=asked_by, **(params or {}))
         stage.require_done(record)
         return record
 

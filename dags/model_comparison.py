@@ -49,7 +49,7 @@ def model_comparison() -> None:
         from include.composition import build_services
         from include.pipeline import model_comparison as stage
 
-        return stage.run(build_services(), run_id, **(params or {}))
+        return stage.run(build_services(), run_id or "", **(params or {}))
 
     compare()
 

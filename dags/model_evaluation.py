@@ -77,7 +77,7 @@ def model_evaluation() -> None:
 
     TriggerDagRunOperator.partial(
         task_id="retrain", trigger_dag_id="model_retraining", skip_when_already_exists=True
-    ).expand_kwargs(ask_retraining(evaluate()))
+    ).expand_kwargs(ask_retraining(evaluate()))  # type: ignore[arg-type] # an XComArg until it runs
 
 
 model_evaluation()

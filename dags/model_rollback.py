@@ -44,7 +44,7 @@ def model_rollback() -> None:
         from include.pipeline import model_rollback as stage
 
         approved_by = dag_run.triggering_user_name or ""
-        return stage.run(build_services(), run_id, approved_by=approved_by, **(params or {}))
+        return stage.run(build_services(), run_id or "", approved_by=approved_by, **(params or {}))
 
     roll_back()
 

@@ -36,7 +36,7 @@ class CpuTime:
         _note(task_instance)
 
 
-def _note(task_instance: RuntimeTaskInstance) -> None:
+def _note(task_instance: object) -> None:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     # The scheduler's own kind of task instance: this is not the process that ran the task.

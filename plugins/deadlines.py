@@ -10,7 +10,8 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 
 def due_within(seconds: float, *, advice: str) -> DeadlineAlert:

@@ -25,7 +25,7 @@ _HIDDEN = re.compile(
 """Airflow answers 404 before it asks who it is: there is nothing to be seen."""
 _SIGN_OUT = "/api/v2/auth/logout"
 """Open to everybody; asking it would end the session that asks."""
-_ACTIONS = {
+_ACTIONS: dict[str, dict[str, object]] = {
     "connections": {"connection_id": "x", "conn_type": "x"},
     "variables": {"key": "x", "value": "x"},
     "pools": {"name": "x", "slots": 1},
@@ -64,11 +64,13 @@ def routes() -> list[tuple[str, str]]:
     """Method and template of every route that is asked for: Airflow's as installed, and ours."""
     from airflow.api_fastapi.core_api.routes.public import public_router
     from airflow.api_fastapi.core_api.routes.ui import ui_router
+    from fastapi.routing import APIRoute
 
     found = {
         (method, route.path)
         for router in (public_router, ui_router)
         for route in router.routes
+        if isinstance(route, APIRoute)
         for method in route.methods
         if route.path != _SIGN_OUT
     }

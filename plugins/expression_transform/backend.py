@@ -17,7 +17,7 @@ def sagemaker_hook(settings: Settings) -> SageMakerHook:
     # Takes a second to import, and every parse of the DAG file would pay for it.
     from airflow.providers.amazon.aws.hooks.sagemaker import SageMakerHook
 
-    return SageMakerHook(
+    return SageMakerHook(  # type: ignore[no-untyped-call]
         aws_conn_id=settings.transform.aws_conn_id, region_name=settings.storage.s3_region
     )
 

@@ -36,7 +36,7 @@ class ExpressionTransformTrigger(BaseTrigger):
     """
 
     def __init__(self, *, job_name: str, poll_interval_s: float, deadline_s: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.job_name = job_name
         self.poll_interval_s = poll_interval_s
         self.deadline_s = deadline_s
@@ -64,7 +64,8 @@ class ExpressionTransformTrigger(BaseTrigger):
         except Exception as error:
             self.log.exception("cannot watch %s", self.job_name)
             outcome = {"outcome": "error", "reason": f"{type(error).__name__}: {error}"}
-        yield TriggerEvent({"job": self.job_name, **outcome})
+        event = {"job": self.job_name, **outcome}
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
         """Stop the job: a person ended the task that waits for it."""
@@ -122,7 +123,7 @@ async def _watch_sagemaker(settings: Settings) -> AsyncIterator[_Watch]:
 
     hook = sagemaker_hook(settings)
     with aws_errors(SETTINGS):
-        connection = await hook.get_async_conn()
+        connection = await hook.get_async_conn()  # type: ignore[no-untyped-call]
     async with connection as client:
         yield _SageMaker(client)
 
