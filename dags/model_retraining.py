@@ -141,7 +141,7 @@ def model_retraining() -> None:
     request = open_request()
     stages = (assemble, train, package, evaluate, audit, check, register)
     done = [stage(request) for stage in stages]  # type: ignore[arg-type] # an XComArg until it runs
-    compared = side_by_side(request)  # type: ignore[arg-type] # an XComArg until it runs
+    compared = side_by_side(request)
     decided = decide(request, approve.output)  # type: ignore[arg-type]
     # A teardown runs even when a person marks the whole run as failed.
     chain(*done, compared, approve, decided, settle("{{ run_id }}").as_teardown())
