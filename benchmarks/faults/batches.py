@@ -35,7 +35,7 @@ class Clips:
     def drop(self, observer: Observer, study: str, count: int) -> list[str]:
         """Drop a study of `count` recordings with purpose and consent; return their names."""
         folder = self.shared / study
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         names = [f"r{number:04}.mp4" for number in range(count)]
         for number, name in enumerate(names):
             clip = self._clip(number % len(self.lengths_s)).read_bytes()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.faults.processes import RUNNER, workers_with
 from include.contracts.errors import TransientError
 from include.platform.api import AirflowApi, Json
 from include.platform.stack.checks import ANALYSIS
 from include.platform.stack.control import Stack
+from include.platform.stack.errors import StackError
 from include.platform.stack.instances import SCALED
 
-EXTRACT, TRANSFORM = "extract", "transform"
+EXTRACT, TRANSFORM, DEFERRED = "extract", "transform", "deferred"
 _AWAY_S: Mapping[str, float] = {"redis": 3.0, "postgres": 10.0, "store": 60.0}
 HANG_S = 150.0
 """Longer than `TASK_INSTANCE_HEARTBEAT_TIMEOUT`: the tasks are given up meanwhile."""
@@ -67,7 +69,8 @@ def _kill_one_worker(stack: Stack, seen: Seen) -> None:
 def _kill_workers(stack: Stack, _seen: Seen) -> None:
     for name in stack.instances:
         if stack.instances[name].service.name == SCALED:
-            stack.kill(name)
+            with contextlib.suppress(StackError):  # one that starts again just now
+                stack.kill(name)
 
 
 def _hang_worker(stack: Stack, seen: Seen) -> None:
@@ -110,7 +113,12 @@ FAULTS = (
     Fault("kill_worker_extract", _kill_one_worker, "{workers} killed in extract"),
     Fault("kill_worker_transform", _kill_one_worker, "{workers} killed in transform", TRANSFORM),
     Fault("kill_both_workers", _kill_workers, "every worker killed", anywhere=True),
-    Fault("worker_hangs", _hang_worker, "network of {workers} hangs for 150 s", lasts_s=HANG_S),
+    Fault(
+        "worker_hangs",
+        _hang_worker,
+        "network of {workers} hangs for more than two minutes",
+        lasts_s=HANG_S,
+    ),
     Fault(
         "redis_empty", _away("redis", _lose_data), "Redis restarted without its data", anywhere=True
     ),
@@ -122,8 +130,10 @@ FAULTS = (
     Fault("kill_api_server", _kill("api-server"), "API server killed", anywhere=True),
     Fault("kill_triggerer", _kill("triggerer"), "triggerer killed", TRANSFORM),
 )
-DEFERRING = tuple(fault for fault in FAULTS if fault.stage == TRANSFORM)
-"""Tried once more with a transform whose task waits in the triggerer."""
+DEFERRING = tuple(
+    replace(fault, stage=DEFERRED) if fault.stage == TRANSFORM else fault for fault in FAULTS
+)
+"""The same where the task of a transform waits in the triggerer: they strike while one does."""
 
 
 def wait_for_stage(
@@ -160,14 +170,16 @@ def look(stack: Stack, api: AirflowApi, stage: str) -> Seen | None:
     Args:
         stack: What runs.
         api: Its Airflow.
-        stage: `extract`: a task of that name runs. `transform`: a job computes, wherever its
-            task waits for it.
+        stage: `extract`: a task of that name runs. `transform`: a job computes. `deferred`: one
+            does, and its task waits in the triggerer.
 
     Raises:
         TransientError: Who could say does not answer.
     """
-    if stage == TRANSFORM:
+    if stage in (TRANSFORM, DEFERRED):
         workers = workers_with(stack, RUNNER)
+        if stage == DEFERRED and workers and not deferred(api):
+            return None
     else:
         workers = [
             str(task["hostname"])

@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.faults.kinds import FAULTS, NOTHING
 from benchmarks.faults.rounds import RECOVERY_S
 from benchmarks.faults.rows import ALONE, LOAD, RESULTS, Row, read_rows
+from include.ledger.models import FINAL
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 _MIB = 1 << 20
@@ -41,21 +42,38 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add where the figures are."""
     parser.add_argument("--alone", type=Path, default=RESULTS / "faults-alone.jsonl")
     parser.add_argument("--soak", type=Path, default=RESULTS / "soak.json")
+    parser.add_argument(
+        "--deferring", type=Path, default=RESULTS / "soak-deferring.json", help="rows of another"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the page."""
     soak = json.loads(options.soak.read_text())
-    under_load = [Row(**{**row, "wrong": tuple(row["wrong"])}) for row in soak["rows"]]
-    PAGE.write_text(page(read_rows(options.alone), under_load, soak))
+    others = json.loads(options.deferring.read_text()) if options.deferring.exists() else None
+    PAGE.write_text(page(read_rows(options.alone), soak, others))
     return 0
 
 
-def page(alone: Sequence[Row], under_load: Sequence[Row], soak: dict[str, Any]) -> str:
-    """Return the page."""
-    rows = [row for row in (*alone, *under_load) if row.fault != NOTHING.name]
-    parts = [_HEAD, "## Each kind\n", *_kinds(rows), "", _sum(rows), "", *_quiet(alone)]
+def page(
+    alone: Sequence[Row], soak: dict[str, Any], deferring: dict[str, Any] | None = None
+) -> str:
+    """Return the page.
+
+    Args:
+        alone: Faults that were tried alone.
+        soak: The run under load.
+        deferring: Another one, with transform tasks that wait in the triggerer.
+    """
+    under_load = _rows(soak)
+    rows = [*alone, *under_load, *(_rows(deferring) if deferring else ())]
+    struck = [row for row in rows if row.fault != NOTHING.name]
+    parts = [_HEAD, "## Each kind\n", *_kinds(struck), "", _sum(struck), "", *_quiet(alone)]
     return "\n".join([*parts, "", *_load(under_load, soak), *_memory(soak["samples"])]) + "\n"
+
+
+def _rows(soak: dict[str, Any]) -> list[Row]:
+    return [Row(**{**row, "wrong": tuple(row["wrong"])}) for row in soak["rows"]]
 
 
 def bound(count: int) -> float:
@@ -129,7 +147,8 @@ def _load(rows: Sequence[Row], soak: dict[str, Any]) -> list[str]:
     wrong = soak["wrong_at_the_end"]
     return [
         "## Under load\n",
-        f"`make soak`: {soak['recordings']} recordings of five seconds dropped at once, "
+        f"`make soak`: {soak['recordings']} recordings of five seconds, dropped so that at most "
+        f"{_most_open(soak['samples'])} had no end yet, "
         f"{soak['workers']} workers, a fault every {soak['fault_every_s']:g} s "
         f"({len(rows)} in all, the next whether or not the one before was over). After "
         f"{minutes:.0f} minutes: {counts}; {ended / minutes:.1f} recordings a minute. "
@@ -146,6 +165,12 @@ def _load(rows: Sequence[Row], soak: dict[str, Any]) -> list[str]:
             "minutes without a fault, and most of them met several.\n"
         ),
     ]
+
+
+def _most_open(samples: Sequence[dict[str, Any]]) -> int:
+    ends = {str(state) for state in FINAL}
+    counts: list[dict[str, int]] = [sample["counts"] for sample in samples]
+    return max(sum(n for state, n in found.items() if state not in ends) for found in counts)
 
 
 def _memory(samples: Sequence[dict[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -16,7 +16,18 @@ from threading import Thread
 from rich.console import Console
 
 from benchmarks.faults.batches import Clips
-from benchmarks.faults.kinds import EXTRACT, FAULTS, TRANSFORM, Fault, Seen, begun, deferred, look
+from benchmarks.faults.kinds import (
+    DEFERRED,
+    DEFERRING,
+    EXTRACT,
+    FAULTS,
+    TRANSFORM,
+    Fault,
+    Seen,
+    begun,
+    deferred,
+    look,
+)
 from benchmarks.faults.rows import RESULTS, Row, append, append_json
 from benchmarks.faults.running import Running, left_over, running, unhealthy
 from benchmarks.faults.watch import Sample, Watch
@@ -33,6 +44,8 @@ _AT_LEAST = 6
 """Recordings in work, or a fault hits too little to be told of."""
 _POLL_S = 2.0
 _CLOSING_S = 180.0
+_DRAIN_S = 900.0
+_LONGEST_S = 75.0
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +57,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fault-every", type=float, default=75.0, help="seconds between faults")
     parser.add_argument("--kinds", nargs="+", help="only these", choices=_KNOWN)
     parser.add_argument("--deferring", action="store_true", help="transform waits in the triggerer")
-    parser.add_argument("--stop-after", type=float, default=4 * 3600.0, help="seconds at most")
+    parser.add_argument(
+        "--waiting", type=int, default=2000, help="dropped at a time: so many have no end yet"
+    )
+    parser.add_argument(
+        "--stop-after", type=float, default=4 * 3600.0, help="seconds; then only what is there"
+    )
     parser.add_argument("--port", type=int, default=8395)
     parser.add_argument("--out", type=Path, default=RESULTS / "soak.json")
 
@@ -86,14 +104,18 @@ def run(options: argparse.Namespace) -> int:
         ) as found,
         _watched(found, on_row, on_sample) as watch,
     ):
-        dropped_s = _drop(found, options)
-        _disturb(found, watch, options, dropped_s)
-        took_s = time.monotonic() - dropped_s
+        clips = Clips(found.shared, LENGTHS_S)
+        clips.make()
+        each, more = divmod(options.recordings, options.studies)
+        sizes = [each + (number < more) for number in range(options.studies)]
+        drops = _Drops(found, clips, sizes)
+        took_s = _disturb(found, watch, drops, options)
         rows += watch.stop()
-        wrong = _wrong_at_the_end(found, options.recordings)
+        wrong = _wrong_at_the_end(found, drops.dropped)
         counts = {str(state): count for state, count in found.observer.counts().items() if count}
     result = {
-        "recordings": options.recordings,
+        "recordings": drops.dropped,
+        "wanted": options.recordings,
         "workers": options.workers,
         "fault_every_s": options.fault_every,
         "deferring": options.deferring,
@@ -119,44 +141,67 @@ def _watched(found: Running, on_row: object, on_sample: object) -> Iterator[Watc
         yield watch
 
 
-def _drop(found: Running, options: argparse.Namespace) -> float:
-    """Drop everything; return when the first study was there."""
-    clips = Clips(found.shared, LENGTHS_S)
-    clips.make()
+@dataclass
+class _Drops:
+    """What is dropped, study by study, so that enough of it waits at any time."""
+
+    found: Running
+    clips: Clips
+    sizes: list[int]
+    """Recordings of the studies that are left."""
+    dropped: int = 0
+
+    def keep_up(self, ended: int, waiting: int) -> None:
+        """Drop studies until `waiting` recordings have no end yet, or none is left."""
+        while self.sizes and self.dropped - ended < waiting:
+            study, count = f"load-{len(self.sizes):02}", self.sizes[-1]
+            self.found.ticker.show(f"dropping {study}: {count} recordings")
+            try:
+                self.clips.drop(self.found.observer, study, count)
+            except TransientError:
+                return  # whatever a fault left away: the same again later
+            self.sizes.pop()
+            self.dropped += count
+
+
+def _disturb(found: Running, watch: Watch, drops: _Drops, options: argparse.Namespace) -> float:
+    """Let one fault after the other strike until every recording has its end; return how long.
+
+    After `stop_after` nothing more is dropped and no fault strikes: what is there is finished.
+    """
     began_s = time.monotonic()
-    left = options.recordings
-    for number in range(options.studies):
-        count = left // (options.studies - number)
-        found.ticker.show(f"dropping study {number + 1} of {options.studies}")
-        clips.drop(found.observer, f"load-{number:02}", count)
-        left -= count
-    return began_s
-
-
-def _disturb(found: Running, watch: Watch, options: argparse.Namespace, dropped_s: float) -> None:
-    """Let one fault after the other strike until every recording has its end."""
     since = datetime.now(UTC)
-    kinds = [fault for fault in FAULTS if fault.name in (options.kinds or _KNOWN)]
+    known = DEFERRING if options.deferring else FAULTS
+    kinds = [fault for fault in known if fault.name in (options.kinds or _KNOWN)]
     pending = list(kinds)
-    next_s = time.monotonic() + options.fault_every
+    next_s = began_s + options.fault_every
     struck = 0
-    while time.monotonic() - dropped_s < options.stop_after:
+    lasting: list[Thread] = []
+    while (now_s := time.monotonic() - began_s) < options.stop_after + _DRAIN_S:
         ended = sum(watch.counts.get(state, 0) for state in FINAL)
-        if ended >= options.recordings:
-            return
+        if now_s < options.stop_after:
+            drops.keep_up(ended, options.waiting)
+        is_last = not drops.sizes or now_s >= options.stop_after
+        if is_last and ended >= drops.dropped > 0:
+            break
         found.ticker.show(
-            f"{watch.counts.get(State.PUBLISHED, 0)} of {options.recordings} published, "
-            f"{ended} ended; {struck} faults, {watch.following} not over"
+            f"{watch.counts.get(State.PUBLISHED, 0)} published, {ended} of {drops.dropped} ended; "
+            f"{struck} faults, {watch.following} not over"
         )
         _wake(found, since)
-        if time.monotonic() >= next_s and _strike(found, watch, pending):
+        due = now_s < options.stop_after and time.monotonic() >= next_s
+        if due and _strike(found, watch, pending, lasting):
             struck += 1
             pending = pending or list(kinds)
             next_s = time.monotonic() + options.fault_every
         time.sleep(_POLL_S)
+    took_s = time.monotonic() - began_s
+    for striking in lasting:
+        striking.join()
+    return took_s
 
 
-def _strike(found: Running, watch: Watch, pending: list[Fault]) -> bool:
+def _strike(found: Running, watch: Watch, pending: list[Fault], lasting: list[Thread]) -> bool:
     """Let the first pending fault strike whose moment this is; tell whether there was one."""
     try:
         runs = set(begun(found.api))
@@ -171,17 +216,18 @@ def _strike(found: Running, watch: Watch, pending: list[Fault]) -> bool:
     pending.remove(fault)
     told = fault.told.format(workers=", ".join(seen.workers[:1]))
     watch.follow(fault.name, told, held, len(waiting))
+    found.ticker.show(f"{told}; {watch.counts.get(State.PUBLISHED, 0)} published")
     striking = Thread(target=fault.strike, args=(found.stack, seen), daemon=True)
     striking.start()
-    while striking.is_alive():
-        found.ticker.show(f"{told}; {watch.counts.get(State.PUBLISHED, 0)} published")
-        striking.join(_POLL_S)
+    lasting.append(striking)
+    # What takes long is still there while the next ones strike.
+    striking.join(_LONGEST_S)
     return True
 
 
 def _choose(found: Running, pending: Sequence[Fault]) -> tuple[Fault, Seen] | None:
     """Return a fault whose stage somebody is in, rare stages first."""
-    stages = (TRANSFORM, EXTRACT)
+    stages = (DEFERRED, TRANSFORM, EXTRACT)
     now = {name: look(found.stack, found.api, name) for name in stages}
     for stage in stages:
         for fault in pending:

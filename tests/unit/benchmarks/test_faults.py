@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,15 +28,21 @@ def row(fault: str, where: str = ALONE, **changes: object) -> Row:
     return Row(fault=fault, where=where, **{**values, **changes})  # type: ignore[arg-type]
 
 
-SOAK = {
+SOAK: dict[str, Any] = {
     "recordings": 20,
     "workers": 2,
     "fault_every_s": 75.0,
     "took_s": 600.0,
     "counts": {"published": 19, "failed": 1},
     "wrong_at_the_end": [],
+    "rows": [],
     "samples": [
-        {"at_s": 15.0 * n, "anonymous_bytes": {"worker-1": (100 + n) << 20}} for n in range(25)
+        {
+            "at_s": 15.0 * n,
+            "anonymous_bytes": {"worker-1": (100 + n) << 20},
+            "counts": {"claimed": 20 - n // 2, "published": n // 2},
+        }
+        for n in range(25)
     ],
 }
 
@@ -53,18 +61,19 @@ def test_the_bound_of_none_of_sixty_is_about_five_percent() -> None:
 
 def test_the_page_counts_what_was_wrong_and_says_where() -> None:
     alone = [row(fault.name) for fault in FAULTS] + [row(NOTHING.name, recovery_s=33.0)]
-    good = page(alone, [row(FAULTS[0].name, LOAD)], SOAK)
+    good = page(alone, {**SOAK, "rows": [asdict(row(FAULTS[0].name, LOAD))]})
     assert f"In all {len(FAULTS) + 1} faults, 0 with a violation" in good
     assert "33 / 33 s" in good
     assert "2.0 recordings a minute" in good
-    bad = page([*alone, row(FAULTS[0].name, wrong=("r1.mp4 has half a result",))], [], SOAK)
+    assert "at most 20 had no end yet" in good
+    bad = page([*alone, row(FAULTS[0].name, wrong=("r1.mp4 has half a result",))], SOAK)
     assert "1 with a violation" in bad
     assert "r1.mp4 has half a result" in bad
 
 
 def test_memory_that_grows_has_a_slope() -> None:
     assert slope_per_hour([(0, 100.0), (15, 101.0), (30, 102.0)]) == pytest.approx(240.0)
-    assert "| worker-1 | 104 | 120 | 124 | +240 |" in page([row(FAULTS[0].name)], [], SOAK)
+    assert "| worker-1 | 104 | 120 | 124 | +240 |" in page([row(FAULTS[0].name)], SOAK)
 
 
 def test_a_ratio_has_the_interval_of_its_rounds() -> None:
