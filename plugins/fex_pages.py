@@ -27,6 +27,7 @@ class Pages:
 
     def _built(self) -> FastAPI:
         if self._app is None:
+            from airflow.configuration import conf
             from pages.app import build
 
             from include.composition import build_services
@@ -34,7 +35,8 @@ class Pages:
 
             settings = load_settings()
             opened = build_services(settings)
-            self._app = build(lambda: opened, settings.pages)
+            secret_key = conf.get_mandatory_value("api", "secret_key")
+            self._app = build(lambda: opened, settings.pages, secret_key=secret_key)
         return self._app
 
 

@@ -181,6 +181,36 @@ class Ledger:
         """Discovered objects that no stage can read; they wait for quarantine."""
         return self._select(_COLUMNS.state == State.DISCOVERED, _COLUMNS.problem.is_not(None))
 
+    def set_aside(self, *, without: Collection[str], limit: int) -> list[Recording]:
+        """The newest versions that failed or are in quarantine, the newest first.
+
+        Args:
+            without: Reason codes that are left out.
+            limit: How many at most.
+        """
+        later = recordings.alias()
+        replaced = (
+            select(later.c.id)
+            .where(
+                later.c.study == _COLUMNS.study,
+                later.c.recording == _COLUMNS.recording,
+                later.c.id > _COLUMNS.id,
+            )
+            .exists()
+        )
+        query = (
+            select(*RECORDING)
+            .where(
+                _COLUMNS.state.in_((State.FAILED, State.QUARANTINED)),
+                _COLUMNS.reason_code.not_in(sorted(without)),
+                ~replaced,
+            )
+            .order_by(_COLUMNS.id.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [recording_of(row) for row in connection.execute(query).mappings()]
+
     def names(self, study: str) -> frozenset[str]:
         """Names of every recording of a study that was ever seen and is not erased."""
         with self._engine.connect() as connection:

@@ -23,7 +23,12 @@ class NotRequeuedError(PlatformError):
     """The recording stands where nothing is to be put back."""
 
 
-def requeue(services: Services, *, study: str, recording: str, who: str) -> Recording:
+def waiting(services: Services, *, limit: int) -> list[Recording]:
+    """Recordings that a person may put back, those set aside last first."""
+    return services.ledger.set_aside(without=FINAL_CODES, limit=limit)
+
+
+def requeue(services: Services, *, study: str, recording: str, who: str, why: str) -> Recording:
     """Put the newest version of a recording back into the queue, as if new.
 
     It is claimed after the next listing that holds it. Purpose and consent are asked for again.
@@ -33,6 +38,7 @@ def requeue(services: Services, *, study: str, recording: str, who: str) -> Reco
         study: Name of the study, as it stands in the ledger.
         recording: Name of the recording in it.
         who: User name of the person; goes into the audit log.
+        why: In their words; goes there too, where it outlives an erasure.
 
     Returns:
         The recording as it stood before.
@@ -57,6 +63,6 @@ def requeue(services: Services, *, study: str, recording: str, who: str) -> Reco
         Deed.REQUEUE,
         who=who,
         what=f"recording {token_of(services.settings, study, recording)}",
-        detail={"study": study, "was": newest.state, "reason": newest.reason_code},
+        detail={"study": study, "was": newest.state, "reason": newest.reason_code, "why": why},
     )
     return newest

@@ -20,6 +20,7 @@ from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from include.contracts.identity import slug
+from include.quality.docs_pages import Judged, stand_alone, without_markup
 from include.quality.expectations import build_schema_suite, build_suite, length_parameters
 from include.quality.table import ManifestFrame
 from include.settings import ValidationSettings
@@ -54,6 +55,7 @@ class SuiteRunner:
     def __init__(self, settings: ValidationSettings, docs_dir: Path | None) -> None:
         self._settings = settings
         self._docs_dir = docs_dir
+        self._judged: list[Judged] = []
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._context.delete_data_docs_site("local_site")
@@ -76,7 +78,7 @@ class SuiteRunner:
             gx.ValidationDefinition(name=label, data=batch, suite=suite)
         )
         result = definition.run(
-            batch_parameters={"dataframe": frame.rows},
+            batch_parameters={"dataframe": without_markup(frame.rows)},
             expectation_parameters=length_parameters(self._settings, instants_expected),
             result_format="BASIC",
             run_id=RunIdentifier(run_name=extraction_id, run_time=RUN_TIME),
@@ -85,12 +87,18 @@ class SuiteRunner:
         if self._docs_dir is not None:
             stamp = RUN_TIME.strftime("%Y%m%dT%H%M%S.%fZ")
             page = f"validations/{suite.name}/{extraction_id}/{stamp}/manifests-{label}.html"
-        return Run(outcomes=result.to_json_dict()["results"], docs_page=page)
+        outcomes = result.to_json_dict()["results"]
+        if page is not None:
+            failed = sum(not outcome["success"] for outcome in outcomes)
+            self._judged.append(Judged(label, page, len(outcomes), failed))
+        return Run(outcomes=outcomes, docs_page=page)
 
     def publish(self) -> None:
         """Write the Data Docs of everything that ran, once: an index per run would be quadratic."""
         if self._docs_dir is not None:
             self._context.build_data_docs(site_names=[_SITE])
+            suites = [suite.name for suite in (self._suite, self._schema_suite)]
+            stand_alone(self._docs_dir, self._judged, suites)
 
 
 def _site_config(docs_dir: Path) -> dict[str, Any]:

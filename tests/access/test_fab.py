@@ -209,7 +209,7 @@ def test_every_look_at_a_face_is_written_down_with_who(fab: FabAirflow, publishe
 
 
 def test_an_operator_requeues_in_their_name(fab: FabAirflow, published: str) -> None:
-    body = {"study": "spring", "recording": "bad.mp4"}
+    body = {"study": "spring", "recording": "bad.mp4", "reason": "sent again"}
     assert fab.client("marketer").post("/fex/requeue", json=body).status_code == 403
     answer = fab.client("operator").post("/fex/requeue", json=body)
     assert answer.json() == {"was": "quarantined", "reason": "undecodable"}
@@ -221,11 +221,11 @@ def test_an_operator_requeues_in_their_name(fab: FabAirflow, published: str) -> 
 
 def test_requests_are_bounded_in_size_and_number(fab: FabAirflow) -> None:
     operator = fab.client("operator")
-    long = {"study": "s" * 100_000, "recording": "r"}
+    long = {"study": "s" * 100_000, "recording": "r", "reason": "r"}
     assert operator.post("/fex/requeue", json=long).status_code == 413
     unmeasured = operator.post("/fex/requeue", content=iter([b"{}"]))
     assert unmeasured.status_code == 411
-    body = {"study": "none", "recording": "none"}
+    body = {"study": "none", "recording": "none", "reason": "none"}
     answers = [operator.post("/fex/requeue", json=body) for _ in range(40)]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert answers[0].status_code == 404

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from include.contracts.markdown import code, plain
 from include.statistics import words
 from include.statistics.estimate import Estimate
 
@@ -31,11 +32,11 @@ def approval_text(
     champion = opened["champion"]
     parts = [
         (
-            f"**Version {registered['version']}** of `{registered['name']}` may replace the "
+            f"**Version {registered['version']}** of {code(registered['name'])} may replace the "
             f"champion, version {champion['version']}. Both classify *displayed expressions*."
         ),
-        f"Asked for because: **{opened['reason']}**"
-        + (f" (evidence: `{opened['evidence']}`)" if opened["evidence"] else "")
+        f"Asked for because: **{plain(opened['reason'])}**"
+        + (f" (evidence: {code(opened['evidence'])})" if opened["evidence"] else "")
         + f". Learnt from {assembled['train']} faces, "
         f"{assembled['new_labels_train']} of them newly labelled; measured on faces that neither "
         "trained nor selected it.",
@@ -44,9 +45,9 @@ def approval_text(
         "### Bias audit\n" + _audit_list(audit),
         "### On recent recordings, side by side\n" + _recordings_table(side_by_side["recordings"]),
         (
-            f"Details: `{registered['documents']}` in the lake (evaluation.html, model-card.md). "
-            "**Approve** makes it the champion; the one before stays a rollback away. "
-            "**Reject**, or no answer in time, changes nothing."
+            f"Details: {code(registered['documents'])} in the lake (evaluation.html, "
+            "model-card.md). **Approve** makes it the champion; the one before stays a rollback "
+            "away. **Reject**, or no answer in time, changes nothing."
         ),
     ]
     return "\n\n".join(parts) + "\n"
@@ -63,7 +64,7 @@ def _sets_table(evaluation: Mapping[str, Any]) -> str:
     for item in [evaluation["pool"], *evaluation["sets"]]:
         before, after = item["champion"], item["challenger"]
         rows.append(
-            f"| {item['name']} | {item['n']} | {_share(before['accuracy'])} | "
+            f"| {plain(item['name'])} | {item['n']} | {_share(before['accuracy'])} | "
             f"{_share(after['accuracy'])} | {_points(after['accuracy_less_first'])} | "
             f"{_points(after['macro_f1_less_first'])} | {after['p_value']:.2g} |"
         )
@@ -73,15 +74,15 @@ def _sets_table(evaluation: Mapping[str, Any]) -> str:
 def _gates_list(gates: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(
         f"- {'passed' if gate['passed'] else '**failed**'}: {gate['name'].replace('_', ' ')}. "
-        f"{gate['sentence']}"
+        f"{plain(gate['sentence'])}"
         for gate in gates
     )
 
 
 def _audit_list(audit: Mapping[str, Any]) -> str:
-    lines = [f"- {sentence}" for sentence in audit["findings"]]
+    lines = [f"- {plain(sentence)}" for sentence in audit["findings"]]
     if audit["verdict"] is not None:
-        lines.insert(0, f"- **{audit['verdict']}**; page: `{audit['report']}`")
+        lines.insert(0, f"- **{audit['verdict']}**; page: {code(audit['report'])}")
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from include.composition import Services, build_metric_sink, build_notifier, build_registry
 from include.contracts.errors import ConfigurationError
+from include.contracts.markdown import code, plain
 from include.governance.bias.disparity import Status
 from include.governance.bias.fixed_set import open_fixed_set
 from include.lake import keys
@@ -131,11 +132,12 @@ def _tell(services: Services, audited: Audited, moment: datetime) -> None:
 def _body(audited: Audited) -> str:
     """What an auditor reads in Airflow before signing, as Markdown."""
     record = audited.record
-    findings = "\n".join(f"* {sentence}" for sentence in audited.findings())
+    findings = "\n".join(f"* {plain(sentence)}" for sentence in audited.findings())
     return (
-        f"**{audited.verdict.upper()}**: model version {record['model']['version']}, "
+        f"**{audited.verdict.upper()}**: model version {plain(record['model']['version'])}, "
         f"audited {record['audited_at']}.\n\n{findings}\n\n"
-        f"Report: `{audited.report_uri}`\n\nYour signature is for audit `{audited.sha256}` and no "
-        "other. *Accept* means: I have read it and answer for the model being used as it is; on a "
-        "red audit the comment must say why. *Reject* blocks promotion of this package."
+        f"Report: {code(audited.report_uri)}\n\n"
+        f"Your signature is for audit `{audited.sha256}` and no other. *Accept* means: I have read "
+        "it and answer for the model being used as it is; on a red audit the comment must say why. "
+        "*Reject* blocks promotion of this package."
     )

@@ -95,26 +95,26 @@ def test_a_person_requeues_what_was_set_aside_in_their_name(
     services: Services, tmp_path: Path
 ) -> None:
     _set_aside(services, tmp_path, "a.mp4", "undecodable")
-    before = requeue(services, study="spring", recording="a.mp4", who="operator")
+    before = requeue(services, study="spring", recording="a.mp4", who="operator", why="sent again")
     assert before.reason_code == "undecodable"
     (after,) = services.ledger.versions_named("spring", "a.mp4")
     assert after.state == "discovered"
     assert _deeds(services) == [("operator", "requeue")]
     with pytest.raises(NotRequeuedError, match="it is discovered"):
-        requeue(services, study="spring", recording="a.mp4", who="operator")
+        requeue(services, study="spring", recording="a.mp4", who="operator", why="sent again")
 
 
 @pytest.mark.parametrize("code", ["consent_withdrawn", "erased", "superseded"])
 def test_what_nobody_may_take_back_stays(services: Services, tmp_path: Path, code: str) -> None:
     _set_aside(services, tmp_path, "a.mp4", code)
     with pytest.raises(NotRequeuedError, match="nobody takes that back"):
-        requeue(services, study="spring", recording="a.mp4", who="operator")
+        requeue(services, study="spring", recording="a.mp4", who="operator", why="sent again")
     assert _deeds(services) == []
 
 
 def test_a_recording_that_is_not_there_is_said(services: Services) -> None:
     with pytest.raises(ConfigurationError, match=r"has no recording 'b\.mp4'"):
-        requeue(services, study="spring", recording="b.mp4", who="operator")
+        requeue(services, study="spring", recording="b.mp4", who="operator", why="sent again")
 
 
 def test_the_log_is_read_from_the_command_line(

@@ -36,7 +36,7 @@ def test_what_nobody_may_is_in_no_role() -> None:
 
 def test_marketers_read_reports_and_nothing_of_airflow() -> None:
     resources = {resource for _, resource in permissions_of(Role.MARKETER)}
-    assert resources == {"Website", "My Profile", "My Password", "FEX Reports"}
+    assert resources == {"Website", "My Profile", "My Password", "Plugins", "FEX Reports"}
     assert Role.MARKETER not in FACES.roles
     assert Role.MARKETER in REPORTS.roles
 

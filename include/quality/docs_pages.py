@@ -1,0 +1,91 @@
+"""Data Docs that load nothing and run nothing.
+
+Great Expectations' pages take style sheets, scripts and a picture with a time in its address
+from a dozen servers (`findings/gx-data-docs-load-and-show-raw.sh`): whoever opens one tells
+them so, and what they send runs beside the figures. Tables read well without all of that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from include.contracts.labels import EXPRESSIONS
+from include.contracts.pages import page_environment
+
+_HERE = Path(__file__).parent
+
+_HEAD = """<head>
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="referrer" content="no-referrer">
+"""
+_STYLE = """<style>
+body { font: 15px/1.5 system-ui, sans-serif; }
+body { margin: 24px auto; max-width: 1120px; padding: 0 24px; }
+table { border-collapse: collapse; margin: 8px 0; }
+td, th { border: 1px solid #dfe3e9; padding: 6px 10px; text-align: left; vertical-align: top; }
+footer, .modal, .carousel, .btn, .btn-group, .ge-cta-footer { display: none !important; }
+.cooltip .top { display: none; }
+.fa-check-circle::before { content: "met"; color: #0b7a53; }
+.fa-times::before { content: "not met"; color: #b3261e; }
+</style>
+"""
+_FOREIGN = re.compile(
+    r"<script\b.*?</script\s*>|<link\b[^>]*>|<img\b[^>]*>|<form\b.*?</form\s*>"
+    r"|\son\w+=\"[^\"]*\"",
+    re.IGNORECASE | re.DOTALL,
+)
+_MARKUP = str.maketrans(dict.fromkeys("<>&\"'`", "?"))
+
+
+def without_markup(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with `?` for every sign in their texts that a page could take for markup.
+
+    Great Expectations writes values into its pages as they are. No value that meets a rule has
+    one of these signs, so none fails or passes for this.
+    """
+    changed = {
+        name: rows[name].map(
+            lambda value: value.translate(_MARKUP) if isinstance(value, str) else value
+        )
+        for name in rows.columns
+        if rows[name].dtype == object or pd.api.types.is_string_dtype(rows[name])
+    }
+    return rows.assign(**changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A line of the index.
+
+    Attributes:
+        label: Which manifest.
+        page: Its page, inside the folder.
+        rules: Expectations that were evaluated.
+        failed: How many of them were not met.
+    """
+
+    label: str
+    page: str
+    rules: int
+    failed: int
+
+
+def stand_alone(folder: Path, runs: Sequence[Judged], suites: Sequence[str]) -> None:
+    """Rewrite a site of Data Docs so that its pages ask for nothing and run nothing.
+
+    The index is written anew: the library's own is a table that a script fills.
+    """
+    environment = page_environment(_HERE / "templates", _HERE.parent / "insights" / "templates")
+    for page in folder.rglob("*.html"):
+        text = _FOREIGN.sub("", page.read_text(encoding="utf-8"))
+        text = text.replace("<head>", _HEAD, 1).replace("</head>", f"{_STYLE}</head>", 1)
+        page.write_text(text, encoding="utf-8")
+    template = environment.get_template("index.html.j2")
+    index = template.render(runs=runs, suites=suites, labels=EXPRESSIONS)
+    (folder / "index.html").write_text(index, encoding="utf-8")
