@@ -20,6 +20,9 @@ class PagesSettings(Group):
     pictures takes one for each."""
     changes_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 30
     """The same of requests that change something."""
+    sign_ins_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 20
+    """Tries to sign in with one user name that each server process takes within a minute, by the
+    form or for a token; of one address three times as many. With FAB only."""
     max_body_kib: Annotated[int, Field(ge=1, le=1024)] = 16
     """A longer request is refused."""
     max_file_mib: Annotated[int, Field(ge=1, le=2048)] = 128

@@ -53,7 +53,8 @@ class ConfinedChild:
     Args:
         request: What `include.video.child` is asked, JSON-serialisable.
         source: The opened recording; the child reads this descriptor only.
-        name: How the recording is called towards people.
+        name: How the recording is called towards people; the child is not told, for every user
+            of the machine reads command lines.
         budget: Bounds; `allow` replaces it once the recording's length is known.
         pass_fds: Further descriptors the child may keep, by number in the request.
     """
@@ -69,7 +70,6 @@ class ConfinedChild:
     ) -> None:
         self._request = {
             **request,
-            "name": name,
             "cpu_s": int(budget.cpu_s) + 1,
             "memory_bytes": budget.memory_bytes,
         }

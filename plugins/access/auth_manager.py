@@ -8,14 +8,19 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.providers.fab.auth_manager.fab_auth_manager import FabAuthManager
 from airflow.providers.fab.www.security.permissions import RESOURCE_DAG_RUN, resource_name
 
+from access.sign_in import SignInGuard
+from include.settings import load_settings
+
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
     from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
     from airflow.providers.fab.auth_manager.models import User
+    from fastapi import FastAPI
 
 
 class NamedFabAuthManager(FabAuthManager):
-    """FAB with three changes: who answers, what answering takes, what starting a run takes.
+    """FAB with four changes: who answers, what answering takes, what starting a run takes, and
+    how often somebody may try to sign in.
 
     * A task is answered by users whose *name* is among its assigned users. FAB compares its
       own numbers, which nobody who writes a setting or a DAG can know.
@@ -24,7 +29,15 @@ class NamedFabAuthManager(FabAuthManager):
       it, start it and mark its tasks as done.
     * Starting runs takes the permission to create runs of that very DAG ("DAG Run:name") and
       to read it. FAB asks for the permission to edit the DAG.
+    * Tries to sign in are bounded, those for a token too (`sign_in.SignInGuard`).
     """
+
+    def get_fastapi_app(self) -> FastAPI | None:
+        """Called by Airflow's server when it starts."""
+        app = super().get_fastapi_app()
+        if app is not None:
+            app.add_middleware(SignInGuard, per_minute=load_settings().pages.sign_ins_per_minute)
+        return app
 
     def is_authorized_hitl_task(self, *, assigned_users: set[str], user: User) -> bool:
         """Called by Airflow where a task has assigned users."""

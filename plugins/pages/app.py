@@ -321,6 +321,7 @@ def _answer(
         back = quote(f"{_root(request)}/", safe="")
         airflow = _root(request).rpartition("/")[0]
         links = [(f"{airflow}/api/v2/auth/login?next={back}", "Sign in")]
+        sentence = "These pages are for people who have signed in."
     answer = listing(HTTPStatus(status).phrase, links, lead=sentence, status=status)
     answer.headers.update(headers or {})
     return answer
@@ -332,4 +333,4 @@ def _root(request: Request) -> str:
 
 
 def _trail(request: Request, *above: tuple[str, str]) -> Links:
-    return [(f"{_root(request)}/", "Facial expressions"), *above]
+    return [(f"{_root(request)}/", "All pages"), *above]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -219,6 +220,54 @@ def test_an_operator_requeues_in_their_name(fab: FabAirflow, published: str) -> 
     assert last.who == "operator"
 
 
+def test_an_operator_puts_back_by_a_form_that_was_made_for_them(
+    fab: FabAirflow, published: str
+) -> None:
+    lake, ledger = (services := services_in(fab.home)).lake, services.ledger
+    (fab.home / "lake" / "incoming" / "spring" / "<b>worse.mp4").write_bytes(b"no video")
+    ledger.observe(lake.list_incoming(), ledger.clock())
+    (bad,) = ledger.versions_named("spring", "<b>worse.mp4")
+    ledger.quarantine(bad.id, code="undecodable", reason="<i>why</i>", result_key="quarantine/x")
+    operator, reason = fab.client("operator"), "sent again"
+    page = operator.get("/fex/set-aside").text
+    assert "&lt;b&gt;worse.mp4" in page
+    assert "&lt;i&gt;why" in page
+    token = re.findall(r'name="token" value="([^"]+)"', page)[0]
+    for user in (role for role in Role if role is not Role.OPERATOR):
+        assert fab.client(user).get("/fex/set-aside").status_code == 403
+        given = {"token": token, "reason": reason}
+        assert fab.client(user).post("/fex/set-aside", data=given).status_code == 403
+    for given in ({"token": token}, {"token": token, "reason": " "}, {"reason": reason}):
+        assert operator.post("/fex/set-aside", data=given).status_code == 422
+    changed = token[:4] + ("A" if token[4] != "A" else "B") + token[5:]
+    assert (
+        operator.post("/fex/set-aside", data={"token": changed, "reason": reason}).status_code
+        == 403
+    )
+    before = ledger.audit.verify().entries
+    answer = operator.post("/fex/set-aside", data={"token": token, "reason": reason})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/fex/set-aside")
+    (entry,) = ledger.audit.entries(after=before)
+    assert (entry.who, entry.deed) == ("operator", "requeue")
+    assert json.loads(entry.detail)["why"] == reason
+    assert "worse.mp4" not in operator.get("/fex/set-aside").text
+    assert (
+        operator.post("/fex/set-aside", data={"token": token, "reason": reason}).status_code == 409
+    )
+
+
+@pytest.mark.parametrize("path", ["/fex/reports", "/fex/faces", "/fex/none"])
+def test_a_browser_is_told_in_a_page_what_is_wrong(fab: FabAirflow, path: str) -> None:
+    wants = {"Accept": "text/html"}
+    answer = fab.anonymous().get(path, headers=wants)
+    assert answer.headers["content-type"].startswith("text/html")
+    if answer.status_code == 401:
+        assert 'href="/api/v2/auth/login?next=%2Ffex%2F"' in answer.text
+    refused = fab.client("admin").get("/fex/reports", headers=wants)
+    assert refused.status_code == 403
+    assert "you may not read the reports of studies" in refused.text
+
+
 def test_requests_are_bounded_in_size_and_number(fab: FabAirflow) -> None:
     operator = fab.client("operator")
     long = {"study": "s" * 100_000, "recording": "r", "reason": "r"}
@@ -258,6 +307,23 @@ def test_fabs_own_pages_are_for_who_has_accounts_in_hand(
         answers = {page: browser.get(page).status_code for page in pages}
     assert {page for page, status in answers.items() if status == 200} == opened
     assert set(answers.values()) <= {200, 302}  # sent to the sign-in
+
+
+@pytest.mark.parametrize("route", ["/auth/token", "/auth/token/cli"])
+def test_passwords_cannot_be_guessed_by_the_thousand(fab: FabAirflow, route: str) -> None:
+    given = {"username": f"nobody-{route[-3:]}", "password": "guess"}
+    answers = [fab.anonymous().post(route, json=given) for _ in range(25)]
+    assert [answer.status_code for answer in answers] == [401] * 20 + [429] * 5
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 3
+    long = {"username": "nobody", "password": "p" * 100_000}
+    assert fab.anonymous().post(route, json=long).status_code == 413
+
+
+def test_the_form_is_bounded_too(fab: FabAirflow) -> None:
+    with fab.session("marketer") as browser:
+        given = {"username": "marketer", "password": "guess"}
+        answers = {browser.post("/auth/login/", data=given).status_code for _ in range(20)}
+    assert 429 in answers
 
 
 def test_no_secret_is_in_the_servers_log_nor_on_its_command_line(fab: FabAirflow) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 from redis import Redis, RedisError
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from include.composition import Services, build_services
@@ -25,6 +26,7 @@ from include.ledger.ledger import FINAL, Recording
 from include.platform.stack.contradictions import contradictions
 
 _BROKER = Path("/run/secrets/celery_broker_url")
+_AIRFLOW = Path("/run/secrets/airflow_url")
 _QUEUE = "default"
 _SHARED = Path("/shared")
 
@@ -94,6 +96,34 @@ def waiting(_services: Services) -> dict[str, int]:
     return {"queued": int(client.llen(_QUEUE)), "unacknowledged": int(client.hlen("unacked"))}
 
 
+def tables_holding(_services: Services, words: dict[str, list[str]]) -> list[str]:
+    """Return in which tables of Airflow's database a secret stands, as `NAME in TABLE`.
+
+    The database packs long values, so that reading its files would miss them: rendered
+    templates, results of tasks, the event log and everything else is looked at as text. What is
+    enciphered does not show.
+
+    Args:
+        words: The forms of each secret by its name.
+    """
+    # Errors would repeat the parameters, which are secrets.
+    engine = create_engine(_AIRFLOW.read_text().strip(), hide_parameters=True)
+    told = []
+    with engine.connect() as connection:
+        tables = inspect(engine).get_table_names()
+        for name, written in words.items():
+            for table in tables:
+                quoted = engine.dialect.identifier_preparer.quote(table)
+                query = text(
+                    f"SELECT count(*) FROM {quoted} AS row WHERE "  # noqa: S608 - a table's name
+                    + " OR ".join(f"position(:w{n} in row::text) > 0" for n in range(len(written)))
+                )
+                given = {f"w{n}": one for n, one in enumerate(written)}
+                if connection.execute(query, given).scalar_one():
+                    told.append(f"{name} in {table}")
+    return told
+
+
 _AWAY = (PlatformError, OSError, SQLAlchemyError, BotoCoreError, ClientError, RedisError)
 """What a lake, a ledger or a queue that is away for now looks like."""
 _QUESTIONS: Mapping[str, Callable[..., Any]] = {
@@ -106,6 +136,7 @@ _QUESTIONS: Mapping[str, Callable[..., Any]] = {
     "in_work": in_work,
     "listing": listing,
     "waiting": waiting,
+    "tables_holding": tables_holding,
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 from include.contracts.errors import TransientError
 from include.ledger.models import FINAL, State
 from include.platform.stack.control import Stack
+from include.platform.stack.leaks import forms
 
 _MODULE = "include.platform.stack.inside"
 
@@ -107,6 +108,13 @@ class Observer:
         """Return the messages in Celery's queue, `queued` and `unacknowledged`."""
         found: dict[str, int] = self._ask("waiting")
         return found
+
+    def tables_holding(self, secrets: Mapping[str, bytes]) -> list[str]:
+        """Return in which tables of Airflow's database a secret stands, as `NAME in TABLE`."""
+        words = {
+            name: sorted(one.decode() for one in forms(word)) for name, word in secrets.items()
+        }
+        return [str(one) for one in self._ask("tables_holding", words=words)]
 
     def _ask(self, ask: str, **arguments: object) -> Any:
         """Ask and wait for the answer.

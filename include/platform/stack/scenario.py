@@ -28,7 +28,7 @@ from include.platform.stack.cli import FAILED, OK, down, print_addresses, servic
 from include.platform.stack.control import Stack
 from include.platform.stack.errors import StackError
 from include.platform.stack.instances import SCALED
-from include.platform.stack.leaks import leaks
+from include.platform.stack.leaks import ChildWatch, leaks, secrets_of
 from include.platform.stack.observer import Observer, Outcome
 from include.platform.stack.study import Expected, surprises, write_study
 
@@ -101,7 +101,8 @@ def _analyse(
     """Drop the study, follow it and check; say what is wrong."""
     name = f"study-{datetime.now(UTC):%H%M%S}"
     told = refused(stack)
-    with api_of(stack) as api, Observer(stack, shared) as observer:
+    watch = ChildWatch(stack.home)
+    with api_of(stack) as api, Observer(stack, shared) as observer, watch:
         wait_for_dags(api, ticker)
         expected = made.result()
         observer.drop(name, _FOLDER)
@@ -115,11 +116,12 @@ def _analyse(
         rows = list(outcomes.values())
         told += not_once(observer, rows)
         hosts = workers_of(api, rows)
+        told += observer.tables_holding(secrets_of(stack.home))
     console.print("Tasks ran on " + ", ".join(f"{h} ({n})" for h, n in sorted(hosts.items())))
     known = {name for name, item in stack.instances.items() if item.service.name == SCALED}
     told += [f"a task names {host}, which is no worker" for host in hosts.keys() - known]
     told += [] if hosts else ["no task names its worker"]
-    told += leaks(stack.home)
+    told += [*leaks(stack.home), *watch.told()]
     for problem in told:
         console.print(f"wrong: {problem}")
     return FAILED if told else OK
