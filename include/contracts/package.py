@@ -26,6 +26,7 @@ MAX_MEMBER_BYTES = 512 * 2**20
 MAX_MEMBERS = 64
 
 _SETTING = "model package"
+_NO_LIST = f"{SIGNATURE_MEMBER} does not list its members"
 _NAME = re.compile(r"(code/)?[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -114,10 +115,10 @@ def _check(package: Path, content: Mapping[str, bytes]) -> None:
         raise ConfigurationError(_SETTING, f"{package} lacks {SIGNATURE_MEMBER}")
     try:
         sealed = dict(json.loads(content[SIGNATURE_MEMBER])["members"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigurationError(
-            _SETTING, f"{package}: {SIGNATURE_MEMBER} does not list its members"
-        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigurationError(_SETTING, f"{package}: {_NO_LIST}") from error
+    if not all(isinstance(one, str) for pair in sealed.items() for one in pair):
+        raise ConfigurationError(_SETTING, f"{package}: {_NO_LIST}")
     missing = sorted({CODE_MEMBER, *sealed} - content.keys())
     if missing:
         raise ConfigurationError(_SETTING, f"{package} lacks {', '.join(missing)}")

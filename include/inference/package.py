@@ -92,7 +92,7 @@ def require_signed(uri: str, sha256: str, storage: StorageSettings, signers: Seq
             envelope = json.loads(signature.read_bytes())
         except FileNotFoundError:
             envelope = None
-        except ValueError:
+        except (ValueError, RecursionError):
             envelope = {}
         except OSError as error:
             raise TransientError(f"the signature {beside} cannot be read: {error}") from error

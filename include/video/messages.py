@@ -62,7 +62,7 @@ class MessageReader:
 def _parse_header(line: bytes) -> dict[str, Any]:
     try:
         header = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MalformedMessageError("a header that is no JSON") from error
     if not isinstance(header, dict):
         raise MalformedMessageError("a header that is no object")

@@ -57,7 +57,7 @@ class SignInGuard:
             refused = JSONResponse({"detail": f"at most {MAX_BODY_BYTES} bytes"}, 413)
             await refused(scope, receive, send)
             return
-        wait = self._names.take(_name(body))
+        wait = self._names.take(tried_name(body))
         if wait:
             await _too_often(wait)(scope, receive, send)
             return
@@ -98,7 +98,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return first_the_body
 
 
-def _name(body: bytes) -> str:
+def tried_name(body: bytes) -> str:
     """The name that is tried, as JSON or as a form has it; what has none counts together."""
     try:
         read = json.loads(body)

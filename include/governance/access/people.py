@@ -25,7 +25,8 @@ def answered_by(answer: Mapping[str, Any]) -> str:
         answer: What Airflow's human-in-the-loop operator returned. Its `id` is the auth
             manager's own, its `name` the user's name under each of them.
     """
-    return str((answer.get("responded_by_user") or {}).get("name") or "")
+    user = answer.get("responded_by_user")
+    return str(user.get("name") or "") if isinstance(user, Mapping) else ""
 
 
 def approvers_of(approvers: Collection[str], asked_by: Collection[str]) -> tuple[str, ...]:

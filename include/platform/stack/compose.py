@@ -159,9 +159,22 @@ def read_compose(path: Path, variables: Mapping[str, str]) -> Compose:
         variables: What `${NAME}` and `${NAME:-default}` stand for.
 
     Raises:
-        ComposeError: Names the service and the key that is not understood.
+        ComposeError: Names the service and the key that is not understood, or why the file
+            cannot be read at all.
     """
-    tree = _interpolated(yaml.safe_load(path.read_text()), variables)
+    try:
+        tree = _interpolated(yaml.safe_load(path.read_bytes()), variables)
+        return _compose(path, tree)
+    except OSError as error:
+        raise ComposeError(f"{path} cannot be read: {error}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ComposeError(f"{path} is no YAML: {' '.join(str(error).split())[:200]}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # A list where a mapping belongs, a number where a text does, a key that is not there.
+        raise ComposeError(f"{path} is not built as a compose file is: {error!r}") from error
+
+
+def _compose(path: Path, tree: Any) -> Compose:
     services = {name: _service(name, definition) for name, definition in tree["services"].items()}
     volumes = tuple(tree.get("volumes") or {})
     declared = tree.get("secrets") or {}
