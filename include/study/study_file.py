@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import yaml
+from yaml.composer import ComposerError
 
 from include.contracts.errors import PermanentInputError
 from include.contracts.purposes import CONSENTED, folded
@@ -82,6 +83,17 @@ class StudyFile:
             require_harmless(study, f"says in its {key}", text)
 
 
+class _WithoutAliases(yaml.SafeLoader):
+    """An alias may stand for what holds aliases in turn: written out, a short file is endless."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            where = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise ComposerError(None, None, "an alias; write out what it stands for", where)
+        found: yaml.Node | None = super().compose_node(parent, index)
+        return found
+
+
 def parse_study_file(study: str, name: str, content: bytes) -> StudyFile:
     """Read a study file.
 
@@ -134,11 +146,11 @@ def bad_study_file(study: str, name: str, problem: str) -> PermanentInputError:
 
 def _mapping(study: str, name: str, text: str) -> Mapping[object, object]:
     """The file's `key: value` lines; a key that is there twice is not one of them."""
-    declared: object = yaml.safe_load(text)
+    declared: object = yaml.load(text, _WithoutAliases)  # noqa: S506 - a SafeLoader
     if not isinstance(declared, dict):
         raise bad_study_file(study, name, "is not a list of `key: value` lines")
     # Of two lines with one key YAML silently takes the last.
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    node = yaml.compose(text, _WithoutAliases)
     seen: set[str] = set()
     for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
         folded = _folded(key.value)

@@ -134,6 +134,7 @@ def test_a_denied_purpose_is_never_claimed(desk: Desk, purpose: str) -> None:
         (b"date: 2026-13-45\npurpose: x\n", "not valid YAML"),
         (b"!!python/object/apply:os.system [id]\n", "not valid YAML"),
         (b"[" * 5000, "not valid YAML"),
+        (b"purpose: &one x\ntitle: *one\n", "an alias; write out what it stands for"),
         (b"purpose: x\n#" + b"x" * (64 << 10), "larger than 64 KiB"),
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else "",
