@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from include.aws_errors import SettingNames, aws_errors, is_name_taken, is_not_found
 from include.contracts.errors import ConfigurationError
 from include.contracts.identity import stable_hash
+from include.contracts.quiet import ONNX_RUNTIME
 from include.inference.backend import (
     ACCEPT,
     CONTENT_TYPE,
@@ -138,6 +139,7 @@ class SageMakerBackend:
             "Environment": {
                 "SAGEMAKER_PROGRAM": "inference.py",
                 "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+                **ONNX_RUNTIME,
             },
         }
         identity = stable_hash({"container": container, "role": self._role_arn})[:12]

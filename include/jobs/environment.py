@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from include.contracts.quiet import QUIET
+
 _SHARED_MACHINE = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads of OpenMP that spin while they wait take the processor from whoever they wait for as
 soon as a machine is shared, here with Airflow: they halve the pace of a training of two."""
 
 _NAMES = frozenset(
     {
-        "DO_NOT_TRACK",
         # Which engine answers, where a person chose one.
         "FEX_MODEL_ENGINE",
         # Marks of the platform's own processes: what is left of a killed one is found by them.
         "FEX_PLATFORM_COMPONENT",
         "FEX_PLATFORM_ID",
-        "GX_ANALYTICS_ENABLED",
         "HOME",
         "LANG",
         "LD_LIBRARY_PATH",
@@ -30,10 +30,8 @@ _NAMES = frozenset(
         "NO_PROXY",
         "HTTPS_PROXY",
         "HTTP_PROXY",
-        "MLFLOW_DISABLE_TELEMETRY",
         "PATH",
         "REQUESTS_CA_BUNDLE",
-        "SCARF_ANALYTICS",
         "SSL_CERT_DIR",
         "SSL_CERT_FILE",
         "TEMP",
@@ -70,4 +68,4 @@ def job_environment(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if name.upper() in _NAMES or name.startswith(_PREFIXES)
     }
-    return {**_SHARED_MACHINE, **kept}
+    return {**_SHARED_MACHINE, **kept, **QUIET}

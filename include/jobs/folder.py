@@ -24,7 +24,6 @@ import fcntl
 import json
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -123,18 +122,20 @@ class JobFolder:
 
     def write_process_id(self) -> None:
         """Called by the runner for itself."""
-        _write_json(self.path / _PROCESS, {"pid": os.getpid(), "known_in": _known_in()})
+        _write_json(self.path / _PROCESS, {"pid": os.getpid(), **_identity(os.getpid())})
 
     def process_id(self) -> int | None:
-        """Process id of the runner; to be trusted only while `is_running`.
+        """Process id of the runner where this process can signal it; else None.
 
-        None as long as there is none, and in another container than the runner's: there the
-        number is nobody's, or somebody else's.
+        None while the runner has written none; when it lives in another container or on
+        another machine, where the number is somebody else's; and when it has ended and the
+        number was given away.
         """
         data = _read_json(self.path / _PROCESS)
-        if data is None or data.get("known_in") != _known_in():
+        if data is None:
             return None
-        return int(data["pid"])
+        pid = int(data.pop("pid"))
+        return pid if data == _identity(pid) else None
 
     def request_stop(self) -> None:
         """Leave the mark that makes an ended job a stopped one."""
@@ -163,9 +164,22 @@ class JobFolder:
         return _read_json(self.path / _STATUS)
 
 
-def _known_in() -> str:
-    """Return what tells this process's container, or machine, from others that share the jobs."""
-    return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
+def _identity(pid: int) -> dict[str, str]:
+    """What tells a process from all others that have its number; empty when there is none.
+
+    The machine's start, the namespace in which the number counts, as this process sees it, and
+    when the process was started (`proc(5)`: field 22 of `stat`, clock ticks since that start).
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        return {
+            "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+            "namespace": str(Path("/proc/self/ns/pid").readlink()),
+            # Fields are counted after the command in parentheses, which may hold anything.
+            "started": stat[stat.rindex(")") + 2 :].split()[19],
+        }
+    except OSError:
+        return {}
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:

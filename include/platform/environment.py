@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Mapping
 
+from include.contracts.quiet import QUIET
 from include.platform.credentials import USERS, Secrets
 from include.platform.layout import HOME_VARIABLE, PROJECT_ROOT, Layout
 from include.settings import PlatformSettings, load_settings
@@ -74,7 +75,7 @@ def child_environment(
         "FEX_LABELS__PSEUDONYM_KEY": secrets.pseudonym_key,
         **_tuning(settings),
         **_statsd(inherited),
-        **_quiet(),
+        **QUIET,
         **inherited,
         **_identity(layout, inherited),
         **_airflow(layout, settings, secrets),
@@ -161,14 +162,4 @@ def _statsd(inherited: Mapping[str, str]) -> dict[str, str]:
         "AIRFLOW__METRICS__STATSD_HOST": host,
         "AIRFLOW__METRICS__STATSD_PORT": inherited.get("FEX_WATCH__STATSD_PORT", "8125"),
         "AIRFLOW__METRICS__STATSD_PREFIX": "airflow",
-    }
-
-
-def _quiet() -> dict[str, str]:
-    """Return the switches of libraries that would report their use to somebody."""
-    return {
-        "SCARF_ANALYTICS": "false",
-        "DO_NOT_TRACK": "1",
-        "GX_ANALYTICS_ENABLED": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
     }

@@ -38,7 +38,7 @@ def main(job_dir: str, lock_fd: str) -> int:
         folder.write_end(JobStatus.STOPPED)
         return 0
     folder.watched.touch()
-    threading.Thread(target=_leave_when_abandoned, args=(folder,), daemon=True).start()
+    threading.Thread(target=_leave_when_abandoned_or_asked, args=(folder,), daemon=True).start()
     try:
         _train(folder)
     except ConfigurationError as error:
@@ -72,12 +72,15 @@ def _stopped(folder: TrainingFolder, _number: int, _frame: FrameType | None) -> 
     os._exit(0)
 
 
-def _leave_when_abandoned(folder: TrainingFolder) -> None:
+def _leave_when_abandoned_or_asked(folder: TrainingFolder) -> None:
     patience_s = folder.runtime().abandoned_after_s
     while time.time() - folder.watched.stat().st_mtime < patience_s:
         time.sleep(min(_LOOK_EVERY_S, patience_s))
-    say(f"nobody asked about {folder.name} for {patience_s:.0f} s: it stops")
-    folder.request_stop()
+        if folder.stop_requested():  # by somebody in another container, who cannot signal
+            break
+    else:
+        say(f"nobody asked about {folder.name} for {patience_s:.0f} s: it stops")
+        folder.request_stop()
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from include.contracts.quiet import be_quiet
+
 
 def session_of(model: bytes, *, threads: int = 1, rearrange: bool = True) -> Any:
     """Return an `onnxruntime.InferenceSession` on the CPU.
@@ -13,6 +15,7 @@ def session_of(model: bytes, *, threads: int = 1, rearrange: bool = True) -> Any
         threads: Threads of one operator; 1 starts none.
         rearrange: Whether ONNX Runtime may rewrite the graph, which costs time once.
     """
+    be_quiet()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from include.contracts.errors import TransientError
+from include.contracts.quiet import ONNX_RUNTIME
 from include.contracts.reasons import QuarantineCode
 from include.video.messages import MalformedMessageError, Message, MessageReader
 from include.video.refusals import refusal
@@ -212,6 +213,7 @@ def _scrubbed_environment() -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(_ROOT),
         "PYTHONHASHSEED": "0",
+        **ONNX_RUNTIME,
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         # One heap: the child has one thread, and a bound on its address space.

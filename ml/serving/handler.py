@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from include.contracts.errors import ConfigurationError, PlatformError
+from include.contracts.quiet import be_quiet
 
 _MODULE = "inference"
 _ENGINE = "FEX_MODEL_ENGINE"
@@ -92,6 +93,7 @@ class PackedModel:
         code_dir = model_dir / "code"
         if not (code_dir / f"{_MODULE}.py").is_file():
             raise ConfigurationError("model package", f"{code_dir / _MODULE}.py is not there")
+        be_quiet()
         _load_torch()
         from sagemaker_pytorch_serving_container.handler_service import HandlerService
 

@@ -106,14 +106,20 @@ class FabAirflow:
     @contextlib.contextmanager
     def session(self, user: str) -> Iterator[httpx.Client]:
         """A browser's session: signed in by FAB's form."""
-        with httpx.Client(base_url=self.url, timeout=30) as browser:
-            form = browser.get("/auth/login/").text
-            token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)
-            assert token is not None
+        with self.form() as (browser, token):
             password = (self.home / user).read_text()
-            given = {"username": user, "password": password, "csrf_token": token[1]}
+            given = {"username": user, "password": password, "csrf_token": token}
             assert browser.post("/auth/login/", data=given).status_code == 302
             yield browser
+
+    @contextlib.contextmanager
+    def form(self) -> Iterator[tuple[httpx.Client, str]]:
+        """A browser with FAB's form open, and the form's token."""
+        with httpx.Client(base_url=self.url, timeout=30) as browser:
+            page = browser.get("/auth/login/").text
+            token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+            assert token is not None
+            yield browser, token[1]
 
     def anonymous(self) -> httpx.Client:
         """A client of somebody who has not signed in."""
