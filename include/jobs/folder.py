@@ -135,7 +135,7 @@ class JobFolder:
         if data is None:
             return None
         pid = int(data.pop("pid"))
-        return pid if data == _identity(pid) else None
+        return pid if data and data == _identity(pid) else None
 
     def request_stop(self) -> None:
         """Leave the mark that makes an ended job a stopped one."""
