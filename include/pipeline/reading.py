@@ -1,7 +1,7 @@
 """What people read through a web page: reports of studies, label pictures, audits.
 
-Names come from outside: each is looked up among those there are, none becomes part of a key
-before it was found there.
+Names come from outside: each is looked up among those there are, or is one plain part of a key
+that is asked for as a whole.
 """
 
 from __future__ import annotations
@@ -114,10 +114,11 @@ def label_pictures(services: Services, queue_id: str) -> list[str]:
     Raises:
         NotThereError: There is no such queue.
     """
-    if queue_id not in label_queues(services):
+    found = services.lake.list(_pictures(queue_id)) if _is_segment(queue_id) else ()
+    names = sorted(posixpath.basename(key) for key in found)
+    if not names:
         raise NotThereError("there is no such label queue")
-    folder = f"{keys.label_queue(queue_id)}/{PICTURES}"
-    return sorted(posixpath.basename(key) for key in services.lake.list(folder))
+    return names
 
 
 def label_picture(services: Services, queue_id: str, name: str) -> bytes:
@@ -127,9 +128,12 @@ def label_picture(services: Services, queue_id: str, name: str) -> bytes:
         NotThereError: There is no such picture.
         TransientError: The lake failed for now.
     """
-    if not name.endswith(_PICTURE) or name not in label_pictures(services, queue_id):
-        raise NotThereError("the queue has no such picture")
-    return services.lake.get_bytes(f"{keys.label_queue(queue_id)}/{PICTURES}/{name}")
+    try:
+        if _is_segment(queue_id) and _is_segment(name) and name.endswith(_PICTURE):
+            return services.lake.get_bytes(f"{_pictures(queue_id)}/{name}")
+    except FileNotFoundError:
+        pass
+    raise NotThereError("the queue has no such picture")
 
 
 def audits(services: Services) -> list[str]:
@@ -151,6 +155,15 @@ def audit_page(services: Services, sha256: str) -> bytes:
     if sha256 not in audits(services):
         raise NotThereError("there is no such audit")
     return services.lake.get_bytes(keys.audit_page(sha256))
+
+
+def _pictures(queue_id: str) -> str:
+    return f"{keys.label_queue(queue_id)}/{PICTURES}"
+
+
+def _is_segment(name: str) -> bool:
+    """Whether a name can be one part of a key and leads nowhere else."""
+    return name.isprintable() and "/" not in name and name.strip(". ") != "" and len(name) < 256
 
 
 def _folders(lake: Lake, prefix: str) -> list[str]:

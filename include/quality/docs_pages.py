@@ -1,7 +1,7 @@
 """Data Docs that load nothing and run nothing.
 
 Great Expectations' pages take style sheets, scripts and a picture with a time in its address
-from a dozen servers (`findings/gx-data-docs-load-and-show-raw.sh`): whoever opens one tells
+from seven servers (`findings/gx-data-docs-load-and-show-raw.sh`): whoever opens one tells
 them so, and what they send runs beside the figures. Tables read well without all of that.
 """
 
