@@ -174,6 +174,10 @@ capacity: setup ## Write docs/capacity.md anew: what 10, 1,000, 1,000,000 hours 
 fuzz: setup ## Put 2,048 damaged recordings through the confined decoder (ARGS='--files 200 --seed 7')
 	@nice -n 5 env PYTHONPATH=$(CURDIR) .venv/bin/python -m benchmarks.fuzz $(ARGS)
 
+.PHONY: parsers
+parsers: setup ## Put 600 inputs, most of them damaged, through each reader of outside text (ARGS='--only study')
+	@nice -n 5 env PYTHONPATH=$(CURDIR) .venv/bin/python -W ignore -m benchmarks.parsers $(ARGS)
+
 .PHONY: bench-identity
 bench-identity: setup ## Measure who is who and who is the respondent on made recordings (ARGS='--half dev --faults')
 	@$(RUN) -m benchmarks.identity $(ARGS)
