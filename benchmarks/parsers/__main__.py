@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run what the command line asks for; return the exit status."""
     options = _options(arguments)
     console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 110)
-    table = Table("reader", "examples", "read", "refused", "worst ms", "left behind", box=None)
+    table = Table("reader", "examples", "read", "refused", "worst CPU ms", "left behind", box=None)
     failed = False
     for name, reader in READERS.items():
         if options.only and options.only not in name:
