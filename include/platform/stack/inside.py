@@ -116,7 +116,9 @@ def tables_holding(_services: Services, words: dict[str, list[str]]) -> list[str
                 quoted = engine.dialect.identifier_preparer.quote(table)
                 query = text(
                     f"SELECT count(*) FROM {quoted} AS entry WHERE "  # noqa: S608 - a table's name
-                    + " OR ".join(f"position(:w{n} in entry::text) > 0" for n in range(len(written)))
+                    + " OR ".join(
+                        f"position(:w{n} in entry::text) > 0" for n in range(len(written))
+                    )
                 )
                 given = {f"w{n}": one for n, one in enumerate(written)}
                 if connection.execute(query, given).scalar_one():
