@@ -67,7 +67,8 @@ def page(
     """
     under_load = _rows(soak)
     rows = [*alone, *under_load, *(_rows(deferring) if deferring else ())]
-    struck = [row for row in rows if row.fault != NOTHING.name]
+    # What was cut short by the end of a run says nothing of what would have become of it.
+    struck = [row for row in rows if row.fault != NOTHING.name and row.recovery_s is not None]
     parts = [_HEAD, "## Each kind\n", *_kinds(struck), "", _sum(struck), "", *_quiet(alone)]
     return "\n".join([*parts, "", *_load(under_load, soak), *_memory(soak["samples"])]) + "\n"
 
@@ -150,12 +151,13 @@ def _load(rows: Sequence[Row], soak: dict[str, Any]) -> list[str]:
         f"`make soak`: {soak['recordings']} recordings of five seconds, dropped so that at most "
         f"{_most_open(soak['samples'])} had no end yet, "
         f"{soak['workers']} workers, a fault every {soak['fault_every_s']:g} s "
-        f"({len(rows)} in all, the next whether or not the one before was over). After "
+        f"({len(rows)} in all, the next whether or not the one before was over; "
+        f"{sum(row.recovery_s is None for row in rows)} were not over when time was). After "
         f"{minutes:.0f} minutes: {counts}; {ended / minutes:.1f} recordings a minute. "
         + (
             "At the end nothing was wrong: "
             if not wrong
-            else f"At the end {len(wrong)} things were wrong ({'; '.join(wrong[:5])}); asked was: "
+            else f"When time was over: {'; '.join(wrong)}. Asked was: "
         )
         + "every service healthy, no run open, no recording without an end, ledger and store "
         "agree on each, no process left over.\n",

@@ -81,9 +81,7 @@ class Watch:
         self._ended.set()
         if self._thread:
             self._thread.join()
-        return [
-            self._row(item, None, [f"{len(item.waiting)} have no end yet"]) for item in self._open
-        ]
+        return [self._row(item, None, []) for item in self._open]
 
     def follow(self, fault: str, seen: str, held: Sequence[int], deferred: int) -> None:
         """Follow the recordings that were in work when a fault struck, which is now."""

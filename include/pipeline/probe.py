@@ -65,6 +65,8 @@ def _probe(services: Services, admission: Admission, recording: Recording) -> No
     settings = services.settings
     admission.require(recording)
     _check_size(recording, settings)
+    if _is_identified(settings, recording):
+        return
     with working_folder(services) as scratch:
         path = scratch / "recording"
         video_id = services.lake.fetch(recording.key, path, version=recording.version)
@@ -77,6 +79,17 @@ def _probe(services: Services, admission: Admission, recording: Recording) -> No
         extraction_id=identity,
         batch_id=recording.batch_id,
     )
+
+
+def _is_identified(settings: Settings, recording: Recording) -> bool:
+    """Tell whether a try before this one, of this batch or another, has probed these bytes.
+
+    A row is one version of an object, and it is identified only once its bytes were found to be
+    a recording. Without this a batch of a hundred would begin anew after each fault.
+    """
+    if recording.video_id is None:
+        return False
+    return recording.extraction_id == extraction_identity(settings, recording.video_id)
 
 
 def _check_size(recording: Recording, settings: Settings) -> None:

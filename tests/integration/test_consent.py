@@ -116,6 +116,20 @@ def _labelled(pipeline: Pipeline) -> set[str]:
     }
 
 
+def test_bytes_that_were_probed_are_not_probed_again(tmp_path: Path) -> None:
+    pipeline = make_pipeline(tmp_path)
+    services = pipeline.services
+    folder = pipeline.incoming / "s"
+    folder.mkdir()
+    good_video(folder / "r.mp4")
+    [entry] = intake.run(services, "run")
+    batch_id = str(entry["trigger_run_id"])
+    groups = probe.run(services, batch_id)
+    # Nobody could fetch it now: the try after a fault goes on where the one before it was.
+    (folder / "r.mp4").unlink()
+    assert probe.run(services, batch_id) == groups == [[1]]
+
+
 def test_what_is_taken_back_while_it_is_in_work_is_neither_decoded_nor_published(
     tmp_path: Path,
 ) -> None:

@@ -108,9 +108,10 @@ def image_of(service: Service) -> Image:
             owner=owner,
             folders=(OwnedFolder("/data", "0755"),),
             command=(
-                *(*INIT, python, "-m", "localbucket"),
+                *(*INIT, python, "/opt/store.py"),
                 *("--host", "0.0.0.0", "--port", str(_STORE_PORT), "/data"),  # noqa: S104 - leads nowhere
             ),
+            files={"/opt/store.py": STANDINS / "store.py"},
             health_test=(python, "-c", ask),
         )
     if name == "minio/mc":
