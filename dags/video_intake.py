@@ -15,7 +15,8 @@ large drop if a minute is too long to wait.
 | `FEX_DISCOVERY__MAX_VIDEOS_PER_BATCH` | size of a batch |
 | `FEX_WATCH__INTAKE_DEADLINE_S` | a run later than this is told to people |
 
-Each run also emits what waits, for how long, and what is in work.
+Each run also emits what waits, for how long, and what is in work. Where `FEX_QUEUES__*` name
+queues, `watch_queues` tells people of one that no worker takes from.
 """
 
 from __future__ import annotations
@@ -61,6 +62,17 @@ def video_intake() -> None:
         skip_when_already_exists=True,
         map_index_template="{{ task.trigger_run_id }}",
     ).expand_kwargs(discover("{{ run_id }}"))
+
+    if load_settings().queues.by_need:
+
+        @task
+        def watch_queues() -> list[str]:
+            """Tell people of a queue that no worker takes from."""
+            from queue_watch import tell_unattended
+
+            return tell_unattended()
+
+        watch_queues()
 
 
 video_intake()

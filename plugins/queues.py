@@ -23,9 +23,8 @@ def on(needs: Needs) -> dict[str, Any]:
         neither.
     """
     queues = load_settings().queues
-    named = {"io": queues.io_bound, "cpu": queues.cpu_bound, "gpu": queues.accelerated}
     where: dict[str, Any] = {}
-    if name := named[needs]:
+    if name := queues.by_need.get(needs):
         where["queue"] = name
     if queues.pod_templates:
         where["executor_config"] = {"pod_template_file": f"{queues.pod_templates}/{needs}.yaml"}

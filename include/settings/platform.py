@@ -46,6 +46,12 @@ class QueueSettings(Group):
     """Folder of `io.yaml`, `cpu.yaml` and `gpu.yaml`, from which the KubernetesExecutor makes a
     task's pod (docs/decisions/0036-kubernetes.md). None: its own template for every task."""
 
+    @property
+    def by_need(self) -> dict[str, str]:
+        """The queues that are named, by what a task needs: `io`, `cpu`, `gpu`."""
+        every = {"io": self.io_bound, "cpu": self.cpu_bound, "gpu": self.accelerated}
+        return {need: name for need, name in every.items() if name}
+
 
 class PlatformSettings(Group):
     """How the embedded platform runs (`make up`, `make demo`)."""

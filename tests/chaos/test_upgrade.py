@@ -7,6 +7,7 @@ it extracts, and the present build goes on with the same home, as after `git pul
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -16,12 +17,12 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from include.contracts.errors import TransientError
 from include.ledger.ledger import State
 from include.pipeline.scratch import UNLOCKED_FOR_S
 from include.platform.api import AirflowApi
@@ -275,16 +276,20 @@ def _run(platform: RunningPlatform, dag: str, conf: dict[str, object] | None = N
         run_id = api.trigger(dag, conf)
         give_up_at = time.monotonic() + 300
         while time.monotonic() < give_up_at:
-            state = next(r["state"] for r in api.dag_runs(dag) if r["dag_run_id"] == run_id)
-            if state in ("success", "failed"):
-                return str(state)
+            # A server on a busy machine answers late.
+            with contextlib.suppress(TransientError):
+                state = next(r["state"] for r in api.dag_runs(dag) if r["dag_run_id"] == run_id)
+                if state in ("success", "failed"):
+                    return str(state)
             time.sleep(1)
     pytest.fail(f"{dag} did not end")
 
 
 def _read(database: Path, query: str) -> list[tuple[str, ...]]:
     """Ask a database as it is: opening the ledger would migrate it under the earlier build."""
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=30)) as opened:
+    with contextlib.closing(
+        sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=30)
+    ) as opened:
         return opened.execute(query).fetchall()
 
 
