@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from include.contracts.errors import TransientError
 from include.contracts.study_names import Role, role
-from include.lake.aws import PAGE_KEYS, botocore_errors
+from include.lake.aws import PAGE_KEYS, botocore_errors, object_versions
 from include.lake.raw import CHUNK_BYTES, RawBucket, RawFolder
 
 UNSORTED = "unsorted"
@@ -295,15 +295,9 @@ class S3Originals:
         """Delete every version of an object: in a versioned bucket a deletion hides, no more."""
         name = self._prefix + key
         with botocore_errors(key):
-            pages = self._client.get_paginator("list_object_versions").paginate(
-                Bucket=self._bucket, Prefix=name
-            )
-            for page in pages:
-                for found in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                    if found["Key"] == name:
-                        self._client.delete_object(
-                            Bucket=self._bucket, Key=name, VersionId=found["VersionId"]
-                        )
+            for found in object_versions(self._client, self._bucket, name):
+                if found.key == name:
+                    self._client.delete_object(Bucket=self._bucket, Key=name, **found.arguments)
 
     def replace(self, key: str, content: bytes, before: bytes) -> None:
         """Conditional put; then the versions before it go."""
@@ -317,15 +311,11 @@ class S3Originals:
                 Bucket=self._bucket, Key=name, Body=content, IfMatch=answer["ETag"]
             )
             kept = written.get("VersionId")
-            pages = self._client.get_paginator("list_object_versions").paginate(
-                Bucket=self._bucket, Prefix=name
-            )
-            for page in pages if kept else ():
-                for found in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                    if found["Key"] == name and found["VersionId"] != kept:
-                        self._client.delete_object(
-                            Bucket=self._bucket, Key=name, VersionId=found["VersionId"]
-                        )
+            if not kept:
+                return
+            for found in object_versions(self._client, self._bucket, name):
+                if found.key == name and found.version != kept:
+                    self._client.delete_object(Bucket=self._bucket, Key=name, **found.arguments)
 
     def _object(self, folder: str, relative: str, found: Mapping[str, Any]) -> IncomingObject:
         problem = None

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from include.contracts.errors import ConfigurationError
-from include.lake.aws import PAGE_KEYS, botocore_errors
+from include.lake.aws import botocore_errors, object_versions
 
 CHUNK_BYTES = 1 << 20
 
@@ -122,27 +122,18 @@ class RawBucket:
 
     def walk(self) -> Iterator[Stored]:
         """Page through the versions; a bucket that keeps none has one of each object."""
-        pages = self._client.get_paginator("list_object_versions").paginate(
-            Bucket=self._bucket, Prefix=self._prefix, PaginationConfig={"PageSize": PAGE_KEYS}
-        )
         with botocore_errors(self._prefix):
-            for page in pages:
-                for item in page.get("Versions", ()):
-                    yield Stored(
-                        item["Key"][len(self._prefix) :],
-                        item["Size"],
-                        item["VersionId"],
-                        item["IsLatest"],
-                    )
-                for item in page.get("DeleteMarkers", ()):
-                    key = item["Key"][len(self._prefix) :]
-                    yield Stored(key, 0, item["VersionId"], current=False, content=False)
+            for item in object_versions(self._client, self._bucket, self._prefix):
+                key = item.key[len(self._prefix) :]
+                content = not item.deletion
+                yield Stored(key, item.size_bytes, item.version, item.current, content)
 
     def chunks(self, found: Stored) -> Iterator[bytes]:
         """Read one version."""
         with botocore_errors(found.key):
+            version = {"VersionId": found.version} if found.version else {}
             answer = self._client.get_object(
-                Bucket=self._bucket, Key=self._prefix + found.key, VersionId=found.version
+                Bucket=self._bucket, Key=self._prefix + found.key, **version
             )
             with closing(answer["Body"]) as body:
                 yield from body.iter_chunks(CHUNK_BYTES)

@@ -19,6 +19,7 @@ import yaml
 
 from include.platform.stack.compose import read_compose
 from include.settings import load_settings, variables
+from tests.production.overlays import BACKUP, QUEUES, together
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
@@ -266,3 +267,49 @@ def test_the_entrypoint_reads_secrets_from_files(tmp_path: Path) -> None:
     )
     assert "FEX_STORAGE__LEDGER_URL=postgresql://somewhere" in answer.stdout.splitlines()
     assert "_FILE" not in answer.stdout
+
+
+def test_the_file_with_queues_follows_the_specification_and_has_workers_for_each(
+    tmp_path: Path,
+) -> None:
+    overlay = yaml.safe_load((ROOT / "docker-compose.queues.yaml").read_text())
+    schema_file = files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json"
+    schema = json.loads(schema_file.read_text())
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    assert [error.message for error in validator.iter_errors(overlay)] == []
+
+    services = read_compose(together(tmp_path / "compose.yaml", QUEUES), {}).services
+    assert services.keys() - SERVICES.keys() == {"worker-cpu", "worker-gpu"}
+    parse_dags = ("api-server", "scheduler", "dag-processor", "triggerer")
+    workers = [name for name in services if name.startswith("worker")]
+    named = set()
+    for name in (*parse_dags, *workers):
+        found = {key: v for key, v in services[name].environment.items() if "FEX_QUEUES_" in key}
+        assert found.keys() <= variables().keys()
+        named |= set(found.values())
+        assert len(found) == 3, name
+    taken = set()
+    for name in workers:
+        words = services[name].command or ()
+        taken |= set(words[words.index("--queues") + 1].split(","))
+        assert services[name].secrets == tuple(SERVICES["worker"]["secrets"])
+        assert services[name].mounts
+    assert taken == named | {"default"}
+
+
+def test_the_backup_runs_as_a_worker_that_sees_every_database(tmp_path: Path) -> None:
+    overlay = yaml.safe_load((ROOT / "docker-compose.backup.yaml").read_text())
+    schema_file = files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json"
+    schema = json.loads(schema_file.read_text())
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    assert [error.message for error in validator.iter_errors(overlay)] == []
+
+    variables = {"FEX_BACKUPS": str(tmp_path)}
+    services = read_compose(together(tmp_path / "compose.yaml", BACKUP), variables).services
+    backup = services["backup"]
+    assert backup.is_one_shot
+    assert {"airflow_url", "ledger_url", "mlflow_url", "mlflow_auth_url"} <= set(backup.secrets)
+    assert (str(tmp_path), "/backups") in {(m.source, m.target) for m in backup.mounts}
+    # What reads a database's URL is given the file.
+    for value in backup.environment.values():
+        assert set(re.findall(r"/run/secrets/(\w+)", value)) <= set(backup.secrets)
