@@ -7,7 +7,7 @@ chose go through `include.lake.originals`, which can address any of them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -309,7 +309,7 @@ class Lake:
         if _touches_originals(key):
             raise ValueError(f"refusing to delete {key!r}")
         with suppress(FileNotFoundError), _store_errors(key):
-            obstore.delete(self.store, key)
+            self._delete_all([key])
 
     def erase_versions(self, key: str) -> None:
         """Delete one object of the platform with every version a bucket keeps.
@@ -334,8 +334,19 @@ class Lake:
         doomed = list(self.list(prefix))
         if doomed:
             with _store_errors(prefix):
-                obstore.delete(self.store, doomed)
+                self._delete_all(doomed)
         return len(doomed)
+
+    def _delete_all(self, doomed: Sequence[str]) -> None:
+        """Delete objects by DeleteObjects, or one by one where a store does not know that."""
+        try:
+            obstore.delete(self.store, [*doomed])
+        except GenericError as error:
+            # obstore has no other request for it, and says what it was told in words alone.
+            if "501 Not Implemented" not in str(error):
+                raise
+            for key in doomed:
+                self._originals.remove(key)
 
 
 def s3_client(settings: StorageSettings) -> Any:
