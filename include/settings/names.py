@@ -11,6 +11,7 @@ ELSEWHERE: dict[str, str] = {
     "FEX_MODEL_ENGINE": "`torch` runs packages with PyTorch instead of their ONNX graph",
     "FEX_MODEL_THREADS": "threads of one model server",
     "FEX_API_PORT": "port of the UI in `docker-compose.yaml`; default 8080",
+    "FEX_BACKUPS": "folder of backups in `docker-compose.backup.yaml`; default `./backups`",
     "FEX_SHARED_DATA": "folder of the data sets that some tests and benchmarks read",
     "FEX_BROWSER": "the Chromium that the browser tests run",
     "FEX_TEST_PACKAGE": "the model package that `tests/model` looks at",
