@@ -15,6 +15,7 @@ ELSEWHERE: dict[str, str] = {
     "FEX_SHARED_DATA": "folder of the data sets that some tests and benchmarks read",
     "FEX_BROWSER": "the Chromium that the browser tests run",
     "FEX_TEST_PACKAGE": "the model package that `tests/model` looks at",
+    "FEX_FAULT_ROWS": "file to which `tests/chaos/test_production.py` adds a line for each fault",
     "FEX_TEST_STACK": "with 1, `tests/production` runs the whole stack, which takes minutes",
     # Set by the platform for its own processes, never by people.
     "FEX_PLATFORM_ID": "mark of the platform's own processes; set by the platform",
