@@ -9,12 +9,12 @@ before there were any) the newest manifest counts. See docs/decisions/0019-repro
 
 from __future__ import annotations
 
-import json
 import posixpath
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from include.contracts.documents import Form
 from include.lake import keys
 from include.pipeline.published import PublishedRecording, result_at
 
@@ -38,6 +38,9 @@ class Choice:
     """ISO 8601, UTC."""
 
 
+CHOICE = Form(Choice)
+
+
 def current(lake: Lake, study: str, recording: str) -> Choice | None:
     """Return what readers take, None where nothing is published or consent was withdrawn.
 
@@ -57,7 +60,7 @@ def history(lake: Lake, study: str, recording: str) -> list[Choice]:
         TransientError: The lake failed for now.
     """
     return [
-        Choice(**json.loads(lake.get_bytes(key)))
+        CHOICE.read(lake.get_bytes(key), key)
         for key in lake.list(keys.current_choices(study, recording))
     ]
 
@@ -89,7 +92,7 @@ def choose(
         by=by,
         at=at.isoformat(),
     )
-    content = json.dumps(asdict(chosen), indent=1, ensure_ascii=False).encode()
+    content = CHOICE.write(chosen)
     while True:
         made = history(lake, result.study, result.recording)
         if any((item.by, item.analysis_id) == (by, result.analysis_id) for item in made):

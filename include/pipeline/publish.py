@@ -22,6 +22,14 @@ import pyarrow.parquet as pq
 from include.composition import Services
 from include.contracts.errors import TransientError
 from include.contracts.identity import stable_hash
+from include.contracts.published import (
+    PUBLISHED_MANIFEST,
+    PublishedFile,
+    PublishedManifest,
+    PublishedModel,
+    Reanalysed,
+    Source,
+)
 from include.insights.collect import COLLECT_VERSION
 from include.insights.publish import PUBLISH_VERSION, ReportContext, render_results
 from include.lake import keys
@@ -66,7 +74,7 @@ def publish_recording(
     recording: Recording,
     signature: Mapping[str, Any],
     *,
-    provenance: Mapping[str, Any] | None = None,
+    reanalysis: Reanalysed | None = None,
 ) -> str:
     """Write the results of one recording, unless they are there; return their prefix.
 
@@ -75,8 +83,8 @@ def publish_recording(
         batch: Whose model answered.
         recording: What is published, with the analysis to publish.
         signature: Of the model package.
-        provenance: More entries for the manifest, where these results come about otherwise
-            than by the first analysis of an upload.
+        reanalysis: Where these results come about otherwise than by the first analysis of
+            an upload.
 
     Raises:
         FileNotFoundError: What the results are made from is gone.
@@ -98,12 +106,15 @@ def publish_recording(
                 files.append(_annotate(services, recording, context, told, scratch))
             for path in files:
                 services.lake.put_file(f"{prefix}/{path.name}", path)
-            provenance = {**_several_streams(context), **(provenance or {})}
-            now = services.ledger.clock()
-            services.lake.put_if_absent(
-                f"{prefix}/{keys.PUBLISHED_MANIFEST}",
-                _manifest(recording, batch, files, published_at=now, provenance=provenance),
+            manifest = _manifest(
+                recording,
+                batch,
+                files,
+                published_at=services.ledger.clock(),
+                video_streams=_several_streams(context),
+                reanalysis=reanalysis,
             )
+            services.lake.put_if_absent(f"{prefix}/{keys.PUBLISHED_MANIFEST}", manifest)
     return prefix
 
 
@@ -189,10 +200,10 @@ def _stream_read(context: ReportContext) -> int | None:
     return next((int(stream["index"]) for stream in streams if stream["chosen_by"]), None)
 
 
-def _several_streams(context: ReportContext) -> dict[str, Any]:
+def _several_streams(context: ReportContext) -> list[dict[str, Any]]:
     """Which of several video streams was read, for the manifest; nothing where there is one."""
     streams = context.extraction.get("video_streams") or ()
-    return {"video_streams": list(streams)} if len(streams) > 1 else {}
+    return list(streams) if len(streams) > 1 else []
 
 
 def _thumbnails(
@@ -227,33 +238,29 @@ def _manifest(
     files: list[Path],
     *,
     published_at: datetime,
-    provenance: Mapping[str, Any],
+    video_streams: list[dict[str, Any]],
+    reanalysis: Reanalysed | None,
 ) -> bytes:
     """What was published, from what and with what: the entry point of every reader."""
-    content = {
-        **provenance,
-        "study": recording.study,
-        "recording": recording.recording,
-        "source": {
-            "uri": recording.uri,
-            "version": recording.version,
-            "size_bytes": recording.size_bytes,
-        },
-        "video_id": recording.video_id,
-        "extraction_id": recording.extraction_id,
-        "analysis_id": recording.analysis_id,
-        "published_at": published_at.isoformat(),
-        "model": {
-            "name": batch.model_name,
-            "version": batch.model_version,
-            "sha256": batch.model_sha256,
-        },
-        "files": {
-            path.name: {
-                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-                "size_bytes": path.stat().st_size,
-            }
-            for path in sorted(files)
-        },
-    }
-    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode()
+    return PUBLISHED_MANIFEST.write(
+        PublishedManifest(
+            study=recording.study,
+            recording=recording.recording,
+            source=Source(recording.uri, recording.version, recording.size_bytes),
+            video_id=recording.video_id or "",
+            extraction_id=recording.extraction_id or "",
+            analysis_id=recording.analysis_id or "",
+            published_at=published_at.isoformat(),
+            model=PublishedModel(
+                batch.model_name or "", batch.model_version or "", batch.model_sha256 or ""
+            ),
+            files={
+                path.name: PublishedFile(
+                    hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size
+                )
+                for path in sorted(files)
+            },
+            video_streams=video_streams,
+            reanalysis=reanalysis,
+        )
+    )

@@ -11,17 +11,17 @@ manifests written inside the window or after it are fetched, tables when they ar
 from __future__ import annotations
 
 import io
-import json
 import logging
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.contracts.published import PUBLISHED_MANIFEST, PublishedManifest, PublishedModel
 from include.contracts.rows import MANIFEST, PREDICTIONS, with_later_columns
 from include.insights.tables import PARQUET
 from include.lake import keys
@@ -35,15 +35,6 @@ log = logging.getLogger(__name__)
 
 CLOCK_SKEW = timedelta(hours=1)
 """How far a worker's clock may run ahead of the store's."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedModel:
-    """The model version that answered."""
-
-    name: str
-    version: str
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,30 +142,37 @@ def result_at(lake: Lake, prefix: str) -> PublishedRecording | None:
 def _read(lake: Lake, key: str, modified_at: datetime) -> PublishedRecording | None:
     """Return what a manifest says, or None where it is gone again or is none of ours."""
     try:
-        content = json.loads(lake.get_bytes(key))
-        return _recording(lake, posixpath.dirname(key), content, modified_at)
+        manifest = PUBLISHED_MANIFEST.read(lake.get_bytes(key), key)
+        return _recording(lake, posixpath.dirname(key), manifest, modified_at)
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         # One damaged result must not hide all others from every report.
-        log.warning("left out: %r is no manifest of ours (%r)", key, error)
+        log.warning("left out, no manifest of ours: %s", error)
         return None
+
+
+def published_at(manifest: PublishedManifest, modified_at: datetime) -> datetime:
+    """Return when a result was published: what it says, else the store's time of its manifest.
+
+    Raises:
+        ValueError: What it says is no time.
+    """
+    stated = manifest.published_at
+    return modified_at if stated is None else datetime.fromisoformat(stated)
 
 
 def _recording(
-    lake: Lake, prefix: str, content: Mapping[str, Any], modified_at: datetime
+    lake: Lake, prefix: str, manifest: PublishedManifest, modified_at: datetime
 ) -> PublishedRecording:
-    stated = content.get("published_at")
-    published_at = modified_at if stated is None else datetime.fromisoformat(stated)
-    model = content["model"]
     return PublishedRecording(
-        study=content["study"],
-        recording=content["recording"],
-        video_id=content["video_id"],
-        extraction_id=content["extraction_id"],
-        analysis_id=content["analysis_id"],
-        model=PublishedModel(model["name"], str(model["version"]), model["sha256"]),
-        published_at=published_at.astimezone(UTC),
+        study=manifest.study,
+        recording=manifest.recording,
+        video_id=manifest.video_id,
+        extraction_id=manifest.extraction_id,
+        analysis_id=manifest.analysis_id,
+        model=manifest.model,
+        published_at=published_at(manifest, modified_at).astimezone(UTC),
         prefix=prefix,
         _lake=lake,
     )

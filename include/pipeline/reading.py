@@ -6,13 +6,13 @@ that is asked for as a whole.
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from include.contracts.errors import PlatformError
+from include.contracts.published import PUBLISHED_MANIFEST
 from include.lake import keys
 from include.pipeline.current import current
 from include.pipeline.withdrawals import Withdrawals
@@ -77,10 +77,9 @@ def files(services: Services, study: str, recording: str) -> tuple[str, list[Res
         choice = current(services.lake, study, recording)
     if choice is None:
         raise NotThereError("no result of that name is published")
-    content = json.loads(services.lake.get_bytes(f"{choice.prefix}/{keys.PUBLISHED_MANIFEST}"))
-    listed = [
-        ResultFile(name, int(entry["size_bytes"])) for name, entry in content["files"].items()
-    ]
+    key = f"{choice.prefix}/{keys.PUBLISHED_MANIFEST}"
+    manifest = PUBLISHED_MANIFEST.read(services.lake.get_bytes(key), key)
+    listed = [ResultFile(name, entry.size_bytes) for name, entry in manifest.files.items()]
     return choice.prefix, sorted(listed, key=lambda item: item.name)
 
 

@@ -8,15 +8,15 @@ analysed again takes its own folder again.
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from include.contracts.documents import DocumentError
+from include.contracts.published import PUBLISHED_MANIFEST, PublishedManifest
 from include.lake import keys
 
 
@@ -67,7 +67,8 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
         OSError: The folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (keys.PUBLISHED_MANIFEST, *_manifest(folder).get("files", ())):
+    before = _manifest(folder)
+    for name in (keys.PUBLISHED_MANIFEST, *(before.files if before else ())):
         (folder / Path(name).name).unlink(missing_ok=True)
     for name in sorted(files, key=lambda name: name == keys.PUBLISHED_MANIFEST):
         (folder / name).write_bytes(files[name])
@@ -75,7 +76,7 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def is_result(folder: Path) -> bool:
     """Whether a folder holds the results of a recording."""
-    return "analysis_id" in _manifest(folder)
+    return _manifest(folder) is not None
 
 
 def _names(out: Path, result: Result, *, alone: bool) -> Iterator[PurePosixPath]:
@@ -95,16 +96,19 @@ def _is_free(folder: Path, result: Result) -> bool:
 def _holds(folder: Path, result: Result) -> bool:
     """Whether a folder holds the results of the same bytes under the same name."""
     found = _manifest(folder)
-    return (found.get("video_id"), found.get("recording")) == (result.video_id, result.recording)
+    return found is not None and (found.video_id, found.recording) == (
+        result.video_id,
+        result.recording,
+    )
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    """The manifest in a folder; empty where there is none that can be read."""
+def _manifest(folder: Path) -> PublishedManifest | None:
+    """The manifest in a folder; None where there is none that can be read."""
+    path = folder / keys.PUBLISHED_MANIFEST
     try:
-        content = json.loads((folder / keys.PUBLISHED_MANIFEST).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        return PUBLISHED_MANIFEST.read(path.read_bytes(), str(path))
+    except (OSError, DocumentError):
+        return None
 
 
 def _folded(name: PurePosixPath) -> str:

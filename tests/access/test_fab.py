@@ -128,7 +128,7 @@ def published(fab: FabAirflow) -> str:
         "analysis_id": "a" * 32,
         "model": {"name": "m", "version": "1", "sha256": "s" * 64},
         "published_at": "2026-11-01T00:00:00+00:00",
-        "files": {name: {"size_bytes": len(data)} for name, data in kept.items()},
+        "files": {name: {"sha256": "d", "size_bytes": len(data)} for name, data in kept.items()},
     }
     lake.put_bytes(f"{prefix}/manifest.json", json.dumps(manifest).encode())
     lake.put_bytes("labels/queues/q1/pictures/row-1.jpg", b"\xff\xd8face")

@@ -15,6 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from include.contracts.documents import Form
 from include.contracts.errors import ConfigurationError
 from include.governance.bias.audit import Audit
 from include.governance.bias.clarify import clarify_table
@@ -70,6 +71,9 @@ class SignOff:
     decision: str
     audit_sha256: str
     comment: str = ""
+
+
+SIGN_OFF = Form(SignOff)
 
 
 def audit_record(

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from include.governance.bias.record import (
+    SIGN_OFF,
     SignOff,
     canonical_json,
     read_record,
@@ -118,7 +119,7 @@ def read_sign_off(lake: Lake, sha256: str) -> SignOff | None:
         content = lake.get_bytes(keys.audit_sign_off(sha256))
     except FileNotFoundError:
         return None
-    return SignOff(**json.loads(content))
+    return SIGN_OFF.read(content, keys.audit_sign_off(sha256))
 
 
 def _stamp(at: datetime) -> str:

@@ -7,11 +7,11 @@ decision, one champion, and never one that nobody approved.
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from include.contracts.documents import Form
 from ml.registry.promotion import promote, withdraw
 from ml.registry.protocol import CHAMPION, ModelRegistry, ModelVersion
 
@@ -47,6 +47,9 @@ class Decision:
     at: str
 
 
+DECISION = Form(Decision)
+
+
 def person(name: str) -> str:
     """Return a person's name as every registry can keep it."""
     return _KEPT_IN_NAMES.sub("_", name.strip())[:256]
@@ -58,10 +61,9 @@ def record(lake: Lake, key: str, wanted: Decision) -> Decision:
     Raises:
         TransientError: The store failed for now.
     """
-    content = json.dumps(asdict(wanted), indent=1, sort_keys=True).encode()
-    if lake.put_if_absent(key, content):
+    if lake.put_if_absent(key, DECISION.write(wanted)):
         return wanted
-    return Decision(**json.loads(lake.get_bytes(key)))
+    return DECISION.read(lake.get_bytes(key), key)
 
 
 def carry_out(registry: ModelRegistry, decision: Decision, *, now: datetime) -> ModelVersion:

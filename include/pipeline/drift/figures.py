@@ -10,7 +10,6 @@ first results. It is no new recording: it counts on the day of its first publica
 from __future__ import annotations
 
 import io
-import json
 import logging
 import posixpath
 from collections import defaultdict
@@ -24,9 +23,10 @@ import pyarrow.parquet as pq
 from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.contracts.identity import stable_hash
+from include.contracts.published import PUBLISHED_MANIFEST
 from include.lake import keys
 from include.monitoring.watched import COLUMNS, RecordingFigures, Sample, as_sample, read_recording
-from include.pipeline.published import PublishedRecording, recordings
+from include.pipeline.published import PublishedRecording, published_at, recordings
 from include.pipeline.withdrawals import Withdrawals
 
 log = logging.getLogger(__name__)
@@ -149,13 +149,11 @@ def _is_first(services: Services, recording: PublishedRecording) -> bool:
         if posixpath.basename(key) != keys.PUBLISHED_MANIFEST or key == own:
             continue
         try:
-            content = json.loads(services.lake.get_bytes(key))
+            manifest = PUBLISHED_MANIFEST.read(services.lake.get_bytes(key), key)
+            at = published_at(manifest, modified_at)
         except (FileNotFoundError, ValueError):
             continue
-        stated = content.get("published_at")
-        at = datetime.fromisoformat(stated) if stated else modified_at
-        same = content.get("video_id") == recording.video_id
-        if same and (at, key) < (recording.published_at, own):
+        if manifest.video_id == recording.video_id and (at, key) < (recording.published_at, own):
             return False
     return True
 

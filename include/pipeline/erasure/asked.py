@@ -7,7 +7,6 @@ or whoever asks says that the request goes on without it.
 
 from __future__ import annotations
 
-import json
 import posixpath
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from include.contracts.errors import ConfigurationError
 from include.contracts.identity import slug
+from include.contracts.published import PUBLISHED_MANIFEST
 from include.lake import keys
 from include.pipeline.study_files import read_respondents
 from include.study.naming import KnownNames, NameMatch, folded
@@ -130,9 +130,9 @@ def _names(services: Services, study: str) -> Iterator[str]:
         folder = posixpath.dirname(posixpath.dirname(key))
         if posixpath.basename(key) == keys.PUBLISHED_MANIFEST and folder not in seen:
             seen.add(folder)
-            manifest = json.loads(services.lake.get_bytes(key))
-            if manifest["study"] == study:
-                yield manifest["recording"]
+            manifest = PUBLISHED_MANIFEST.read(services.lake.get_bytes(key), key)
+            if manifest.study == study:
+                yield manifest.recording
 
 
 def _alike(study: str, table: dict[str, Respondent], typed: str) -> frozenset[str]:

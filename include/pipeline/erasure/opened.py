@@ -7,11 +7,11 @@ found something left, goes on from it: the rows and results that it once read ar
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from include.contracts.documents import Form
 from include.lake import keys
 from include.pipeline.erasure.scan.wanted import Name, Wanted
 from include.pipeline.erasure.subject import originals
@@ -58,18 +58,20 @@ class Opened:
         return frozenset((study, name) for study, name in self.places)
 
 
+OPENED = Form(Opened)
+
+
 def find(services: Services, run_id: str) -> Opened | None:
     """Return what a run looks for; None where it has not begun, or is done."""
     try:
-        return Opened(**json.loads(services.lake.get_bytes(keys.open_erasure(run_id))))
+        return OPENED.read(services.lake.get_bytes(keys.open_erasure(run_id)), run_id)
     except FileNotFoundError:
         return None
 
 
 def write(services: Services, run_id: str, opened: Opened) -> None:
     """Keep what a run looks for."""
-    content = json.dumps(asdict(opened), ensure_ascii=False, indent=1).encode()
-    services.lake.put_bytes(keys.open_erasure(run_id), content)
+    services.lake.put_bytes(keys.open_erasure(run_id), OPENED.write(opened))
 
 
 def begin(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from include.contracts.documents import Form
 from include.labelling.votes import Vote, latest, read_votes
 from include.lake import keys
 
@@ -52,9 +52,12 @@ class Receipt:
         return self.reason is None
 
 
+RECEIPT = Form(Receipt)
+
+
 def receipt_bytes(receipt: Receipt) -> bytes:
     """Return a receipt as JSON."""
-    return json.dumps(asdict(receipt), indent=2, ensure_ascii=False).encode()
+    return RECEIPT.write(receipt)
 
 
 def known_objects(lake: Lake) -> set[str]:
@@ -77,8 +80,9 @@ def read_receipts(lake: Lake) -> list[Receipt]:
         TransientError: The lake failed for now.
     """
     found = [
-        Receipt(**json.loads(lake.get_bytes(f"{keys.label_answer(name)}/{keys.LABEL_RECEIPT}")))
+        RECEIPT.read(lake.get_bytes(key), key)
         for name in sorted(known_objects(lake))
+        for key in (f"{keys.label_answer(name)}/{keys.LABEL_RECEIPT}",)
     ]
     return sorted(found, key=lambda receipt: (receipt.received_at, receipt.object_id))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pyarrow as pa
 
 from include.composition import Services
 from include.contracts.errors import PermanentInputError, TransientError
+from include.contracts.published import Reanalysed
 from include.insights.collect import ReconciliationError
 from include.lake import keys
 from include.ledger.reanalysis_tables import Reanalysis, ReanalysisState
@@ -53,17 +53,13 @@ def run(services: Services, run_id: str) -> dict[str, int]:
             batch,
             replace(recording, analysis_id=analysis),
             signature,
-            provenance=_provenance(item),
+            reanalysis=Reanalysed(item.batch_id, item.before_key),
         )
         services.ledger.reanalyses.mark_published(
             batch.batch_id, recording.id, analysis_id=analysis, result_key=prefix
         )
 
     return _for_each_open(services, batch.batch_id, work)
-
-
-def _provenance(item: Reanalysis) -> dict[str, Any]:
-    return {"reanalysis": {"batch_id": item.batch_id, "beside": item.before_key}}
 
 
 def _for_each_open(services: Services, batch_id: str, work: Work) -> dict[str, int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from include.contracts.documents import DocumentError
 from include.contracts.identity import slug
+from include.contracts.published import PUBLISHED_MANIFEST
 from include.lake import keys
 from include.ledger.models import FINAL, Recording, State
 
@@ -63,9 +64,14 @@ def _wrong(
     if whole != [row.result_key]:
         yield f"has the results {sorted(whole)}, the ledger names {row.result_key}"
         return
-    content = services.lake.get_bytes(f"{whole[0]}/{keys.PUBLISHED_MANIFEST}")
-    manifest = json.loads(content)
-    for name in manifest["files"].keys() - set(results[whole[0]]):
+    key = f"{whole[0]}/{keys.PUBLISHED_MANIFEST}"
+    try:
+        manifest = PUBLISHED_MANIFEST.read(services.lake.get_bytes(key), key)
+    except DocumentError as error:
+        yield f"has a manifest that is none: {error}"
+        return
+    for name in manifest.files.keys() - set(results[whole[0]]):
         yield f"lacks {name}"
-    if manifest["source"]["uri"] != row.uri or manifest["source"]["version"] != row.version:
+    source = manifest.source
+    if source is None or (source.uri, source.version) != (row.uri, row.version):
         yield "was published from other bytes"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from include.pipeline.result_folders import Result, choose, is_result, write
+from tests.fakes.manifests import manifest_bytes
 
 
 def results(*names: str) -> list[Result]:
@@ -19,13 +19,9 @@ def chosen(out: Path, *names: str) -> list[str]:
 
 
 def put(out: Path, folder: str, name: str, sha: str | None = None, **more: bytes) -> None:
-    manifest = {
-        "recording": name,
-        "video_id": sha or f"sha of {name}",
-        "analysis_id": "a",
-        "files": {"report.html": {}, **{key.replace("_", "."): {} for key in more}},
-    }
-    files = {"report.html": name.encode(), "manifest.json": json.dumps(manifest).encode()}
+    listed = ("report.html", *(key.replace("_", ".") for key in more))
+    manifest = manifest_bytes(listed, recording=name, video_id=sha or f"sha of {name}")
+    files = {"report.html": name.encode(), "manifest.json": manifest}
     write(out / folder, files | {key.replace("_", "."): data for key, data in more.items()})
 
 
@@ -93,6 +89,6 @@ def test_a_manifest_cannot_name_files_elsewhere(tmp_path: Path) -> None:
     kept.write_text("keep")
     put(tmp_path, "r01", "r01.mp4")
     manifest = tmp_path / "r01" / "manifest.json"
-    manifest.write_text(json.dumps({"files": {"../kept.txt": {}, str(kept): {}}}))
+    manifest.write_bytes(manifest_bytes(("../kept.txt", str(kept))))
     put(tmp_path, "r01", "r01.mp4")
     assert kept.read_text() == "keep"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from include.composition import Services
+from include.contracts.published import PUBLISHED_MANIFEST, PublishedFile, Source
 from include.lake import keys
 from include.ledger.models import State
 from include.pipeline import intake
 from include.platform.stack.contradictions import contradictions
 from include.settings import DiscoverySettings
 from tests.fakes.home import services_in
+from tests.fakes.manifests import manifest_bytes
 
 ANALYSIS = "a" * 64
 
@@ -39,9 +41,8 @@ def published(services: Services) -> tuple[int, str]:
     (row,) = services.ledger.held()
     prefix = keys.published("study", "r.mp4", ANALYSIS)
     services.lake.put_bytes(f"{prefix}/timeline.csv", b"x")
-    source = {"uri": row.uri, "version": row.version}
-    manifest = {"source": source, "files": {"timeline.csv": {}}}
-    services.lake.put_bytes(f"{prefix}/{keys.PUBLISHED_MANIFEST}", json.dumps(manifest).encode())
+    manifest = manifest_bytes(["timeline.csv"], source=Source(row.uri, row.version, 5))
+    services.lake.put_bytes(f"{prefix}/{keys.PUBLISHED_MANIFEST}", manifest)
     services.ledger.identify(row.id, video_id="v", extraction_id="e")
     services.ledger.mark_extracted(row.id)
     services.ledger.mark_transformed(row.id, analysis_id=ANALYSIS)
@@ -66,9 +67,10 @@ def test_a_missing_file_half_a_result_and_a_second_one_are_told(services: Servic
 
 def test_a_file_of_the_manifest_that_is_not_there_is_told(services: Services) -> None:
     recording, prefix = published(services)
-    manifest = json.loads(services.lake.get_bytes(f"{prefix}/{keys.PUBLISHED_MANIFEST}"))
-    manifest["files"]["report.html"] = {}
-    services.lake.put_bytes(f"{prefix}/{keys.PUBLISHED_MANIFEST}", json.dumps(manifest).encode())
+    key = f"{prefix}/{keys.PUBLISHED_MANIFEST}"
+    manifest = PUBLISHED_MANIFEST.read(services.lake.get_bytes(key), key)
+    more = {**manifest.files, "report.html": PublishedFile("d", 1)}
+    services.lake.put_bytes(key, PUBLISHED_MANIFEST.write(replace(manifest, files=more)))
     (told,) = contradictions(services, [recording])
     assert told.endswith("lacks report.html")
 
