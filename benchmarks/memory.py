@@ -43,7 +43,7 @@ def main() -> None:
             )
             table.add_row(
                 f"{length_s / 60:.1f} min",
-                str(result.summary["instants_expected"]),
+                str(result.summary.instants_expected),
                 f"{result.peak_memory_bytes / 2**20:.0f} MiB",
             )
     Console(width=120).print(table)

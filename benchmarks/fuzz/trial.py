@@ -116,7 +116,7 @@ class Room:
                 probe=report,
             )
             check(result)
-            return "all" if result.summary["instants_usable"] else "no usable face"
+            return "all" if result.summary.instants_usable else "no usable face"
 
     def _leftover(self, children_before: set[str], descriptors_before: int) -> str:
         gc.collect()
@@ -161,7 +161,7 @@ def check(result: ExtractionResult) -> None:
     # From memory: Arrow's own threads close a file some time after it was read.
     rows = pq.read_table(pa.BufferReader(result.manifest_path.read_bytes())).to_pylist()
     instants = sorted({row["instant"] for row in rows})
-    if instants != list(range(result.summary["instants_expected"])):
+    if instants != list(range(result.summary.instants_expected)):
         raise UnsoundError("an instant is missing, or there are more than the summary says")
     if [row["instant"] for row in rows] != sorted(row["instant"] for row in rows):
         raise UnsoundError("rows out of order")

@@ -85,11 +85,11 @@ def read_recording(path: Path, *, rate_hz: float) -> Reading:
         if row["instant"] not in seen or moment.seen is Seen.FACE:
             seen[row["instant"]] = moment
     return Reading(
-        codec=result.summary["codec"],
-        width_px=result.summary["width_px"],
-        height_px=result.summary["height_px"],
+        codec=result.summary.codec,
+        width_px=result.summary.width_px,
+        height_px=result.summary.height_px,
         rotation_deg=report.rotation_deg,
-        duration_s=result.summary["duration_s"],
+        duration_s=result.summary.duration_s,
         moments=tuple(seen[instant] for instant in sorted(seen)),
     )
 

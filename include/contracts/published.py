@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from include.contracts.documents import Form
+from include.contracts.extraction import VideoStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class PublishedManifest:
     published_at: str | None = None
     source: Source | None = None
     files: dict[str, PublishedFile] = field(default_factory=dict)
-    video_streams: list[dict[str, Any]] = field(default_factory=list)
+    video_streams: list[VideoStream] = field(default_factory=list)
     reanalysis: Reanalysed | None = None
 
 

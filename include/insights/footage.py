@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from include.contracts.extraction import Damage, Extraction, Seam, VideoStream
 from include.insights.charts import clock
 
 _SHOWN_AT_MOST = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Seam:
-    """Where the file's clock leapt: seconds from the first target, and by how many seconds."""
-
-    at_s: float
-    jump_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +19,12 @@ class Footage:
     Attributes:
         seams: Where its clock started again or jumped.
         streams: Its video streams, as in extraction.json; `chosen_by` marks the one read.
-        damaged: (from, until) of stretches that cannot be decoded; None: to the end.
+        damaged: Stretches that cannot be decoded.
     """
 
     seams: tuple[Seam, ...] = ()
-    damaged: tuple[tuple[float, float | None], ...] = ()
-    streams: tuple[Mapping[str, Any], ...] = ()
+    damaged: tuple[Damage, ...] = ()
+    streams: tuple[VideoStream, ...] = ()
 
     def clock_sentence(self) -> str:
         """How the recording's clock runs."""
@@ -50,11 +43,11 @@ class Footage:
     def sentences(self) -> list[str]:
         """What else a reader of the numbers must know."""
         found = _streams_sentence(self.streams)
-        for since_s, until_s in self.damaged[:_SHOWN_AT_MOST]:
-            reach = "to the end" if until_s is None else f"to {clock(until_s)}"
+        for span in self.damaged[:_SHOWN_AT_MOST]:
+            reach = "to the end" if span.until_s is None else f"to {clock(span.until_s)}"
             found.append(
-                f"From {clock(since_s)} {reach} the recording is damaged: its pictures cannot be "
-                "decoded rightly, and no face in them is read."
+                f"From {clock(span.from_s)} {reach} the recording is damaged: its pictures "
+                "cannot be decoded rightly, and no face in them is read."
             )
         more = len(self.damaged) - _SHOWN_AT_MOST
         if more > 0:
@@ -64,9 +57,9 @@ class Footage:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "seams": [{"at_s": seam.at_s, "jump_s": seam.jump_s} for seam in self.seams],
-            "damaged": [{"from_s": since, "until_s": until} for since, until in self.damaged],
-            "video_streams": list(self.streams),
+            "seams": [asdict(seam) for seam in self.seams],
+            "damaged": [asdict(span) for span in self.damaged],
+            "video_streams": [asdict(stream) for stream in self.streams],
             "sentences": self.sentences(),
         }
 
@@ -75,26 +68,28 @@ UNTOLD = Footage()
 """A file of which nothing special is known."""
 
 
-def read(extraction: Mapping[str, Any], *, origin_s: float) -> Footage:
-    """Read what extraction.json says of the file; keys that are missing say nothing.
+def read(extraction: Extraction | None, *, origin_s: float) -> Footage:
+    """Read what extraction noted of the file; None: nothing is known.
 
     Args:
-        extraction: Its content.
+        extraction: What it noted.
         origin_s: The file's clock at the first target.
     """
+    if extraction is None:
+        return UNTOLD
     return Footage(
         seams=tuple(
-            Seam(_from_start(seam["at_s"], origin_s), round(float(seam["jump_s"]), 3))
-            for seam in extraction.get("seams") or ()
+            Seam(_from_start(seam.at_s, origin_s), round(seam.jump_s, 3))
+            for seam in extraction.seams
         ),
         damaged=tuple(
-            (
-                _from_start(span["from_s"], origin_s),
-                None if span["until_s"] is None else _from_start(span["until_s"], origin_s),
+            Damage(
+                _from_start(span.from_s, origin_s),
+                None if span.until_s is None else _from_start(span.until_s, origin_s),
             )
-            for span in extraction.get("damaged") or ()
+            for span in extraction.damaged
         ),
-        streams=tuple(extraction.get("video_streams") or ()),
+        streams=tuple(extraction.video_streams),
     )
 
 
@@ -105,19 +100,19 @@ _WHY_CHOSEN = {
 }
 
 
-def _streams_sentence(streams: Sequence[Mapping[str, Any]]) -> list[str]:
-    chosen = next((stream for stream in streams if stream["chosen_by"]), None)
+def _streams_sentence(streams: Sequence[VideoStream]) -> list[str]:
+    chosen = next((stream for stream in streams if stream.chosen_by), None)
     if chosen is None or len(streams) < 2:
         return []
-    why = _WHY_CHOSEN.get(str(chosen["chosen_by"]), "it was asked for")
+    why = _WHY_CHOSEN.get(str(chosen.chosen_by), "it was asked for")
     others = ", ".join(_picture(stream) for stream in streams if stream is not chosen)
     read = _picture(chosen)
     sentence = f"The file holds {len(streams)} video streams. Read was {read}, because {why}; "
     return [sentence + f"not read: {others}."]
 
 
-def _picture(stream: Mapping[str, Any]) -> str:
-    return f"stream {stream['index']} ({stream['width_px']} × {stream['height_px']})"
+def _picture(stream: VideoStream) -> str:
+    return f"stream {stream.index} ({stream.width_px} × {stream.height_px})"
 
 
 def _from_start(time_s: float, origin_s: float) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from include.contracts.extraction import Extraction
 from include.contracts.rows import PREDICTIONS, with_later_columns
 from include.contracts.seating import ONE_RESPONDENT, Seating
 from include.insights import tables
@@ -23,8 +24,6 @@ columns of the tables mean."""
 PUBLISH_GOLDEN = "854a468925fdf771ed256e7fe6f29aff"
 """What this version makes of a fixed input, hashed (`tests/unit/test_stage_versions.py`)."""
 
-DEFAULT_RATE_HZ = 1.0
-
 
 @dataclass(frozen=True, slots=True)
 class ReportContext:
@@ -35,8 +34,7 @@ class ReportContext:
         study: Name of its study; any text.
         video_id: sha256 of the recording's bytes.
         analysis_id: Identity of this analysis.
-        extraction: Summary of the extraction: `duration_s`, `sample_rate_hz`, `width_px`,
-            `height_px`, `codec`, `container`, ...; unknown keys are ignored.
+        extraction: What extraction noted of the file.
         validation: JSON form of the data-quality result, or None.
         model: `name`, `version`, `sha256`, `temperature`, `abstain_threshold`, `metrics`.
         code_versions: Version by stage.
@@ -50,7 +48,7 @@ class ReportContext:
     study: str
     video_id: str
     analysis_id: str
-    extraction: Mapping[str, Any]
+    extraction: Extraction
     validation: Mapping[str, Any] | None
     model: Mapping[str, Any]
     code_versions: Mapping[str, str]
@@ -62,23 +60,23 @@ class ReportContext:
     @property
     def sample_rate_hz(self) -> float:
         """Sampling targets per second."""
-        return float(self.extraction.get("sample_rate_hz") or DEFAULT_RATE_HZ)
+        return self.extraction.sample_rate_hz
 
     def moments(self, table: pa.Table) -> Moments:
         """Read this recording's predictions."""
         return read_moments(
             table,
             sample_rate_hz=self.sample_rate_hz,
-            duration_s=float(self.extraction.get("duration_s") or 0.0),
+            duration_s=self.extraction.duration_s,
         )
 
     def choice(self, moments: Moments) -> Choice:
         """Choose whom this recording is about."""
-        size_px = tuple(int(self.extraction.get(f"{side}_px") or 0) for side in ("width", "height"))
+        size_px = (self.extraction.width_px, self.extraction.height_px)
         return choose(
             moments,
             seating=self.seating,
-            picture_px=(size_px[0], size_px[1]) if all(size_px) else None,
+            picture_px=size_px if all(size_px) else None,
         )
 
     def attributed(self, table: pa.Table) -> pa.Table:

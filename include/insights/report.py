@@ -20,6 +20,7 @@ from jinja2 import Template
 
 from include.contracts.columns import COLUMNS
 from include.contracts.containers import CONTAINERS
+from include.contracts.extraction import Extraction
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.pages import page_environment
 from include.contracts.rows import UNKNOWN_FACE
@@ -62,7 +63,7 @@ def render_report(
     moments: Moments,
     choice: Choice,
     *,
-    extraction: Mapping[str, Any],
+    extraction: Extraction,
     validation: Mapping[str, Any] | None,
     model: Mapping[str, Any],
     code_versions: Mapping[str, str],
@@ -182,15 +183,12 @@ def _bars(face: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return sorted(expressions, key=lambda entry: -(entry["share"] or 0.0))
 
 
-def _facts(extraction: Mapping[str, Any], moments: Moments) -> list[tuple[str, str]]:
+def _facts(extraction: Extraction, moments: Moments) -> list[tuple[str, str]]:
     facts = [("Duration", clock(moments.end_s))]
-    width, height = extraction.get("width_px"), extraction.get("height_px")
-    if width and height:
-        facts.append(("Picture", f"{width} × {height}"))
-    container, codec = str(extraction.get("container") or ""), str(extraction.get("codec") or "")
-    if kinds := [kind for kind in (_CONTAINER_NAMES.get(container, container), codec) if kind]:
-        facts.append(("Format", ", ".join(kinds)))
-    rate = float(extraction.get("sample_rate_hz") or 1.0)
+    facts.append(("Picture", f"{extraction.width_px} × {extraction.height_px}"))
+    container = _CONTAINER_NAMES.get(extraction.container, extraction.container)
+    facts.append(("Format", f"{container}, {extraction.codec}"))
+    rate = extraction.sample_rate_hz
     every = "1 frame per second" if rate == 1 else f"{rate:g} frames per second"
     facts.append(("Sampled", every))
     finite = moments.pts_s[np.isfinite(moments.pts_s)]

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from include.contracts.extraction import Extraction
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
 from include.insights import footage
@@ -55,7 +56,7 @@ def summarise(
     *,
     sample_rate_hz: float,
     validation: Mapping[str, Any] | None,
-    extraction: Mapping[str, Any] | None = None,
+    extraction: Extraction | None = None,
 ) -> dict[str, Any]:
     """Summarise a recording.
 
@@ -72,7 +73,7 @@ def summarise(
         from the first sampling target, at `clock_starts_at_s`. `respondents` holds what each
         of them displayed; `main_face` and `segments` are the first one's.
     """
-    file = footage.read(extraction or {}, origin_s=moments.origin_s)
+    file = footage.read(extraction, origin_s=moments.origin_s)
     verdict, rules = judge(moments, choice, validation, file)
     judged, abstained = abstention_counts(choice.tracks)
     readable = readable_instants(choice)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from include.composition import Services, build_metric_sink
+from include.contracts.extraction import EXTRACTION
 from include.lake import keys
 from include.ledger.ledger import Recording, State
 from include.watch import catalogue
@@ -94,8 +95,8 @@ def _work(services: Services, batch_id: str) -> BatchWork:
 
 
 def _video_s(services: Services, recording: Recording) -> float:
-    marker = services.lake.get_bytes(keys.extraction_marker(recording.extraction_id or ""))
-    return float(json.loads(marker)["duration_s"])
+    key = keys.extraction_marker(recording.extraction_id or "")
+    return EXTRACTION.read(services.lake.get_bytes(key), key).duration_s
 
 
 def _cost(services: Services, work: BatchWork) -> list[Metric]:

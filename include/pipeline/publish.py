@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import tarfile
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 
 from include.composition import Services
 from include.contracts.errors import TransientError
+from include.contracts.extraction import EXTRACTION, VideoStream
 from include.contracts.identity import stable_hash
 from include.contracts.published import (
     PUBLISHED_MANIFEST,
@@ -136,7 +136,8 @@ def _context(
     table: pa.Table,
 ) -> ReportContext:
     identity = recording.extraction_id or ""
-    extraction = json.loads(services.lake.get_bytes(keys.extraction_marker(identity)))
+    key = keys.extraction_marker(identity)
+    extraction = EXTRACTION.read(services.lake.get_bytes(key), key)
     return ReportContext(
         recording=recording.recording,
         study=recording.study,
@@ -153,14 +154,14 @@ def _context(
             "metrics": signature["metrics"],
         },
         code_versions={
-            "extract": str(extraction["stage_version"]),
+            "extract": str(extraction.stage_version),
             "collect": str(COLLECT_VERSION),
             "publish": str(PUBLISH_VERSION),
         },
         provenance={
             "extraction": identity,
             # As they were: an analysis may rest on an extraction made under other ones.
-            "extraction settings": stable_hash(extraction["settings"]),
+            "extraction settings": stable_hash(extraction.settings),
         },
         thumbnails=_thumbnails(services, identity, table),
         extra_files=(
@@ -196,14 +197,14 @@ def _annotate(
 
 def _stream_read(context: ReportContext) -> int | None:
     """Index of the video stream that was read; None where the extraction does not say."""
-    streams = context.extraction.get("video_streams") or ()
-    return next((int(stream["index"]) for stream in streams if stream["chosen_by"]), None)
+    read = context.extraction.stream_read
+    return None if read is None else read.index
 
 
-def _several_streams(context: ReportContext) -> list[dict[str, Any]]:
+def _several_streams(context: ReportContext) -> list[VideoStream]:
     """Which of several video streams was read, for the manifest; nothing where there is one."""
-    streams = context.extraction.get("video_streams") or ()
-    return list(streams) if len(streams) > 1 else []
+    streams = context.extraction.video_streams
+    return streams if len(streams) > 1 else []
 
 
 def _thumbnails(
@@ -238,7 +239,7 @@ def _manifest(
     files: list[Path],
     *,
     published_at: datetime,
-    video_streams: list[dict[str, Any]],
+    video_streams: list[VideoStream],
     reanalysis: Reanalysed | None,
 ) -> bytes:
     """What was published, from what and with what: the entry point of every reader."""

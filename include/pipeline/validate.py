@@ -6,6 +6,7 @@ import json
 
 from include.composition import Services
 from include.contracts.errors import PermanentInputError
+from include.contracts.extraction import EXTRACTION
 from include.contracts.reasons import QuarantineCode
 from include.lake import keys
 from include.ledger.ledger import Recording, State
@@ -56,13 +57,14 @@ def _validate(
         for identity, name in names.items():
             path = scratch / f"{identity}.parquet"
             path.write_bytes(services.lake.get_bytes(keys.extraction_manifest(identity)))
-            marker = json.loads(services.lake.get_bytes(keys.extraction_marker(identity)))
+            key = keys.extraction_marker(identity)
+            extraction = EXTRACTION.read(services.lake.get_bytes(key), key)
             items.append(
                 ManifestToValidate(
                     extraction_id=identity,
                     name=name,
                     manifest_path=path,
-                    instants_expected=marker["instants_expected"],
+                    instants_expected=extraction.instants_expected,
                 )
             )
         docs = scratch / "docs"

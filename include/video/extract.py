@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from include.contracts.extraction import EXTRACTION, Extraction
 from include.contracts.reasons import QuarantineCode
 from include.settings import ExtractionSettings, LimitSettings
 from include.video.probe import ProbeReport, checked_container, limits_for_child
@@ -39,7 +39,7 @@ class ExtractionResult:
     shard_paths: tuple[Path, ...]
     frame_paths: tuple[Path, ...]
     summary_path: Path
-    summary: dict[str, Any]
+    summary: Extraction
     timings: dict[str, float]
     peak_memory_bytes: int
     confined: bool
@@ -101,17 +101,15 @@ def extract_file(
         longest_s = limits.max_duration_s if probe is None else probe.duration_s
         child = ConfinedChild(request, source=source, name=name, budget=_budget(limits, longest_s))
         _run(child, recorder, name, limits)
-    summary = {
-        "video_id": video_id,
-        "extraction_id": extraction_id,
-        "stage_version": EXTRACT_VERSION,
-        "container": kind.demuxer,
-        "sample_rate_hz": settings.sample_rate_hz,
-        "settings": settings.model_dump(mode="json"),
-        **recorder.summary(),
-    }
+    summary = recorder.extraction(
+        video_id=video_id,
+        extraction_id=extraction_id,
+        stage_version=EXTRACT_VERSION,
+        container=kind.demuxer,
+        settings=settings,
+    )
     summary_path = workdir / "extraction.json"
-    summary_path.write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n")
+    summary_path.write_bytes(EXTRACTION.write(summary) + b"\n")
     timings = {**recorder.cpu_s, "write": time.process_time() - started_cpu_s}
     return ExtractionResult(
         manifest_path=workdir / "manifest.parquet",

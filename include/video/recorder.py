@@ -9,7 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from include.contracts.extraction import Damage, Extraction, Seam, VideoStream
 from include.contracts.reasons import RowReason
+from include.settings import ExtractionSettings
 from include.video.manifest import ManifestWriter, face_columns, face_id, instant_row
 from include.video.shards import TarSequence
 
@@ -47,8 +49,8 @@ class ExtractionRecorder:
         self._expected = 0
         self._shown_px = (0, 0)  # width, height of the upright picture
         self._length_s: float | None = None
-        self._seams: list[dict[str, float | None]] = []
-        self._damaged: list[dict[str, float | None]] = []
+        self._seams: list[Seam] = []
+        self._damaged: list[Damage] = []
         self._reasons: Counter[str] = Counter()
         self._tracklets: Counter[int] = Counter()
         self._people: list[int] = []
@@ -102,8 +104,13 @@ class ExtractionRecorder:
             self._manifest.write(self._people)
             self._expected = int(header["expected"])
             self._length_s = _seconds(header["length_s"])
-            self._seams = _spans(header["seams"], ("at_s", "jump_s"))
-            self._damaged = _spans(header["damaged"], ("from_s", "until_s"))
+            self._seams = [
+                Seam(float(seam["at_s"]), float(seam["jump_s"])) for seam in header["seams"]
+            ]
+            self._damaged = [
+                Damage(float(span["from_s"]), _seconds(span["until_s"]))
+                for span in header["damaged"]
+            ]
             self._shown_px = (int(header["width_px"]), int(header["height_px"]))
             self.cpu_s = {str(part): float(spent) for part, spent in header["cpu_s"].items()}
             if self._progress is not None:
@@ -111,31 +118,39 @@ class ExtractionRecorder:
         else:
             raise ValueError(f"unknown message {kind!r}")
 
-    def summary(self) -> dict[str, Any]:
-        """Return what is noted of the recording in extraction.json.
-
-        Width and height are those of the upright picture that boxes refer to. Times are
-        those of the manifest: `seams` tells where the file's own clock leapt (`at_s`) and by
-        how much (`jump_s`), `damaged` from when to when (None: the end) nothing could be
-        decoded rightly.
-        """
-        return {
-            "codec": str(self._opened["codec"]),
-            "width_px": self._shown_px[0],
-            "height_px": self._shown_px[1],
-            "duration_s": self._duration_s(),
-            "start_s": self._first_pts_s,
-            "instants_expected": max(self._expected, self._instants),
-            "instants_present": self._present,
-            "instants_usable": self._usable,
-            "rows": self._rows,
-            "scenes": self._scenes,
-            "video_streams": _streams(self._opened["video_streams"]),
-            "seams": self._seams,
-            "damaged": self._damaged,
-            "reasons": {reason.value: self._reasons[reason.value] for reason in RowReason},
-            "faces": self._faces(),
-        }
+    def extraction(
+        self,
+        *,
+        video_id: str,
+        extraction_id: str,
+        stage_version: int,
+        container: str,
+        settings: ExtractionSettings,
+    ) -> Extraction:
+        """Return what is noted of the recording in extraction.json."""
+        return Extraction(
+            video_id=video_id,
+            extraction_id=extraction_id,
+            stage_version=stage_version,
+            container=container,
+            sample_rate_hz=settings.sample_rate_hz,
+            settings=settings.model_dump(mode="json"),
+            codec=str(self._opened["codec"]),
+            width_px=self._shown_px[0],
+            height_px=self._shown_px[1],
+            duration_s=self._duration_s(),
+            start_s=self._first_pts_s,
+            instants_expected=max(self._expected, self._instants),
+            instants_present=self._present,
+            instants_usable=self._usable,
+            rows=self._rows,
+            scenes=self._scenes,
+            video_streams=_streams(self._opened["video_streams"]),
+            seams=self._seams,
+            damaged=self._damaged,
+            reasons={reason.value: self._reasons[reason.value] for reason in RowReason},
+            faces=self._faces(),
+        )
 
     def _faces(self) -> dict[str, int]:
         """Return the rows of each face id: f1, f2, ... f10, then "unknown"."""
@@ -194,23 +209,18 @@ class ExtractionRecorder:
             self._progress(min(1.0, self._instants / (self.promised_s * self._sample_rate_hz)))
 
 
-def _streams(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every video stream of the file; `chosen_by` says why one was read, None: it was not."""
+def _streams(given: list[dict[str, Any]]) -> list[VideoStream]:
     return [
-        {
-            "index": int(stream["index"]),
-            "width_px": int(stream["width_px"]),
-            "height_px": int(stream["height_px"]),
-            "default": bool(stream["default"]),
-            "chosen_by": None if stream["chosen_by"] is None else str(stream["chosen_by"]),
-        }
+        VideoStream(
+            index=int(stream["index"]),
+            width_px=int(stream["width_px"]),
+            height_px=int(stream["height_px"]),
+            default=bool(stream["default"]),
+            chosen_by=None if stream["chosen_by"] is None else str(stream["chosen_by"]),
+        )
         for stream in given
     ]
 
 
 def _seconds(value: Any) -> float | None:
     return None if value is None else float(value)
-
-
-def _spans(given: list[dict[str, Any]], keys: tuple[str, ...]) -> list[dict[str, float | None]]:
-    return [{key: _seconds(span[key]) for key in keys} for span in given]

@@ -63,7 +63,7 @@ def report(path: Path, out: Path, seating: Seating = ONE_RESPONDENT) -> Reported
         workdir=work,
     )
     table = predictions(pq.read_table(done.manifest_path))
-    given = context(done.summary["duration_s"], extraction=done.summary, seating=seating)
+    given = context(done.summary.duration_s, extraction=done.summary, seating=seating)
     render_results(given, table, out)
     return Reported(
         json.loads((out / "summary.json").read_text()),

@@ -10,6 +10,7 @@ import io
 import re
 import tarfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def extracted(folder: Path) -> dict[str, Any]:
                 crops.append((member.name, picture.size, round(float(tone) / 8)))  # type: ignore[arg-type]
     told = {
         name: rounded(value)
-        for name, value in result.summary.items()
+        for name, value in asdict(result.summary).items()
         if isinstance(value, str | int | float | bool)
     }
     return {"manifest": content(pq.read_table(result.manifest_path)), "crops": crops, "told": told}

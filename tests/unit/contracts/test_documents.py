@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from include.contracts.documents import DocumentError, Form
+from include.contracts.extraction import EXTRACTION
 from include.contracts.published import PUBLISHED_MANIFEST
 from include.pipeline.current import CHOICE
 
@@ -73,7 +74,12 @@ def test_what_does_not_fit_is_refused_by_name_and_field(content: bytes, said: st
 
 
 @pytest.mark.parametrize(
-    ("name", "form"), [("manifest.json", PUBLISHED_MANIFEST), ("current.json", CHOICE)]
+    ("name", "form"),
+    [
+        ("manifest.json", PUBLISHED_MANIFEST),
+        ("current.json", CHOICE),
+        ("extraction.json", EXTRACTION),
+    ],
 )
 def test_what_the_build_before_wrote_is_read_and_kept(name: str, form: Form[Any]) -> None:
     content = (WRITTEN / name).read_bytes()

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from include.contracts.columns import LANDMARKS
+from include.contracts.extraction import Extraction
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.rows import MANIFEST, row_id
 from include.insights.collect import collect
@@ -167,6 +168,31 @@ def predictions(table: pa.Table, **kwargs: Any) -> pa.Table:
     return collect(table, answers(table, **kwargs), abstain_threshold=THRESHOLD)
 
 
+def extraction(duration_s: float, **changes: Any) -> Extraction:
+    """What extraction notes of a sound file."""
+    values: dict[str, Any] = {
+        "video_id": "9f" * 32,
+        "extraction_id": "e" * 32,
+        "stage_version": 1,
+        "container": "mp4",
+        "codec": "h264",
+        "sample_rate_hz": 1.0,
+        "settings": {},
+        "width_px": 1280,
+        "height_px": 720,
+        "duration_s": duration_s,
+        "start_s": 0.0,
+        "instants_expected": 0,
+        "instants_present": 0,
+        "instants_usable": 0,
+        "rows": 0,
+        "scenes": 1,
+        "reasons": {},
+        "faces": {},
+    }
+    return Extraction(**{**values, **changes})
+
+
 def context(duration_s: float, **changes: Any) -> ReportContext:
     """The context of a report as the pipeline builds it."""
     values: dict[str, Any] = {
@@ -174,14 +200,7 @@ def context(duration_s: float, **changes: Any) -> ReportContext:
         "study": "spring-2026",
         "video_id": "9f" * 32,
         "analysis_id": "4b7d" * 8,
-        "extraction": {
-            "duration_s": duration_s,
-            "width_px": 1280,
-            "height_px": 720,
-            "codec": "h264",
-            "container": "mp4",
-            "sample_rate_hz": 1.0,
-        },
+        "extraction": extraction(duration_s),
         "validation": {"level": "ok", "failures": [], "usable_share": 1.0},
         "model": {
             "name": "expression-mobilenetv2",

@@ -20,7 +20,7 @@ from include.contracts.rows import PREDICTIONS
 from include.insights.publish import render_results
 from include.insights.report import MAX_THUMBNAILS
 from include.insights.tables import safe_text
-from tests.unit.insights.recordings import context, manifest, predictions
+from tests.unit.insights.recordings import context, extraction, manifest, predictions
 
 REASONS = {3: "no_face", 6: "face_blurred", 9: "gap"}
 TABLE = predictions(manifest(20, faces=lambda k: 2 if k > 14 else 1, reasons=REASONS))
@@ -201,7 +201,7 @@ def test_hostile_names_are_text(tmp_path: Path, name: str) -> None:
         study=name,
         provenance={name: name},
         code_versions={name: name},
-        extraction={"duration_s": 20.0, "sample_rate_hz": 1.0, "codec": name, "container": name},
+        extraction=extraction(20.0, codec=name, container=name),
         validation={"level": "warning", "failures": [name]},
         model={"name": name, "version": name, "sha256": name, "metrics": {name: name}},
         extra_files=((name or "x", name),),

@@ -103,7 +103,7 @@ def test_damage_is_rows_not_failure(media: dict[str, Path], extract: Extract) ->
     assert "unreadable_frame" in reasons
     assert reasons[0] is None
     assert reasons[-1] is None
-    assert done.result.summary["reasons"]["unreadable_frame"] == reasons.count("unreadable_frame")
+    assert done.result.summary.reasons["unreadable_frame"] == reasons.count("unreadable_frame")
 
 
 def test_nothing_decodable_is_refused(media: dict[str, Path], extract: Extract) -> None:
@@ -115,7 +115,7 @@ def test_nothing_decodable_is_refused(media: dict[str, Path], extract: Extract) 
 def test_no_face_is_no_error(media: dict[str, Path], extract: Extract) -> None:
     done = extract(media["no-face.mp4"])
     assert done.column("reason") == ["no_face"] * 4
-    assert done.result.summary["instants_usable"] == 0
+    assert done.result.summary.instants_usable == 0
     assert done.result.shard_paths == ()
 
 
@@ -123,7 +123,7 @@ def test_two_people_keep_their_names(media: dict[str, Path], extract: Extract) -
     done = extract(media["two-people.mp4"], sample_rate_hz=2)
     sides = {(row["face_id"], row["box_x_px"] > 200) for row in done.rows}
     assert sides in ({("f1", False), ("f2", True)}, {("f1", True), ("f2", False)})
-    assert done.result.summary["faces"] == {"f1": 10, "f2": 10}
+    assert done.result.summary.faces == {"f1": 10, "f2": 10}
 
 
 def test_two_people_who_cross_keep_their_names(media: dict[str, Path], extract: Extract) -> None:
@@ -141,7 +141,7 @@ def test_two_people_who_cross_keep_their_names(media: dict[str, Path], extract: 
 
 def test_a_phone_recording_is_read_upright(media: dict[str, Path], extract: Extract) -> None:
     done = extract(media["rotated-phone.mp4"])
-    assert (done.result.summary["width_px"], done.result.summary["height_px"]) == (240, 320)
+    assert (done.result.summary.width_px, done.result.summary.height_px) == (240, 320)
     assert all(abs(row["roll_deg"]) < 20 for row in done.rows)
     assert all(row["left_eye_y_px"] < row["left_mouth_y_px"] for row in done.rows)
 
@@ -152,7 +152,7 @@ def test_the_demonstration_video_has_its_acts(demo: Path, extract: Extract) -> N
     assert reasons[:6] == [None] * 6
     assert reasons[6:9] == ["no_face"] * 3
     assert reasons[9:] == [None] * 3
-    assert done.result.summary["scenes"] == 5
+    assert done.result.summary.scenes == 5
     # One person, on both sides of the cuts.
     assert {face for face in done.column("face_id") if face} == {"f1"}
 
@@ -188,11 +188,11 @@ def test_the_summary_adds_up(media: dict[str, Path], extract: Extract) -> None:
     done = extract(media["variable-rate.mp4"])
     summary = json.loads(done.result.summary_path.read_text())
     assert summary == done.result.summary
-    assert summary["stage_version"] == EXTRACT_VERSION
-    assert summary["rows"] == len(done.rows)
-    assert summary["instants_expected"] == len(set(done.column("instant")))
-    assert summary["instants_present"] == sum(row["pts_s"] is not None for row in done.rows)
-    assert summary["settings"] == ExtractionSettings().model_dump(mode="json")
+    assert summary.stage_version == EXTRACT_VERSION
+    assert summary.rows == len(done.rows)
+    assert summary.instants_expected == len(set(done.column("instant")))
+    assert summary.instants_present == sum(row["pts_s"] is not None for row in done.rows)
+    assert summary.settings == ExtractionSettings().model_dump(mode="json")
     parts = {"start", "decode", "detect", "crop", "identity", "stillness", "other", "write"}
     assert set(done.result.timings) == parts
 
@@ -208,7 +208,7 @@ def test_unusable_faces_carry_their_reason(media: dict[str, Path], extract: Extr
 
 def test_only_the_largest_faces_are_kept(media: dict[str, Path], extract: Extract) -> None:
     done = extract(media["two-people.mp4"], max_faces_per_instant=1)
-    assert len(done.rows) == done.result.summary["instants_present"]
+    assert len(done.rows) == done.result.summary.instants_present
 
 
 def test_progress_is_told(media: dict[str, Path], tmp_path: Path) -> None:
@@ -258,8 +258,8 @@ def test_a_missing_filter_library_is_a_warning(
 def test_memory_does_not_grow_with_the_length(tmp_path: Path, extract: Extract) -> None:
     path = make_media.long_video(tmp_path / "two-hours.mp4", seconds=7200)
     done = extract(path, sample_rate_hz=0.02)
-    assert done.result.summary["duration_s"] == pytest.approx(7200, abs=1)
-    assert done.result.summary["instants_usable"] == 144
+    assert done.result.summary.duration_s == pytest.approx(7200, abs=1)
+    assert done.result.summary.instants_usable == 144
     assert done.result.peak_memory_bytes < 400 << 20
 
 

@@ -47,9 +47,9 @@ def test_times_below_zero_are_read(
     expected = [-2.5 + number / rate_hz for number in range(count)]
     assert done.column("pts_s") == pytest.approx(expected, abs=0.002)
     summary = done.result.summary
-    assert (summary["seams"], summary["damaged"]) == ([], [])
-    assert summary["start_s"] == pytest.approx(-2.5, abs=0.002)
-    assert summary["duration_s"] == pytest.approx(6.0, abs=0.01)
+    assert (summary.seams, summary.damaged) == ([], [])
+    assert summary.start_s == pytest.approx(-2.5, abs=0.002)
+    assert summary.duration_s == pytest.approx(6.0, abs=0.01)
     report = probe_file(path, path.name, LimitSettings())
     assert report.start_s == pytest.approx(-2.5, abs=0.002)
     assert report.duration_s == pytest.approx(6.0, abs=0.01)
@@ -92,7 +92,7 @@ def test_a_cut_between_key_frames_is_read_from_the_key_frame_before(
             output.mux(packet)
     done = extract(cut)
     assert done.column("pts_s") == pytest.approx([-1.5, -0.5, 0.5, 1.5, 2.5, 3.5], abs=0.002)
-    assert done.result.summary["seams"] == []
+    assert done.result.summary.seams == []
 
 
 def test_a_second_part_below_zero_follows_the_first(tmp_path: Path, extract: Extract) -> None:
@@ -102,15 +102,15 @@ def test_a_second_part_below_zero_follows_the_first(tmp_path: Path, extract: Ext
     joined.write_bytes(first.read_bytes() + second.read_bytes())
     done = extract(joined)
     assert done.column("reason") == [None] * 4 + ["clock_seam"] + [None] * 2
-    (seam,) = done.result.summary["seams"]
-    assert seam["at_s"] == pytest.approx(4.0, abs=0.002)
-    assert seam["jump_s"] == pytest.approx(-5.0, abs=0.002)
+    (seam,) = done.result.summary.seams
+    assert seam.at_s == pytest.approx(4.0, abs=0.002)
+    assert seam.jump_s == pytest.approx(-5.0, abs=0.002)
 
 
 def test_a_late_start_is_no_gap_at_the_end(tmp_path: Path, extract: Extract) -> None:
     done = extract(moved(tmp_path / "late.mkv", 2.5, REORDERED))
     assert done.column("reason") == [None] * 6
-    assert done.result.summary["duration_s"] == pytest.approx(6.0, abs=0.01)
+    assert done.result.summary.duration_s == pytest.approx(6.0, abs=0.01)
 
 
 def block(track: bytes, distance: int, flags: int = 0) -> bytes:

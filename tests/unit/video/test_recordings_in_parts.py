@@ -44,15 +44,15 @@ def test_joined_parts_are_one_recording(
     reasons = done.column("reason")
     assert reasons == [None] * 4 + ["clock_seam"] + ["no_face"] * 4
     summary = done.result.summary
-    assert [row["target_s"] - summary["start_s"] for row in done.rows] == pytest.approx(range(9))
-    assert summary["duration_s"] == pytest.approx(9.0, abs=0.01)
-    assert summary["instants_expected"] == 9
-    (seam,) = summary["seams"]
-    assert seam["at_s"] - summary["start_s"] == pytest.approx(4.0, abs=0.002)
-    assert seam["jump_s"] == pytest.approx(-4.0, abs=0.002)
+    assert [row["target_s"] - summary.start_s for row in done.rows] == pytest.approx(range(9))
+    assert summary.duration_s == pytest.approx(9.0, abs=0.01)
+    assert summary.instants_expected == 9
+    (seam,) = summary.seams
+    assert seam.at_s - summary.start_s == pytest.approx(4.0, abs=0.002)
+    assert seam.jump_s == pytest.approx(-4.0, abs=0.002)
     # Whoever is seen behind the seam is not followed across it by place.
     assert done.column("scene") == [0] * 4 + [1] * 5
-    assert summary["damaged"] == []
+    assert summary.damaged == []
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
@@ -64,9 +64,9 @@ def test_a_leap_of_an_hour_is_not_an_hour_of_gaps(
     path = part(tmp_path / f"leap.{ending}", 60, pts=times, time_base=Fraction(1, 90_000), bf="0")
     done = extract(path)
     assert done.column("reason") == [None] * 3 + ["clock_seam"] + [None] * 2
-    (seam,) = done.result.summary["seams"]
-    assert seam["jump_s"] == pytest.approx(3600, abs=0.02)
-    assert done.result.summary["duration_s"] == pytest.approx(6.0, abs=0.02)
+    (seam,) = done.result.summary.seams
+    assert seam.jump_s == pytest.approx(3600, abs=0.02)
+    assert done.result.summary.duration_s == pytest.approx(6.0, abs=0.02)
 
 
 def test_some_seconds_without_a_frame_stay_a_gap(tmp_path: Path, extract: Extract) -> None:
@@ -74,7 +74,7 @@ def test_some_seconds_without_a_frame_stay_a_gap(tmp_path: Path, extract: Extrac
     path = part(tmp_path / "frozen.mkv", 40, pts=times, time_base=Fraction(1, 1000))
     done = extract(path)
     assert done.column("reason") == [None] * 3 + ["gap"] * 7 + [None] * 2
-    assert done.result.summary["seams"] == []
+    assert done.result.summary.seams == []
 
 
 def test_a_wrapping_clock_is_no_seam(tmp_path: Path, extract: Extract) -> None:
@@ -90,7 +90,7 @@ def test_a_wrapping_clock_is_no_seam(tmp_path: Path, extract: Extract) -> None:
     )
     done = extract(path)
     assert done.column("reason") == [None] * 5
-    assert done.result.summary["seams"] == []
+    assert done.result.summary.seams == []
 
 
 def test_nothing_is_read_from_damage_to_the_next_key_frame(
@@ -108,7 +108,7 @@ def test_nothing_is_read_from_damage_to_the_next_key_frame(
     path.write_bytes(data)
     done = extract(path, sample_rate_hz=10)
     assert done.column("reason") == [None] * 23 + ["unreadable_frame"] * 7 + [None] * 30
-    (span,) = done.result.summary["damaged"]
+    (span,) = done.result.summary.damaged
     assert span == {"from_s": pytest.approx(2.3), "until_s": pytest.approx(3.0)}
 
 
@@ -146,8 +146,8 @@ def test_recordings_of_the_field(
     done = extract(shared_cases / name)
     assert done.column("reason") == reasons
     summary = done.result.summary
-    assert [seam["at_s"] - summary["start_s"] for seam in summary["seams"]] == seams
-    assert [(span["from_s"], span["until_s"]) for span in summary["damaged"]] == damaged
+    assert [seam.at_s - summary.start_s for seam in summary.seams] == seams
+    assert [(span.from_s, span.until_s) for span in summary.damaged] == damaged
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,6 @@ def test_the_webcam_is_read_beside_the_screen(
     name: str, size_px: tuple[int, int], why: str, shared_cases: Path, extract: Extract
 ) -> None:
     summary = extract(shared_cases / name).result.summary
-    assert (summary["width_px"], summary["height_px"]) == size_px
-    assert [stream["chosen_by"] for stream in summary["video_streams"]] == [why, None]
-    assert summary["instants_usable"] > 0
+    assert (summary.width_px, summary.height_px) == size_px
+    assert [stream.chosen_by for stream in summary.video_streams] == [why, None]
+    assert summary.instants_usable > 0
