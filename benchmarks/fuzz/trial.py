@@ -7,7 +7,6 @@ child, budgets and refusals, in a scratch folder that is taken away as the stage
 from __future__ import annotations
 
 import gc
-import json
 import logging
 import signal
 import tarfile
@@ -23,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.contracts.errors import PermanentInputError
+from include.contracts.extraction import EXTRACTION
 from include.contracts.reasons import QuarantineCode
 from include.settings import ExtractionSettings, LimitSettings
 from include.video.extract import ExtractionResult, extract_file
@@ -175,7 +175,8 @@ def check(result: ExtractionResult) -> None:
             crops.update(tar.getnames())
     if usable != crops:
         raise UnsoundError("crops and usable faces are not the same")
-    if json.loads(result.summary_path.read_text()) != json.loads(json.dumps(result.summary)):
+    path = result.summary_path
+    if EXTRACTION.read(path.read_bytes(), path.name) != result.summary:
         raise UnsoundError("extraction.json is not the summary")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import tarfile
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.contracts.errors import PermanentInputError
+from include.contracts.extraction import EXTRACTION
 from include.contracts.rows import MANIFEST
 from include.settings import ExtractionSettings, LimitSettings
 from include.video.extract import EXTRACT_VERSION, extract_file
@@ -186,7 +186,7 @@ def test_the_same_input_yields_the_same_bytes(demo: Path, extract: Extract) -> N
 
 def test_the_summary_adds_up(media: dict[str, Path], extract: Extract) -> None:
     done = extract(media["variable-rate.mp4"])
-    summary = json.loads(done.result.summary_path.read_text())
+    summary = EXTRACTION.read(done.result.summary_path.read_bytes(), "extraction.json")
     assert summary == done.result.summary
     assert summary.stage_version == EXTRACT_VERSION
     assert summary.rows == len(done.rows)
