@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from include.contracts.columns import LANDMARKS
-from include.contracts.extraction import Extraction
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.rows import MANIFEST, row_id
 from include.insights.collect import collect
 from include.insights.publish import ReportContext
+from tests.fakes.manifests import extraction
 
 THRESHOLD = 0.4
 TICK_S = 1 / 600  # time base of a QuickTime file
@@ -166,31 +166,6 @@ def story(instant: int, face: int) -> tuple[str, float]:
 def predictions(table: pa.Table, **kwargs: Any) -> pa.Table:
     """Predictions of a manifest, through the real join."""
     return collect(table, answers(table, **kwargs), abstain_threshold=THRESHOLD)
-
-
-def extraction(duration_s: float, **changes: Any) -> Extraction:
-    """What extraction notes of a sound file."""
-    values: dict[str, Any] = {
-        "video_id": "9f" * 32,
-        "extraction_id": "e" * 32,
-        "stage_version": 1,
-        "container": "mp4",
-        "codec": "h264",
-        "sample_rate_hz": 1.0,
-        "settings": {},
-        "width_px": 1280,
-        "height_px": 720,
-        "duration_s": duration_s,
-        "start_s": 0.0,
-        "instants_expected": 0,
-        "instants_present": 0,
-        "instants_usable": 0,
-        "rows": 0,
-        "scenes": 1,
-        "reasons": {},
-        "faces": {},
-    }
-    return Extraction(**{**values, **changes})
 
 
 def context(duration_s: float, **changes: Any) -> ReportContext:

@@ -20,7 +20,8 @@ from include.contracts.rows import PREDICTIONS
 from include.insights.publish import render_results
 from include.insights.report import MAX_THUMBNAILS
 from include.insights.tables import safe_text
-from tests.unit.insights.recordings import context, extraction, manifest, predictions
+from tests.fakes.manifests import extraction
+from tests.unit.insights.recordings import context, manifest, predictions
 
 REASONS = {3: "no_face", 6: "face_blurred", 9: "gap"}
 TABLE = predictions(manifest(20, faces=lambda k: 2 if k > 14 else 1, reasons=REASONS))

@@ -23,6 +23,7 @@ from include.watch import catalogue
 from include.watch.cpu import note, noted_cpu_s, process_cpu_s
 from include.watch.embedded import read_metrics
 from tests.fakes.home import services_in, storage_in
+from tests.fakes.manifests import extraction_bytes
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 MODEL = {"name": "m", "version": "1", "package_uri": "file:///m", "sha256": "0" * 64}
@@ -75,8 +76,7 @@ def begin(services: Services, *names: str) -> tuple[str, dict[str, int]]:
 
 def publish(services: Services, recording_id: int, duration_s: float) -> None:
     ledger, identity = services.ledger, f"e{recording_id}"
-    marker = json.dumps({"duration_s": duration_s}).encode()
-    services.lake.put_bytes(keys.extraction_marker(identity), marker)
+    services.lake.put_bytes(keys.extraction_marker(identity), extraction_bytes(duration_s))
     ledger.identify(recording_id, video_id=f"v{recording_id}", extraction_id=identity)
     ledger.mark_extracted(recording_id)
     ledger.mark_transformed(recording_id, analysis_id=f"a{recording_id}")

@@ -32,6 +32,7 @@ from include.settings import (
 )
 from ml.registry.protocol import ModelVersion, VersionStatus
 from tests.fakes.home import services_in
+from tests.fakes.manifests import extraction_bytes
 from tests.fakes.tiny_package import build_tiny_package
 from tests.unit.insights.changes import surprised
 from tests.unit.insights.recordings import answers, manifest, story
@@ -195,12 +196,7 @@ def _extract(services: Services, extraction_id: str) -> None:
     table = table.set_column(position, table.schema.field("shard"), pa.array(shards, pa.string()))
     sink = io.BytesIO()
     pq.write_table(table, sink)
-    marker = {
-        "stage_version": 1,
-        "settings": {"sample_rate_hz": 1.0},
-        "sample_rate_hz": 1.0,
-        "duration_s": 12.0,
-    }
+    marker = extraction_bytes(12.0, settings={"sample_rate_hz": 1.0})
     validation = {"level": "ok", "failures": []}
     for key, content in (
         (keys.extraction_manifest(extraction_id), sink.getvalue()),
@@ -209,6 +205,6 @@ def _extract(services: Services, extraction_id: str) -> None:
             keys.validation_result(extraction_id),
             json.dumps(validation).encode(),
         ),
-        (keys.extraction_marker(extraction_id), json.dumps(marker).encode()),
+        (keys.extraction_marker(extraction_id), marker),
     ):
         services.lake.put_bytes(key, content)

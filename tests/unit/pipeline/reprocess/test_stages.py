@@ -50,7 +50,7 @@ def test_new_results_lie_beside_the_old_ones_which_stay_byte_for_byte(build: Bui
     [study] = found["studies"]
     assert (study["recordings"], study["respondents"], study["known"]) == (2, 2, 0)
     # 12 instants, one without a face; the first eight of the story turn from sadness to surprise.
-    assert study["changed"]["value"] == pytest.approx(7 / 11)
+    assert study["changed"]["value"] == pytest.approx(7 / 11, abs=1e-5)
     assert [item["in_front"] for item in found["recordings"]] == [False, False]
 
 
