@@ -116,7 +116,9 @@ def _settings(home: Path, bucket: str, topic: str) -> Settings:
             mlflow_tracking_uri=f"sqlite:///{home}/mlflow.sqlite",
             mlflow_artifact_uri=(home / "mlflow-artifacts").as_uri(),
         ),
-        watch=WatchSettings(backend="aws", sns_topic_arn=topic, namespace=bucket),
+        watch=WatchSettings(
+            figures="cloudwatch", notices=("sns",), sns_topic_arn=topic, namespace=bucket
+        ),
         labels=LabelSettings(pseudonym_key=SecretStr("a secret of the tests")),
         evaluation=EvaluationSettings(min_judged=4, min_respondents=2),
         audit=BiasAuditSettings(

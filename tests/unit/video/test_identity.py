@@ -279,4 +279,4 @@ def test_two_people_one_after_the_other_in_one_seat(
     for row in done.rows:
         found.setdefault(row["face_id"], []).append(row["instant"])
     assert found == {face_id: list(instants) for face_id, instants in seats.items()}
-    assert done.result.summary["faces"] == {"f1": 5, "f2": 5}
+    assert done.result.summary.faces == {"f1": 5, "f2": 5}
