@@ -131,13 +131,16 @@ def _sum(rows: Sequence[Row]) -> str:
 
 def _quiet(alone: Sequence[Row]) -> list[str]:
     plain = [row for row in alone if row.fault == NOTHING.name]
-    times = [row.recovery_s for row in alone if row.recovery_s is not None]
+    struck = [row for row in alone if row.fault != NOTHING.name]
+    times = [row.recovery_s for row in struck if row.recovery_s is not None]
     lines = []
     if plain:
         lines.append(f"Without a fault such a batch takes {_times(plain)} from the same moment.")
     if times:
         late = sum(seconds > RECOVERY_S for seconds in times)
-        lines.append(f"Tried alone, {late} of {len(times)} took longer than five minutes.")
+        lines.append(
+            f"Tried alone, {late} of {len(times)} faults took longer than five minutes to recover from."
+        )
     return lines
 
 
