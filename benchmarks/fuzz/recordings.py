@@ -7,7 +7,8 @@ detection, cutting out and writing as well. The same libraries write the same by
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
@@ -162,10 +163,24 @@ def sound_recordings(name: str, folder: Path) -> list[bytes]:
     recordings = []
     for number, track in enumerate(container.tracks):
         path = folder / f"sound-{number}{container.suffix}"
-        _write(path, container, track)
+        with _scheduled_as_before():
+            _write(path, container, track)
         recordings.append(path.read_bytes())
         path.unlink()
     return recordings
+
+
+@contextmanager
+def _scheduled_as_before() -> Iterator[None]:
+    """Leave the thread's scheduling as it is: SVT-AV1 makes it a real-time one where it may.
+
+    See `findings/pyav-av1-encoder-turns-thread-real-time.sh`.
+    """
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
 
 
 def _write(path: Path, container: Container, track: Track) -> None:
