@@ -139,7 +139,8 @@ def _quiet(alone: Sequence[Row]) -> list[str]:
     if times:
         late = sum(seconds > RECOVERY_S for seconds in times)
         lines.append(
-            f"Tried alone, {late} of {len(times)} faults took longer than five minutes to recover from."
+            f"Tried alone, {late} of {len(times)} faults took longer than five minutes to recover "
+            "from."
         )
     return lines
 
