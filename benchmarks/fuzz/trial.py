@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import signal
 import tarfile
 import tempfile
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.time_limit import at_most
 from include.contracts.errors import PermanentInputError
 from include.contracts.extraction import EXTRACTION
 from include.contracts.reasons import QuarantineCode
@@ -87,7 +87,7 @@ class Room:
     def _try(self, data: bytes, name: str) -> tuple[Outcome, str]:
         with _warnings_of_the_decoder() as warnings:
             try:
-                with _at_most(self._hang_s):
+                with at_most(self._hang_s, _HangError()):
                     return Outcome.READ, self._read(data, name)
             except PermanentInputError as refused:
                 return _refused(refused, name, warnings)
@@ -208,19 +208,3 @@ def _warnings_of_the_decoder() -> Iterator[list[str]]:
     finally:
         logger.removeHandler(listener)
         logger.propagate = propagated
-
-
-@contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """Raise `_HangError` in this thread, which must be the main one, when the time is over."""
-
-    def over(*_: object) -> None:
-        raise _HangError
-
-    before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import signal
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 
 from benchmarks.parsers.readers import Reader
+from benchmarks.time_limit import at_most
 
 
 class HangError(BaseException):
@@ -92,16 +91,8 @@ def _at_most(seconds: float) -> Iterator[None]:
         yield
         return
 
-    def late(_number: int, _frame: FrameType | None) -> None:
-        raise HangError(f"not done after {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
+    with at_most(seconds, HangError(f"not done after {seconds} s")):
         yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @contextlib.contextmanager
