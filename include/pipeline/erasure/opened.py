@@ -63,8 +63,9 @@ OPENED = Form(Opened)
 
 def find(services: Services, run_id: str) -> Opened | None:
     """Return what a run looks for; None where it has not begun, or is done."""
+    key = keys.open_erasure(run_id)
     try:
-        return OPENED.read(services.lake.get_bytes(keys.open_erasure(run_id)), run_id)
+        return OPENED.read(services.lake.get_bytes(key), key)
     except FileNotFoundError:
         return None
 
