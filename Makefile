@@ -33,11 +33,11 @@ setup: ## Install everything into .venv (near-instant when nothing changed)
 
 .PHONY: demo
 demo: setup ## Watch a video become a report (VIDEO=file or folder, else one is made)
-	@$(RUN) -m include.platform demo $(if $(VIDEO),--video "$(VIDEO)") $(ARGS)
+	@$(RUN) -m include.demo recording $(if $(VIDEO),--video "$(VIDEO)") $(ARGS)
 
 .PHONY: demo-loop
 demo-loop: setup ## Watch a model degrade, be retrained, approved and rolled back, on made data (ARGS=--stop)
-	@$(RUN) -m include.platform demo-loop $(ARGS)
+	@$(RUN) -m include.demo loop $(ARGS)
 
 .PHONY: up
 up: setup ## Start the platform and leave it running

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.video.synthetic import make_demo_video
+from include.made_media.demo_video import make_demo_video
 
 
 @dataclass(frozen=True, slots=True)

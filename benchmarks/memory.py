@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from include.made_media.demo_video import make_demo_video
 from include.settings import ExtractionSettings, LimitSettings
 from include.video.extract import extract_file
-from include.video.synthetic import make_demo_video
 
 LENGTHS_S = (20.0, 600.0, 7200.0)
 RATE_HZ = 1

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 
+from include.made_media.demo_video import make_demo_video
 from include.platform.stack.observer import Observer
 from include.platform.stack.study import PURPOSE
-from include.video.synthetic import make_demo_video
 
 _PICTURE = (640, 360)
 _HEADER = "recording,respondent,consent,consent_at,consent_withdrawn_at\n"

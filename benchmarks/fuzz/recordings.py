@@ -17,7 +17,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from include.video import posed_faces
+from include.made_media import posed_faces
 
 SIZE_PX = (176, 144)
 """CIF's quarter: H.263 knows few sizes."""

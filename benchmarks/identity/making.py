@@ -14,9 +14,9 @@ from benchmarks.identity.people import Cast, load_cast
 from benchmarks.identity.plan import script
 from benchmarks.identity.stage import Script, play
 from benchmarks.identity.truth import Shown, Truth
+from include.made_media.demo_video import write_video
+from include.made_media.pasted_faces import FRAME_SIZE_PX
 from include.video.detection import Image
-from include.video.pasted_faces import FRAME_SIZE_PX
-from include.video.synthetic import write_video
 
 
 def write_script(made: Script, folder: Path) -> None:

@@ -35,8 +35,8 @@ from benchmarks.identity.stage import (
     zooming,
 )
 from benchmarks.identity.truth import PASSER_BY, RESPONDENT, TV
+from include.made_media.pasted_faces import room_of
 from include.video.detection import Image
-from include.video.pasted_faces import room_of
 
 PLAN_VERSION = 1
 """Raised when the same names would give other recordings."""

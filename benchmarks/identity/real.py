@@ -19,9 +19,9 @@ import numpy.typing as npt
 
 from benchmarks.identity.posing import Box
 from benchmarks.identity.truth import RESPONDENT, Shown, Truth
+from include.made_media.demo_video import write_video
+from include.made_media.pasted_faces import FRAME_SIZE_PX, room_of
 from include.video.detection import Detection, FaceDetector, Image
-from include.video.pasted_faces import FRAME_SIZE_PX, room_of
-from include.video.synthetic import write_video
 
 RATE_HZ = 15
 _FACE_HEIGHT_SHARE = 0.5

@@ -17,9 +17,9 @@ import numpy as np
 from benchmarks.identity.people import AUDIT_ZIP, SIDE_PX, Person, person_row
 from benchmarks.identity.posing import Head, Pose, SideLight
 from include.governance.bias.fixed_set import open_fixed_set
+from include.made_media.pasted_faces import room_of
 from include.video import alignment, face_quality
 from include.video.detection import Detection, FaceDetector, Image
-from include.video.pasted_faces import room_of
 from ml.data.location import shared_data_dir
 
 _LEFT_OUT_AGES = ("0-2", "3-9")

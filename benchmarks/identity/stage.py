@@ -17,8 +17,8 @@ import numpy.typing as npt
 from benchmarks.identity.motion import Motion
 from benchmarks.identity.posing import Box, Head, Pose, SideLight
 from benchmarks.identity.truth import Shown
+from include.made_media.pasted_faces import FRAME_SIZE_PX, room_of
 from include.video.detection import Image
-from include.video.pasted_faces import FRAME_SIZE_PX, room_of
 
 WIDTH, HEIGHT = FRAME_SIZE_PX
 _NOISE_SPARE_PX = 64

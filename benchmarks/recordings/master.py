@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 
-from include.video import posed_faces
+from include.made_media import posed_faces
 from include.video.detection import Image
 
 SIZE_PX = (352, 288)

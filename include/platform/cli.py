@@ -1,4 +1,4 @@
-"""`python -m include.platform up | down | status | demo | demo-loop`."""
+"""`python -m include.platform up | down | status`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import sys
-from pathlib import Path
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.table import Table
@@ -19,14 +19,6 @@ from include.platform.supervisor import Platform
 
 OK, FAILED, MISUSED, INTERRUPTED = 0, 1, ConfigurationError.exit_status, 130
 
-DEMO_DEFAULTS = {
-    # The demo's files arrive by rename, complete: no need to watch them first.
-    "FEX_DISCOVERY__STABLE_FOR_S": "0",
-    # Somebody is watching: look for the next task more often than is good for a machine at rest.
-    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-}
-"""Used when the user's environment does not say otherwise."""
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
@@ -35,35 +27,20 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("up", help="start the platform and leave it running")
     commands.add_parser("down", help="stop the platform; data and history stay")
     commands.add_parser("status", help="show components, health and recordings")
-    demo = commands.add_parser("demo", help="watch a video become a report")
-    demo.add_argument("--video", type=Path, help="a file or a folder; else a video is made")
-    demo.add_argument("--timeout", type=float, default=1800.0, help="seconds to wait for results")
-    loop = commands.add_parser("demo-loop", help="watch a model degrade, be replaced and return")
-    loop.add_argument("--stop", action="store_true", help="stop the platform at the end")
     chosen = parser.parse_args(arguments)
+    command = {"up": up, "down": down, "status": status}[chosen.command]
+    return run_command(lambda console: command(Platform.from_environment(os.environ), console))
+
+
+def run_command(command: Callable[[Console], int]) -> int:
+    """Run a command that may start the platform; say in a sentence why it ended early."""
     # Ended from outside like interrupted at the keyboard: what was started is stopped first.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # In a pipe there is no window to fit a table into.
     width = None if sys.stdout.isatty() else 140
     console, problems = Console(width=width, soft_wrap=True), Console(stderr=True, soft_wrap=True)
     try:
-        if chosen.command == "demo-loop":
-            from include.platform.demo_loop.run import run_demo_loop
-
-            return run_demo_loop(console, stop=chosen.stop)
-        defaults = DEMO_DEFAULTS if chosen.command == "demo" else {}
-        platform = Platform.from_environment({**defaults, **os.environ})
-        match chosen.command:
-            case "up":
-                return up(platform, console)
-            case "down":
-                return down(platform, console)
-            case "status":
-                return status(platform, console)
-            case _:
-                from include.platform.demo import run_demo
-
-                return run_demo(platform, console, video=chosen.video, timeout_s=chosen.timeout)
+        return command(console)
     except PlatformError as error:
         problems.print(str(error), style="red", markup=False, highlight=False)
         return error.exit_status

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from include.demo.loop.report import STORY
+from include.demo.loop.settings import home_of
 from include.governance.bias import store
 from include.lake.store import Lake
 from include.ledger.ledger import Ledger
 from include.ledger.retraining_tables import RequestState
-from include.platform.demo_loop.report import STORY
-from include.platform.demo_loop.settings import home_of
 from include.platform.environment import ID_VARIABLE, platform_id
 from include.platform.layout import PROJECT_ROOT, Layout
 from include.settings import StorageSettings
@@ -29,7 +29,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, str, dict[st
     """The demonstration's home, what it printed, its story by step."""
     environ = {**os.environ, "FEX_HOME": str(tmp_path_factory.mktemp("home"))}
     done = subprocess.run(
-        [sys.executable, "-m", "include.platform", "demo-loop", "--stop"],
+        [sys.executable, "-m", "include.demo", "loop", "--stop"],
         cwd=PROJECT_ROOT,
         env=environ,
         capture_output=True,

@@ -24,13 +24,13 @@ import pytest
 
 from include.contracts.errors import TransientError
 from include.ledger.ledger import State
+from include.made_media.demo_video import make_demo_video
 from include.pipeline.scratch import UNLOCKED_FOR_S
 from include.platform.api import AirflowApi
 from include.platform.dropping import drop
 from include.platform.layout import PROJECT_ROOT, Layout
 from include.platform.supervisor import Platform
 from include.settings import PlatformSettings
-from include.video.synthetic import make_demo_video
 from tests.e2e.conftest import RunningPlatform, report_address
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]

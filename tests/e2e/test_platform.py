@@ -13,7 +13,7 @@ import pytest
 
 from include.ledger.audit_tables import Deed
 from include.ledger.ledger import State
-from include.video.synthetic import make_demo_video
+from include.made_media.demo_video import make_demo_video
 from tests.e2e.conftest import RunningPlatform, report_address
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]

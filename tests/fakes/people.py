@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 
 from benchmarks.identity.people import SIDE_PX, Person
-from include.video import posed_faces
+from include.made_media import posed_faces
 
 
 def a_person(name: str = "ada") -> Person:

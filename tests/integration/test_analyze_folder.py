@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from include.made_media.demo_video import make_demo_video
 from include.pipeline import analyze, probe
 from include.video.probe import ProbeReport, probe_file
-from include.video.synthetic import make_demo_video
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from include.ledger.ledger import State
+from include.made_media.demo_video import make_demo_video
 from include.pipeline import analyze
 from include.settings import ReportSettings
-from include.video.synthetic import make_demo_video
 from tests.integration.conftest import Pipeline, make_pipeline
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import cv2
 
-from include.video import posed_faces
+from include.made_media import posed_faces
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from include.made_media.demo_video import write_video
+from include.made_media.posed_faces import Lighting, frames, head
 from include.video.detection import Image
-from include.video.posed_faces import Lighting, frames, head
-from include.video.synthetic import write_video
 
 SIZE = (640, 360)
 RATE_HZ = 5

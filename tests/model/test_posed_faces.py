@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from include.contracts.labels import EXPRESSIONS
+from include.made_media.posed_faces import READ_IN_DAYLIGHT, Lighting, frames
 from include.video.alignment import aligned_crop, similarity_transform
 from include.video.detection import FaceDetector
-from include.video.posed_faces import READ_IN_DAYLIGHT, Lighting, frames
 
 PEOPLE = 20
 

@@ -9,9 +9,9 @@ import av
 import numpy as np
 import pytest
 
+from include.made_media.posed_faces import READ_IN_DAYLIGHT, Lighting, frames
 from include.video.alignment import aligned_crop, similarity_transform
 from include.video.detection import FaceDetector
-from include.video.posed_faces import READ_IN_DAYLIGHT, Lighting, frames
 from include.video.upright import frame_to_bgr, pixel_aspect
 from tests.media.make_media import DISPLAY_MATRICES, anamorphic, laid
 

@@ -23,9 +23,9 @@ from include.contracts import columns
 from include.contracts.identity import stable_hash
 from include.insights import collect, publish, tables
 from include.insights.report import REPORT
+from include.made_media.demo_video import make_demo_video
 from include.settings import ExtractionSettings, LimitSettings
 from include.video import extract
-from include.video.synthetic import make_demo_video
 from tests.unit.insights import recordings
 
 Output = Callable[[Path], dict[str, Any]]

@@ -1,6 +1,6 @@
 """The fixed audit set on its way through the whole pipeline.
 
-Its faces become recordings (`include.video.pasted_faces`), many respondents one after
+Its faces become recordings (`include.made_media.pasted_faces`), many respondents one after
 the other in each, and these run through the very stages that recordings of respondents
 run through: probe, extract, transform, collect. They do so in a lake of their own, nested
 in the platform's under `audits/fixed-set/`, with a ledger that lives as long as the
@@ -31,12 +31,12 @@ from include.governance.bias.rows import AuditRows, Source, audit_rows
 from include.insights.collect import COLLECT_VERSION
 from include.lake import keys
 from include.ledger.ledger import FINAL, Batch, Recording, State
+from include.made_media.pasted_faces import PASTED_VERSION, pose_of, write_recording
 from include.pipeline import collect, extract, intake, probe, transform
 from include.pipeline.bias_audit.outcomes import OUTCOMES_VERSION, outcome
 from include.pipeline.run_batch import extract_groups
 from include.pipeline.scratch import working_folder
 from include.video.extract import EXTRACT_VERSION
-from include.video.pasted_faces import PASTED_VERSION, pose_of, write_recording
 from ml.registry.protocol import ModelVersion
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from include.contracts.reasons import QuarantineCode
 from include.ledger.models import State
+from include.made_media.demo_video import make_demo_video
 from include.platform.stack.observer import Outcome
-from include.video.synthetic import make_demo_video
 
 PURPOSE = "purpose: market_research\nconsent: required\ntitle: A study of the stack's own\n"
 _HEADER = "recording,respondent,consent,consent_at,consent_withdrawn_at\n"

@@ -19,8 +19,8 @@ from benchmarks.identity.scoring import Counted, match, score
 from benchmarks.identity.stage import Scene, Script, Sitter, play, room
 from benchmarks.identity.table import interval
 from benchmarks.identity.truth import MIRROR, POSTER, RESPONDENT, Shown, Truth, read_truth
+from include.made_media.pasted_faces import room_of
 from include.video.detection import FaceDetector
-from include.video.pasted_faces import room_of
 from tests.fakes.people import a_person
 
 HERE, THERE = (100.0, 80.0, 100.0, 120.0), (420.0, 60.0, 60.0, 72.0)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from benchmarks.simulations.health import World, simulate
 from include.contracts.labels import EXPRESSIONS
 from include.labelling.estimate import Estimates, LabelledSample, estimate, truth
 from include.labelling.health import Health, Reference, Rule, decide, difference, read_reference
-from include.labelling.simulate import World, simulate
 from include.labelling.votes import ANSWERS
 from include.statistics.estimate import Estimate
 from ml.evaluation.metrics import calibration_error

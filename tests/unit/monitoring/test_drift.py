@@ -9,11 +9,11 @@ from datetime import date
 import numpy as np
 import pytest
 
+from benchmarks.simulations.traffic import SHIFTS, Traffic, happier, make
 from include.monitoring.alarm import Outcome
 from include.monitoring.drift import Baseline, DayReport, Settings, Unit, judge_day
 from include.monitoring.metrics import Family
 from include.monitoring.watched import COLUMNS, Sample
-from include.monitoring.world import SHIFTS, Traffic, happier, make
 
 QUICK = Settings(permutations=499)
 LAST = 63  # 28 days of reference, 28 trailing, the week
@@ -50,7 +50,7 @@ def shifted(published: Sample, name: str) -> Sample:
 )
 def test_a_shift_is_found_in_its_own_family_alone(shift: str, family: Family) -> None:
     # Alike studies, so that one day decides; how often real ones hide a shift is measured by
-    # include.monitoring.simulate.
+    # benchmarks.simulations.drift.
     reference, published = world(traffic=Traffic(study_effects=False))
     before, after = judge(reference, published), judge(reference, shifted(published, shift))
     assert {entry: before.outcome(entry) for entry in Family} == dict.fromkeys(

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.simulations.traffic import Traffic, darker, make
 from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.contracts.labels import EXPRESSIONS
@@ -21,7 +22,6 @@ from include.lake import keys
 from include.monitoring.alarm import State
 from include.monitoring.metrics import Family
 from include.monitoring.watched import COLUMNS, FloatArray
-from include.monitoring.world import Traffic, darker, make
 from include.pipeline.drift import days, figures, stage
 from include.settings import DriftSettings
 from include.watch import catalogue

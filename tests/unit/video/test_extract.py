@@ -19,9 +19,9 @@ import pytest
 from include.contracts.errors import PermanentInputError
 from include.contracts.extraction import EXTRACTION
 from include.contracts.rows import MANIFEST
+from include.made_media.demo_video import make_demo_video
 from include.settings import ExtractionSettings, LimitSettings
 from include.video.extract import EXTRACT_VERSION, extract_file
-from include.video.synthetic import make_demo_video
 from tests.media import make_media
 from tests.unit.video.conftest import Extracted
 

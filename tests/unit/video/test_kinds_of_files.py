@@ -21,11 +21,11 @@ from include.contracts.containers import (
 )
 from include.contracts.errors import PermanentInputError
 from include.contracts.reasons import QuarantineCode
+from include.made_media.demo_video import make_demo_video
 from include.pipeline.folder import is_named_like_a_video
 from include.settings import LimitSettings
 from include.video.probe import probe_file
 from include.video.refusals import conversion
-from include.video.synthetic import make_demo_video
 
 LIMITS = LimitSettings()
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg here")

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from include.made_media.posed_faces import Lighting, frames, head
 from include.video.detection import Detection, Image
-from include.video.posed_faces import Lighting, frames, head
 from include.video.stillness import ALONE_EVERY, ALONE_FIRST, FaceChange, StillnessMeter
 
 SIZE = (640, 360)

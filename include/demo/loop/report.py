@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from include.demo.loop.settings import APPROVER, AUDITOR
+from include.demo.loop.stage import Stage, Told, to_json
 from include.platform.console import duration
 from include.platform.credentials import ADMIN
-from include.platform.demo_loop.settings import APPROVER, AUDITOR
-from include.platform.demo_loop.stage import Stage, Told, to_json
 from include.platform.layout import HOME_VARIABLE
 from include.platform.supervisor import Platform
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from include.demo.loop.settings import APPROVER
+from include.demo.loop.stage import Stage, Told, require
+from include.demo.loop.steps_week import interval
 from include.lake import keys
 from include.ledger.retraining_tables import RequestState, RetrainingRequest
 from include.pipeline.model_retraining import documents
 from include.platform.credentials import ADMIN
-from include.platform.demo_loop.settings import APPROVER
-from include.platform.demo_loop.stage import Stage, Told, require
-from include.platform.demo_loop.steps_week import interval
 from ml.registry.protocol import CHAMPION, ModelVersion
 
 RETRAINING, ROLLBACK, REPROCESS = "model_retraining", "model_rollback", "reprocess"

@@ -19,15 +19,15 @@ import numpy as np
 
 from include.contracts.face_template import FACE_CROP_SIDE_PX
 from include.contracts.labels import EXPRESSIONS
-from include.video.alignment import aligned_crop, similarity_transform
-from include.video.detection import Image
-from include.video.posed_faces import (
+from include.made_media.posed_faces import (
     HEAD_SIDE_PX,
     LANDMARKS_PX,
     READ_IN_DAYLIGHT,
     Lighting,
     head,
 )
+from include.video.alignment import aligned_crop, similarity_transform
+from include.video.detection import Image
 from ml.data.annotations import COLUMNS, IMAGE_FOLDER, LABEL_FILE
 from ml.data.annotations import NAME as ANNOTATIONS
 from ml.data.duplicates import near_duplicate_groups

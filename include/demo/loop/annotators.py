@@ -12,8 +12,8 @@ import io
 import numpy as np
 
 from include.contracts.labels import EXPRESSIONS
+from include.demo.loop.weeks import Week, displayed_at, scripts
 from include.labelling.queue import Draw
-from include.platform.demo_loop.weeks import Week, displayed_at, scripts
 
 ANNOTATORS = ("anna", "ben")
 SLIPS = 0.04

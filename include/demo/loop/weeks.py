@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from include.labelling.votes import row_in_extraction
-from include.video.posed_faces import Lighting, frames
-from include.video.synthetic import write_video
+from include.made_media.demo_video import write_video
+from include.made_media.posed_faces import Lighting, frames
 
 PEOPLE = 14
 """More than ten, so that the rule of health has enough respondents with a margin."""

@@ -15,9 +15,9 @@ from pathlib import Path
 from rich.console import Console
 
 from include.contracts.errors import PlatformError
+from include.demo.results import show_results
 from include.ledger.models import State
 from include.platform.console import Ticker, duration
-from include.platform.demo_report import show_results
 from include.platform.dropping import Followed, drop, local_lake
 from include.platform.following import (
     ANALYSIS,
@@ -67,7 +67,7 @@ def _source(platform: Platform, video: Path | None) -> Path:
     """Return the given recordings, or make one while the platform starts."""
     if video is not None:
         return video
-    from include.video.synthetic import make_demo_video
+    from include.made_media.demo_video import make_demo_video
 
     folder = platform.layout.home / "demo"
     folder.mkdir(parents=True, exist_ok=True)

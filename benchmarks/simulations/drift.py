@@ -1,4 +1,4 @@
-"""Measure the monitor on made-up traffic: `python -m include.monitoring.simulate`.
+"""Measure the monitor on made-up traffic: `python -m benchmarks.simulations.drift`.
 
 Each simulated month has its own frozen reference (28 days), its own 28 days before it
 and 28 days that are judged one by one, with the alarm policy run over them. Prints the
@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.simulations.traffic import SHIFTS, Traffic, make
 from include.monitoring.alarm import Policy, follow
 from include.monitoring.drift import Settings, Unit, judge_day
 from include.monitoring.metrics import Family
 from include.monitoring.watched import FloatArray, Sample
-from include.monitoring.world import SHIFTS, Traffic, make
 from include.statistics import counts
 from include.statistics.estimate import Estimate
 
@@ -118,7 +118,7 @@ def power(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status, 1 when the goal is missed."""
     parser = argparse.ArgumentParser(
-        prog="python -m include.monitoring.simulate", description=(__doc__ or "").split("\n")[0]
+        prog="python -m benchmarks.simulations.drift", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--months", type=int, default=100, help="quiet months (default: 100)")
     parser.add_argument(

@@ -9,18 +9,18 @@ from pathlib import Path
 from rich.console import Console
 
 from include.contracts.errors import PlatformError
-from include.platform.console import Ticker, duration
-from include.platform.demo_loop.report import (
+from include.demo.loop.report import (
     show_addresses,
     show_step,
     show_table,
     write_story,
 )
-from include.platform.demo_loop.sets import settings_of, write_archive, write_audit_set
-from include.platform.demo_loop.settings import fresh_home, home_of, open_platform
-from include.platform.demo_loop.stage import Stage, Told
-from include.platform.demo_loop.story import DAGS, Recorded, steps
-from include.platform.demo_loop.weeks import DEGRADED, HEALTHY, RECOVERED, write_week
+from include.demo.loop.sets import settings_of, write_archive, write_audit_set
+from include.demo.loop.settings import fresh_home, home_of, open_platform
+from include.demo.loop.stage import Stage, Told
+from include.demo.loop.story import DAGS, Recorded, steps
+from include.demo.loop.weeks import DEGRADED, HEALTHY, RECOVERED, write_week
+from include.platform.console import Ticker, duration
 from include.platform.following import wait_for_dags
 from include.platform.supervisor import Platform
 from include.settings import ModelSettings

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.labelling.health import Health
-from include.platform.demo_loop.stage import Stage, Told, require, timed
-from include.platform.demo_loop.steps_audit import audit
-from include.platform.demo_loop.steps_release import (
+from include.demo.loop.stage import Stage, Told, require, timed
+from include.demo.loop.steps_audit import audit
+from include.demo.loop.steps_release import (
     approval,
     champion,
     reanalysis,
     retraining,
     rollback,
 )
-from include.platform.demo_loop.steps_week import alarms, interval, week
-from include.platform.demo_loop.weeks import DEGRADED, HEALTHY, RECOVERED, Week
+from include.demo.loop.steps_week import alarms, interval, week
+from include.demo.loop.weeks import DEGRADED, HEALTHY, RECOVERED, Week
+from include.labelling.health import Health
 
 DAGS = (
     "video_intake",

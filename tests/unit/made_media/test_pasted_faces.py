@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from include.video.pasted_faces import FRAME_SIZE_PX, RATE_HZ, pose_of, write_recording
+from include.made_media.pasted_faces import FRAME_SIZE_PX, RATE_HZ, pose_of, write_recording
 
 
 def photograph(colour: tuple[int, int, int]) -> bytes:

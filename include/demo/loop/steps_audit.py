@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from include.demo.loop.settings import APPROVER, AUDITOR
+from include.demo.loop.stage import Stage, Told, require
 from include.governance.bias import store
 from include.governance.bias.disparity import Status
-from include.platform.demo_loop.settings import APPROVER, AUDITOR
-from include.platform.demo_loop.stage import Stage, Told, require
 
 AUDIT = "bias_audit"
 COMMENT = "Read; the groups of the made set are treated alike."

@@ -1,6 +1,6 @@
 """Weeks that never happened: how often does the audit cry wolf, and what does it catch?
 
-`python -m include.governance.bias.simulate` runs the very audit on made answers. In fair
+`python -m benchmarks.simulations.bias_audit` runs the very audit on made answers. In fair
 weeks no group differs from another; in biased weeks the pictures of one declared group are
 degraded, so that faces are missed, found unreadable, and answered wrongly more often. With
 `--panel` the fair weeks are real ones: the outcomes of a real audit set, its groups dealt

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from benchmarks.simulations.bias_audit import World, dealt_week, line, made_week, verdicts
 from include.governance.bias.disparity import Status
 from include.governance.bias.settings import AuditSettings
-from include.governance.bias.simulate import World, dealt_week, line, made_week, verdicts
 
 QUICK = AuditSettings(resamples=200)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from include.made_media.posed_faces import POSES, READ_IN_DAYLIGHT, Lighting, frames, head, posed
 from include.video.alignment import aligned_crop, similarity_transform
 from include.video.detection import FaceDetector, Image
-from include.video.posed_faces import POSES, READ_IN_DAYLIGHT, Lighting, frames, head, posed
 from ml.data.duplicates import near_duplicate_groups
 from ml.data.records import grey_square
 from ml.data.shifted import copies_across

@@ -15,26 +15,26 @@ import httpx
 import pytest
 from rich.console import Console
 
-from include.governance.bias.fixed_set import open_fixed_set
-from include.labelling.exports import read_answers
-from include.labelling.queue import Draw
-from include.labelling.selection import Instant, Plan, Selected, Stratum
-from include.platform.api import AirflowApi
-from include.platform.console import Ticker
-from include.platform.demo_loop import sets
-from include.platform.demo_loop.annotators import ANNOTATORS, SLIPS, answers
-from include.platform.demo_loop.report import STORY, show_table, write_story
-from include.platform.demo_loop.settings import (
+from include.demo.loop import sets
+from include.demo.loop.annotators import ANNOTATORS, SLIPS, answers
+from include.demo.loop.report import STORY, show_table, write_story
+from include.demo.loop.settings import (
     MADE_HERE,
     HomeError,
     fresh_home,
     home_of,
     open_platform,
 )
-from include.platform.demo_loop.stage import Stage, StepFailedError, Told, require, timed
-from include.platform.demo_loop.steps_week import interval
-from include.platform.demo_loop.weeks import DEGRADED, HEALTHY, PEOPLE, displayed_at, scripts
-from include.video.posed_faces import READ_IN_DAYLIGHT
+from include.demo.loop.stage import Stage, StepFailedError, Told, require, timed
+from include.demo.loop.steps_week import interval
+from include.demo.loop.weeks import DEGRADED, HEALTHY, PEOPLE, displayed_at, scripts
+from include.governance.bias.fixed_set import open_fixed_set
+from include.labelling.exports import read_answers
+from include.labelling.queue import Draw
+from include.labelling.selection import Instant, Plan, Selected, Stratum
+from include.made_media.posed_faces import READ_IN_DAYLIGHT
+from include.platform.api import AirflowApi
+from include.platform.console import Ticker
 from ml.data.annotations import load_annotations
 from ml.data.splits import read_manifest
 

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from include.demo.loop.annotators import answers
+from include.demo.loop.stage import Stage, Told, require
+from include.demo.loop.weeks import Week
 from include.labelling.health import Health
 from include.labelling.queue import Draw, read_draw
 from include.lake import keys
 from include.ledger.models import State
 from include.platform.console import duration
-from include.platform.demo_loop.annotators import answers
-from include.platform.demo_loop.stage import Stage, Told, require
-from include.platform.demo_loop.weeks import Week
 from include.platform.dropping import Followed, drop
 from include.platform.following import follow_recordings
 from include.statistics import words

@@ -4,7 +4,7 @@ Demonstrations and tests of the loop need recordings of which it is known what i
 and no data set may be needed for them. The portrait is the one that scikit-image ships (NASA,
 public domain). A pose moves brows, lids and chin and draws another mouth; a respondent is the
 portrait mirrored, tinted, stretched and bent; a room is a backdrop with a light. The shipped
-model reads the poses in good light (`tests/unit/video/test_posed_faces.py` says how many of
+model reads the poses in good light (`tests/unit/made_media/test_posed_faces.py` says how many of
 how many).
 """
 

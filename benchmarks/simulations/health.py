@@ -1,6 +1,6 @@
 """How often the rule of `health` errs: false alarms and power, by simulation.
 
-    python -m include.labelling.simulate --weeks 200
+    python -m benchmarks.simulations.health --weeks 200
 
 Each simulated week has respondents who differ in how readable they are, a model that is
 right as often as it says (less the planted loss), and the real selection, estimates and

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
+from benchmarks.simulations.drift import alert_days, main
+from benchmarks.simulations.traffic import SHIFTS, Traffic
 from include.monitoring.alarm import Policy
 from include.monitoring.drift import Settings
 from include.monitoring.metrics import Family
-from include.monitoring.simulate import alert_days, main
-from include.monitoring.world import SHIFTS, Traffic
 
 
 def test_a_shift_raises_one_alert_and_the_same_one_again() -> None:
