@@ -22,8 +22,9 @@ from benchmarks.simulations.traffic import SHIFTS, Traffic, make
 from include.monitoring.alarm import Policy, follow
 from include.monitoring.drift import Settings, Unit, judge_day
 from include.monitoring.metrics import Family
-from include.monitoring.watched import FloatArray, Sample
+from include.monitoring.watched import Sample
 from include.statistics import counts
+from include.statistics.arrays import FloatArray
 from include.statistics.estimate import Estimate
 
 REFERENCE_DAYS = 28

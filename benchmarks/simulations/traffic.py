@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from include.contracts.labels import EXPRESSIONS
-from include.monitoring.watched import COLUMNS, FloatArray, Sample
+from include.monitoring.watched import COLUMNS, Sample
+from include.statistics.arrays import FloatArray
 
 _LEVELS: tuple[tuple[float, float, float], ...] = (
     # mean, spread between studies, spread between recordings of a study

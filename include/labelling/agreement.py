@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from include.statistics.bootstrap import RESAMPLES, FloatArray
+from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import RESAMPLES
 from include.statistics.clusters import ClusterBootstrap, ratio
 from include.statistics.estimate import Estimate
 

@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from include.contracts.labels import EXPRESSIONS
 from include.labelling.votes import ANSWERS
-from include.statistics.bootstrap import RESAMPLES, FloatArray
+from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import RESAMPLES
 from include.statistics.clusters import ClusterBootstrap, effective_n, ratio
 from include.statistics.estimate import Estimate
 from ml.evaluation.metrics import BINS, confidence_bins, macro_f1

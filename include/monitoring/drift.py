@@ -16,13 +16,13 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
-from include.monitoring import permutation, statistics
 from include.monitoring.alarm import Outcome
-from include.monitoring.embedding import energy_test
 from include.monitoring.metrics import EFFECT_NAMES, EMBEDDING, METRICS, Family, Metric, Test
-from include.monitoring.watched import COLUMNS, FloatArray, Sample
+from include.monitoring.watched import COLUMNS, Sample
+from include.statistics import multiplicity, permutation, two_samples
+from include.statistics.arrays import FloatArray
+from include.statistics.energy import energy_test
 
 
 class Unit(StrEnum):
@@ -256,13 +256,16 @@ def _compare(metric: Metric, pair: _Pair, rule: Settings) -> Comparison:
 def _test(metric: Metric, values: FloatArray, pair: _Pair) -> tuple[float, float]:
     match metric.test:
         case Test.KS:
-            features, statistic = statistics.ks_features(values[:, 0]), statistics.ks_distance
+            features, statistic = two_samples.ks_features(values[:, 0]), two_samples.ks_distance
         case Test.MANN_WHITNEY:
-            features, statistic = statistics.rank_features(values[:, 0]), statistics.mean_difference
+            features, statistic = (
+                two_samples.rank_features(values[:, 0]),
+                two_samples.mean_difference,
+            )
         case Test.MEANS:
-            features, statistic = values, statistics.mean_difference
+            features, statistic = values, two_samples.mean_difference
         case Test.JENSEN_SHANNON:
-            features, statistic = values, statistics.js_distance
+            features, statistic = values, two_samples.js_distance
         case Test.ENERGY:
             assert pair.both.embeddings is not None
             return energy_test(pair.both.embeddings, pair.labels)
@@ -271,15 +274,15 @@ def _test(metric: Metric, values: FloatArray, pair: _Pair) -> tuple[float, float
 
 def _psi(current: FloatArray, baseline: FloatArray) -> float:
     if current.shape[1] == 1:
-        return statistics.psi(current[:, 0], baseline[:, 0])
+        return two_samples.psi(current[:, 0], baseline[:, 0])
     if current.shape[1] == 0:
         return math.nan
-    return statistics.psi_of_shares(current.mean(axis=0), baseline.mean(axis=0))
+    return two_samples.psi_of_shares(current.mean(axis=0), baseline.mean(axis=0))
 
 
 def _decide(found: Sequence[Comparison], level: float) -> list[Comparison]:
     tested = [entry for entry in found if entry.outcome is not Outcome.INSUFFICIENT]
-    adjusted = false_discovery_control([entry.p_value for entry in tested]) if tested else []
+    adjusted = multiplicity.adjust([entry.p_value for entry in tested], "bh")
     q_values = dict(zip(map(id, tested), adjusted, strict=True))
     decided = []
     for entry in found:

@@ -30,8 +30,7 @@ import pyarrow as pa
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
-
-FloatArray = npt.NDArray[np.float64]
+from include.statistics.arrays import FloatArray
 
 SCALARS: tuple[str, ...] = (
     "brightness",

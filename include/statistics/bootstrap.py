@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from include.statistics import counts
+from include.statistics.arrays import FloatArray
 from include.statistics.estimate import LEVEL, Estimate
 
-FloatArray = npt.NDArray[np.float64]
 CountArray = npt.NDArray[np.uint16]
 
 RESAMPLES = 1000

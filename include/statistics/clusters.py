@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from include.statistics.bootstrap import RESAMPLES, FloatArray, interval
+from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import RESAMPLES, interval
 from include.statistics.estimate import Estimate
 
 MIN_RESPONDENTS = 2

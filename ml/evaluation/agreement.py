@@ -16,7 +16,8 @@ from scipy.spatial import distance
 from scipy.special import rel_entr
 
 from include.contracts.labels import EXPRESSIONS
-from include.statistics.bootstrap import Bootstrap, FloatArray
+from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import Bootstrap
 from include.statistics.estimate import Estimate
 from ml.data.records import VoteArray
 from ml.evaluation.metrics import Probabilities

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from include.contracts.labels import EXPRESSIONS
-from include.statistics.bootstrap import RESAMPLES, Bootstrap, FloatArray
+from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import RESAMPLES, Bootstrap
 from include.statistics.estimate import Estimate
 from ml.data.records import ImageArray, VoteArray
 from ml.evaluation.metrics import Labels

@@ -11,7 +11,7 @@ import matplotlib as mpl
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure as Canvas
 
-from include.statistics.bootstrap import FloatArray
+from include.statistics.arrays import FloatArray
 from include.statistics.estimate import Estimate
 from ml.evaluation.reliability import Abstention, Bin
 from ml.evaluation.robustness import Robustness

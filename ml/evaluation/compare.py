@@ -26,7 +26,8 @@ from scipy import stats
 from include.contracts.errors import ConfigurationError
 from include.contracts.labels import EXPRESSIONS
 from include.statistics import words
-from include.statistics.bootstrap import RESAMPLES, Bootstrap, FloatArray, interval
+from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import RESAMPLES, Bootstrap, interval
 from include.statistics.estimate import Estimate
 from ml.data.datasets import LOADERS
 from ml.data.ferplus import NAME as FERPLUS

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from include.contracts.labels import EXPRESSIONS
-from include.statistics.bootstrap import RESAMPLES, Bootstrap, FloatArray, interval
+from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import RESAMPLES, Bootstrap, interval
 from include.statistics.estimate import Estimate
 
 Probabilities = npt.NDArray[np.float64]

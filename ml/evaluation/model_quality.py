@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from include.contracts.labels import EXPRESSIONS
-from include.statistics.bootstrap import RESAMPLES, FloatArray
+from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import RESAMPLES
 
 CONTENT_TYPE = "application/json"
 _BETAS: Mapping[str, float] = {"weighted_f0_5": 0.5, "weighted_f1": 1.0, "weighted_f2": 2.0}

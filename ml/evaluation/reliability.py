@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from include.statistics.bootstrap import Bootstrap, FloatArray
+from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import Bootstrap
 from include.statistics.estimate import Estimate
 from ml.evaluation.metrics import BINS, confidence_bins
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from include.contracts.labels import EXPRESSIONS
-from include.statistics.bootstrap import RESAMPLES, Bootstrap, FloatArray
+from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import RESAMPLES, Bootstrap
 from ml.evaluation.agreement import Agreement, agreement
 from ml.evaluation.answers import OpenPackage
 from ml.evaluation.behaviour import (

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from include.statistics.bootstrap import Bootstrap, FloatArray, interval
+from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import Bootstrap, interval
 from include.statistics.estimate import Estimate
 from ml.evaluation.metrics import confusion_counts, log_losses, macro_f1, resampled_confusions
 

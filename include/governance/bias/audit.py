@@ -23,7 +23,6 @@ from include.governance.bias.disparity import (
 )
 from include.governance.bias.metrics import (
     METRICS,
-    FloatArray,
     Metric,
     Panel,
     Statistics,
@@ -34,6 +33,7 @@ from include.governance.bias.metrics import (
 from include.governance.bias.resampling import People, people
 from include.governance.bias.rows import ANSWER, PERSON, TRUTH, AuditRows
 from include.governance.bias.settings import AuditSettings
+from include.statistics.arrays import FloatArray
 
 EVERYONE = ("everyone",)
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-from scipy.stats import false_discovery_control, norm
+from scipy.stats import norm
 
-from include.governance.bias.metrics import FloatArray, Metric, Rule
+from include.governance.bias.metrics import Metric, Rule
 from include.governance.bias.resampling import intervals
 from include.governance.bias.settings import AuditSettings
+from include.statistics import multiplicity
+from include.statistics.arrays import FloatArray
 
 
 class Status(StrEnum):
@@ -166,8 +168,8 @@ def _tests(
 def settle(comparisons: Sequence[Comparison], settings: AuditSettings) -> list[Comparison]:
     """Adjust p-values over a panel's family and turn red what stays beyond doubt."""
     tested = [number for number, item in enumerate(comparisons) if np.isfinite(item.p_value)]
-    adjusted = adjust(
-        np.array([comparisons[number].p_value for number in tested]), settings.multiplicity
+    adjusted = multiplicity.adjust(
+        [comparisons[number].p_value for number in tested], settings.multiplicity
     )
     settled = list(comparisons)
     for number, p_adjusted in zip(tested, adjusted, strict=True):
@@ -181,17 +183,6 @@ def settle(comparisons: Sequence[Comparison], settings: AuditSettings) -> list[C
         status = Status.RED if sure else item.status
         settled[number] = replace(item, p_adjusted=float(p_adjusted), status=status)
     return settled
-
-
-def adjust(p_values: FloatArray, method: str) -> FloatArray:
-    """Adjust p-values: `holm` (Holm 1979) or `bh` (Benjamini and Hochberg 1995)."""
-    if method == "bh" or not p_values.size:
-        return np.asarray(false_discovery_control(p_values) if p_values.size else p_values)
-    order = np.argsort(p_values)
-    steps = p_values[order] * np.arange(len(p_values), 0, -1)
-    adjusted = np.empty_like(p_values)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
 
 
 def worst(statuses: Sequence[Status]) -> Status:

@@ -22,8 +22,7 @@ import numpy.typing as npt
 from include.contracts.labels import EXPRESSIONS
 from include.governance.bias import rows as columns
 from include.governance.bias.rows import AuditRows
-
-FloatArray = npt.NDArray[np.float64]
+from include.statistics.arrays import FloatArray
 
 ECE_BINS = 10
 

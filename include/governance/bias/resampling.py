@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from include.governance.bias.metrics import FloatArray
+from include.statistics.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

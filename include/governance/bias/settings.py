@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
 from include.contracts.errors import ConfigurationError
+from include.statistics.multiplicity import Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class AuditSettings:
     four_fifths: float = 0.8
     tolerated_gap: float = 0.15
     level: float = 0.05
-    multiplicity: Literal["holm", "bh"] = "holm"
+    multiplicity: Method = "holm"
     intersections: int = 2
 
     def __post_init__(self) -> None:
@@ -42,5 +43,5 @@ class AuditSettings:
         for name in ("confidence", "four_fifths", "tolerated_gap", "level"):
             if not 0 < getattr(self, name) < 1:
                 raise ConfigurationError(name, "must lie between 0 and 1")
-        if self.multiplicity not in {"holm", "bh"}:
+        if self.multiplicity not in get_args(Method):
             raise ConfigurationError("multiplicity", "must be holm or bh")

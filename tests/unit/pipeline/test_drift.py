@@ -21,9 +21,10 @@ from include.insights.tables import PARQUET
 from include.lake import keys
 from include.monitoring.alarm import State
 from include.monitoring.metrics import Family
-from include.monitoring.watched import COLUMNS, FloatArray
+from include.monitoring.watched import COLUMNS
 from include.pipeline.drift import days, figures, stage
 from include.settings import DriftSettings
+from include.statistics.arrays import FloatArray
 from include.watch import catalogue
 from include.watch.embedded import read_metrics
 from tests.fakes.home import services_in

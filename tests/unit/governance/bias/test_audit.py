@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from include.contracts.errors import ConfigurationError
 from include.governance.bias.audit import audit, estimated_verdict
 from include.governance.bias.clarify import clarify_metrics, clarify_report
-from include.governance.bias.disparity import Status, adjust
+from include.governance.bias.disparity import Status
 from include.governance.bias.metrics import Panel
 from include.governance.bias.record import (
     Section,
@@ -166,12 +165,6 @@ def test_resamples_keep_the_number_of_people():
     drawn = people(["a", "b", "c", "a"], resamples=5, seed=0)
     assert drawn.weights.shape == (6, 3)
     assert (drawn.weights.sum(axis=1) == 3).all()
-
-
-def test_holm_and_benjamini_hochberg():
-    p = np.array([0.01, 0.04, 0.03])
-    assert adjust(p, "holm") == pytest.approx([0.03, 0.06, 0.06])
-    assert adjust(p, "bh") == pytest.approx([0.03, 0.04, 0.04])
 
 
 def test_clarify_counts_from_everybody_else_to_the_group():

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import rel_entr
 from scipy.stats import rankdata
 
-from include.monitoring.watched import FloatArray
+from include.statistics.arrays import FloatArray
 
 KS_POINTS = 40
 """Quantiles of the pooled sample at which the distribution functions are compared."""

@@ -7,9 +7,9 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import ks_2samp, mannwhitneyu
 
-from include.monitoring import statistics
-from include.monitoring.embedding import energy_test
-from include.monitoring.permutation import Relabellings, compare_features, draw
+from include.statistics import two_samples
+from include.statistics.energy import energy_test
+from include.statistics.permutation import Relabellings, compare_features, draw
 
 N, M = 40, 60
 CURRENT = np.arange(N + M) < N
@@ -26,7 +26,7 @@ def test_rank_test_agrees_with_mann_whitney(shift: float) -> None:
     values = np.round(np.random.default_rng(3).normal(size=N + M), 1)  # with ties
     values[:N] += shift
     effect, p = compare_features(
-        statistics.rank_features(values), labels(), statistics.mean_difference
+        two_samples.rank_features(values), labels(), two_samples.mean_difference
     )
     known = mannwhitneyu(values[:N], values[N:])
     assert effect == pytest.approx(2 * known.statistic / (N * M) - 1)
@@ -36,7 +36,7 @@ def test_rank_test_agrees_with_mann_whitney(shift: float) -> None:
 def test_ks_distance_is_close_to_the_exact_one_from_below() -> None:
     values = np.random.default_rng(4).normal(size=N + M)
     values[:N] *= 2.5  # the same level, another spread
-    effect, p = compare_features(statistics.ks_features(values), labels(), statistics.ks_distance)
+    effect, p = compare_features(two_samples.ks_features(values), labels(), two_samples.ks_distance)
     known = ks_2samp(values[:N], values[N:])
     assert known.statistic - 0.06 <= effect <= known.statistic + 1e-9
     assert p == pytest.approx(known.pvalue, abs=0.03)
@@ -44,14 +44,14 @@ def test_ks_distance_is_close_to_the_exact_one_from_below() -> None:
 
 def test_js_distance_is_scipys_and_survives_empty_cells() -> None:
     p, q = np.array([[0.5, 0.5, 0.0]]), np.array([[0.1, 0.7, 0.2]])
-    assert statistics.js_distance(p, q)[0] == pytest.approx(jensenshannon(p[0], q[0], base=2))
-    assert statistics.js_distance(p, p)[0] == 0.0
+    assert two_samples.js_distance(p, q)[0] == pytest.approx(jensenshannon(p[0], q[0], base=2))
+    assert two_samples.js_distance(p, p)[0] == 0.0
 
 
 def test_missing_figures_are_left_out() -> None:
     values = np.random.default_rng(5).normal(size=N + M)
     values[[0, 1, N, N + 1]] = np.nan
-    effect, p = compare_features(values[:, None], labels(), statistics.mean_difference)
+    effect, p = compare_features(values[:, None], labels(), two_samples.mean_difference)
     assert effect == pytest.approx(np.nanmean(values[:N]) - np.nanmean(values[N:]))
     assert 0 < p <= 1
 
@@ -65,7 +65,7 @@ def test_whole_clusters_keep_the_level_where_single_recordings_do_not() -> None:
         values = (rng.normal(size=10)[clusters] + 0.3 * rng.normal(size=N + M))[:, None]
         for name, groups in (("clusters", clusters), ("recordings", ALONE)):
             drawn = draw(CURRENT, groups, permutations=199, rng=rng)
-            _, p = compare_features(values, drawn, statistics.mean_difference)
+            _, p = compare_features(values, drawn, two_samples.mean_difference)
             rejected[name] += p <= 0.05
     assert rejected["clusters"] <= 8  # binomial(60, 0.05) exceeds 8 once in 1,000
     assert rejected["recordings"] > 20
@@ -73,7 +73,7 @@ def test_whole_clusters_keep_the_level_where_single_recordings_do_not() -> None:
 
 def test_no_p_value_is_zero() -> None:
     values = np.where(CURRENT, 100.0, 0.0)[:, None]
-    assert compare_features(values, labels(), statistics.mean_difference) == (100.0, 0.001)
+    assert compare_features(values, labels(), two_samples.mean_difference) == (100.0, 0.001)
 
 
 def test_energy_distance_sees_a_shift_and_nothing_where_there_is_none() -> None:
@@ -102,6 +102,6 @@ def test_equal_embeddings_are_no_drift() -> None:
 
 def test_psi() -> None:
     values = np.random.default_rng(8).normal(size=1000)
-    assert statistics.psi(values, values) == pytest.approx(0.0)
-    assert statistics.psi(values + 1, values) > 0.25
-    assert statistics.psi(np.zeros(5), np.zeros(5)) == 0.0
+    assert two_samples.psi(values, values) == pytest.approx(0.0)
+    assert two_samples.psi(values + 1, values) > 0.25
+    assert two_samples.psi(np.zeros(5), np.zeros(5)) == 0.0

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from include.monitoring.permutation import Relabellings, p_value
-from include.monitoring.watched import FloatArray
+from include.statistics.arrays import FloatArray
+from include.statistics.permutation import Relabellings, p_value
 
 
 def energy_test(embeddings: FloatArray, labels: Relabellings) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from include.monitoring.watched import FloatArray
+from include.statistics.arrays import FloatArray
 
 Statistic = Callable[[FloatArray, FloatArray], FloatArray]
 """Means of features of both samples, shape (b, p) each -> b statistics, signed or not."""
