@@ -12,6 +12,7 @@ import pyarrow as pa
 from include.contracts.extraction import Extraction
 from include.contracts.rows import PREDICTIONS, with_later_columns
 from include.contracts.seating import ONE_RESPONDENT, Seating
+from include.contracts.validation import ValidationResult
 from include.insights import tables
 from include.insights.moments import Moments, read_moments
 from include.insights.report import REPORT, render_report
@@ -35,7 +36,7 @@ class ReportContext:
         video_id: sha256 of the recording's bytes.
         analysis_id: Identity of this analysis.
         extraction: What extraction noted of the file.
-        validation: JSON form of the data-quality result, or None.
+        validation: The data-quality result, or None.
         model: `name`, `version`, `sha256`, `temperature`, `abstain_threshold`, `metrics`.
         code_versions: Version by stage.
         provenance: More lines for the report's data table, such as the batch or the settings' hash.
@@ -49,7 +50,7 @@ class ReportContext:
     video_id: str
     analysis_id: str
     extraction: Extraction
-    validation: Mapping[str, Any] | None
+    validation: ValidationResult | None
     model: Mapping[str, Any]
     code_versions: Mapping[str, str]
     provenance: Mapping[str, Any] = field(default_factory=dict)

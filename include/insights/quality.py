@@ -21,11 +21,11 @@ are those of the one that was read least.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from include.contracts.validation import ValidationResult
 from include.insights.footage import UNTOLD, Footage
 from include.insights.moments import NONE, Moments, State, Track
 from include.insights.respondent import Choice
@@ -48,7 +48,7 @@ _RANK = {Verdict.GOOD: 0, Verdict.CARE: 1, Verdict.NOT_USABLE: 2}
 def judge(
     moments: Moments,
     choice: Choice,
-    validation: Mapping[str, Any] | None,
+    validation: ValidationResult | None,
     file: Footage = UNTOLD,
 ) -> tuple[Verdict, list[Rule]]:
     """Apply every rule.
@@ -56,7 +56,7 @@ def judge(
     Args:
         moments: The recording.
         choice: Whom it is about.
-        validation: JSON form of the data-quality result, when there is one.
+        validation: The data-quality result, when there is one.
         file: What extraction found out about the file.
     """
     instants = len(moments.instant)
@@ -143,17 +143,14 @@ def _clock(file: Footage) -> Rule:
     return Rule("clock", verdict, file.clock_sentence())
 
 
-def _checks(validation: Mapping[str, Any] | None) -> Rule:
+def _checks(validation: ValidationResult | None) -> Rule:
     name = "data-quality checks"
     if validation is None:
         return Rule(name, Verdict.CARE, "No data-quality checks were recorded.")
-    level = str(validation.get("level", "ok"))
-    failures: Sequence[object] = validation.get("failures") or ()
-    if level == "ok":
+    if validation.level == "ok":
         return Rule(name, Verdict.GOOD, "All data-quality checks of the sampled data passed.")
-    verdict = Verdict.NOT_USABLE if level == "error" else Verdict.CARE
-    told = " ".join(str(failure) for failure in failures)
-    return Rule(name, verdict, f"Data-quality checks: {told}")
+    verdict = Verdict.NOT_USABLE if validation.level == "error" else Verdict.CARE
+    return Rule(name, verdict, f"Data-quality checks: {' '.join(validation.failures)}")
 
 
 def _at_least(value: float, good: float, care: float) -> Verdict:

@@ -24,6 +24,7 @@ from include.contracts.extraction import Extraction
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.pages import page_environment
 from include.contracts.rows import UNKNOWN_FACE
+from include.contracts.validation import ValidationResult
 from include.insights import tables
 from include.insights.charts import (
     clock,
@@ -64,7 +65,7 @@ def render_report(
     choice: Choice,
     *,
     extraction: Extraction,
-    validation: Mapping[str, Any] | None,
+    validation: ValidationResult | None,
     model: Mapping[str, Any],
     code_versions: Mapping[str, str],
     provenance: Mapping[str, Any],
@@ -78,7 +79,7 @@ def render_report(
         moments: The recording, for the charts.
         choice: Whom it is about.
         extraction: Facts about the file and the sampling.
-        validation: JSON form of the data-quality result.
+        validation: The data-quality result.
         model: The model and its metrics.
         code_versions: Version by stage.
         provenance: Further lines for the table of versions.

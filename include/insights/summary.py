@@ -16,6 +16,7 @@ import numpy as np
 from include.contracts.extraction import Extraction
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
+from include.contracts.validation import ValidationResult
 from include.insights import footage
 from include.insights.moments import NONE, FloatArray, Moments, State, Track, runs
 from include.insights.quality import abstention_counts, judge, readable_instants
@@ -55,7 +56,7 @@ def summarise(
     choice: Choice,
     *,
     sample_rate_hz: float,
-    validation: Mapping[str, Any] | None,
+    validation: ValidationResult | None,
     extraction: Extraction | None = None,
 ) -> dict[str, Any]:
     """Summarise a recording.
@@ -64,7 +65,7 @@ def summarise(
         moments: The recording's predictions.
         choice: Whom it is about.
         sample_rate_hz: Targets per second.
-        validation: JSON form of the data-quality result, when there is one.
+        validation: The data-quality result, when there is one.
         extraction: Facts about the file (extraction.json), when they are at hand.
 
     Returns:

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.pages import page_environment
+from include.contracts.validation import ValidationResult
+
+INDEX = "index.html"
+"""Entry of a site."""
+
+SUITES = ("manifest", "manifest_schema")
+"""Names: the rules of every manifest; the one of a table that is none."""
 
 _HERE = Path(__file__).parent
 
@@ -59,33 +65,21 @@ def without_markup(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**changed)
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A line of the index.
-
-    Attributes:
-        label: Which manifest.
-        page: Its page, inside the folder.
-        rules: Expectations that were evaluated.
-        failed: How many of them were not met.
-    """
-
-    label: str
-    page: str
-    rules: int
-    failed: int
-
-
-def stand_alone(folder: Path, runs: Sequence[Judged], suites: Sequence[str]) -> None:
-    """Rewrite a site of Data Docs so that its pages ask for nothing and run nothing.
-
-    The index is written anew: the library's own is a table that a script fills.
-    """
-    environment = page_environment(_HERE / "templates", _HERE.parent / "insights" / "templates")
+def stand_alone(folder: Path) -> None:
+    """Rewrite a site of Data Docs so that its pages ask for nothing and run nothing."""
     for page in folder.rglob("*.html"):
         text = _FOREIGN.sub("", page.read_text(encoding="utf-8"))
         text = text.replace("<head>", _HEAD, 1).replace("</head>", f"{_STYLE}</head>", 1)
         page.write_text(text, encoding="utf-8")
+
+
+def render_index(results: Sequence[ValidationResult]) -> str:
+    """Return the entry of a site: the library's own is a table that a script fills.
+
+    Args:
+        results: What is listed; one without a page is not.
+    """
+    environment = page_environment(_HERE / "templates", _HERE.parent / "insights" / "templates")
+    listed = [result for result in results if result.docs_page]
     template = environment.get_template("index.html.j2")
-    index = template.render(runs=runs, suites=suites, labels=EXPRESSIONS)
-    (folder / "index.html").write_text(index, encoding="utf-8")
+    return template.render(results=listed, suites=SUITES, labels=EXPRESSIONS)

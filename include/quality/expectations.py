@@ -11,6 +11,7 @@ from great_expectations.expectations.metadata_types import FailureSeverity
 
 from include.contracts.reasons import RowReason
 from include.contracts.rows import MANIFEST
+from include.quality.docs_pages import SUITES
 from include.quality.table import SCHEMA_DIFFERENCE
 from include.settings import ValidationSettings
 
@@ -26,7 +27,7 @@ RULE = "rule"
 
 def build_suite(settings: ValidationSettings) -> gx.ExpectationSuite:
     """The rules of every manifest; `length_parameters` fills in a recording's length."""
-    suite = gx.ExpectationSuite(name="manifest")
+    suite = gx.ExpectationSuite(name=SUITES[0])
     for expectation in [
         *_shape(),
         *_times(),
@@ -51,7 +52,7 @@ def length_parameters(settings: ValidationSettings, instants_expected: int) -> d
 
 def build_schema_suite() -> gx.ExpectationSuite:
     """The one rule for a manifest whose columns or types are wrong."""
-    suite = gx.ExpectationSuite(name="manifest_schema")
+    suite = gx.ExpectationSuite(name=SUITES[1])
     suite.add_expectation(
         gxe.ExpectColumnValuesToBeNull(
             column=SCHEMA_DIFFERENCE,

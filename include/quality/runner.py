@@ -20,7 +20,7 @@ from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from include.contracts.identity import slug
-from include.quality.docs_pages import Judged, stand_alone, without_markup
+from include.quality.docs_pages import stand_alone, without_markup
 from include.quality.expectations import build_schema_suite, build_suite, length_parameters
 from include.quality.table import ManifestFrame
 from include.settings import ValidationSettings
@@ -38,10 +38,12 @@ class Run:
     Attributes:
         outcomes: One JSON-able mapping per expectation, as Great Expectations reports it.
         docs_page: Path of the page inside the docs folder, once published.
+        docs_label: Name of the manifest on that page.
     """
 
     outcomes: list[dict[str, Any]]
-    docs_page: str | None
+    docs_page: str | None = None
+    docs_label: str | None = None
 
 
 class SuiteRunner:
@@ -55,7 +57,6 @@ class SuiteRunner:
     def __init__(self, settings: ValidationSettings, docs_dir: Path | None) -> None:
         self._settings = settings
         self._docs_dir = docs_dir
-        self._judged: list[Judged] = []
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._context.delete_data_docs_site("local_site")
@@ -83,22 +84,18 @@ class SuiteRunner:
             result_format="BASIC",
             run_id=RunIdentifier(run_name=extraction_id, run_time=RUN_TIME),
         )
-        page = None
-        if self._docs_dir is not None:
-            stamp = RUN_TIME.strftime("%Y%m%dT%H%M%S.%fZ")
-            page = f"validations/{suite.name}/{extraction_id}/{stamp}/manifests-{label}.html"
         outcomes = result.to_json_dict()["results"]
-        if page is not None:
-            failed = sum(not outcome["success"] for outcome in outcomes)
-            self._judged.append(Judged(label, page, len(outcomes), failed))
-        return Run(outcomes=outcomes, docs_page=page)
+        if self._docs_dir is None:
+            return Run(outcomes)
+        stamp = RUN_TIME.strftime("%Y%m%dT%H%M%S.%fZ")
+        page = f"validations/{suite.name}/{extraction_id}/{stamp}/manifests-{label}.html"
+        return Run(outcomes, page, label)
 
     def publish(self) -> None:
         """Write the Data Docs of everything that ran, once: an index per run would be quadratic."""
         if self._docs_dir is not None:
             self._context.build_data_docs(site_names=[_SITE])
-            suites = [suite.name for suite in (self._suite, self._schema_suite)]
-            stand_alone(self._docs_dir, self._judged, suites)
+            stand_alone(self._docs_dir)
 
 
 def _site_config(docs_dir: Path) -> dict[str, Any]:

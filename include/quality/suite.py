@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
+from include.contracts.validation import ValidationResult
+from include.quality.docs_pages import INDEX, render_index
 from include.quality.sentences import failure_sentence
 from include.quality.table import prepare, read_manifest
 from include.settings import ValidationSettings
@@ -22,8 +24,6 @@ from include.settings import ValidationSettings
 log = logging.getLogger(__name__)
 
 UNREADABLE = "The manifest cannot be read: expected a Parquet table, found"
-
-Level = Literal["ok", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +41,6 @@ class ManifestToValidate:
     name: str
     manifest_path: Path
     instants_expected: int
-
-
-@dataclass(frozen=True, slots=True)
-class ValidationResult:
-    """What the suite says about one manifest.
-
-    Attributes:
-        level: "error" refuses the recording, "warning" publishes it with the sentences.
-        failures: One sentence per failed rule: what was expected, what was found.
-        usable_share: Instants with a usable face against instants present, 0..1.
-        statistics: Counts and ranges, JSON-able; empty when nothing could be read.
-        rules_checked: Expectations that were evaluated.
-        docs_page: Path of the Data Docs page inside the docs folder; null when none was asked for.
-    """
-
-    extraction_id: str
-    level: Level
-    failures: tuple[str, ...] = ()
-    usable_share: float = 0.0
-    statistics: Mapping[str, Any] = field(default_factory=dict)
-    rules_checked: int = 0
-    docs_page: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """A mapping that `json.dumps` takes as it is."""
-        return {**asdict(self), "failures": list(self.failures)}
 
 
 def validate_manifests(
@@ -90,6 +64,9 @@ def validate_manifests(
     by_extraction = {item.extraction_id: item for item in items}
     results = {identity: _validate(runner, item) for identity, item in by_extraction.items()}
     runner.publish()
+    if docs_dir is not None:
+        index = render_index(list(results.values()))
+        (docs_dir / INDEX).write_text(index, encoding="utf-8")
     return [results[item.extraction_id] for item in items]
 
 
@@ -122,7 +99,9 @@ def _validate(runner: Any, item: ManifestToValidate) -> ValidationResult:
         usable_share=float(frame.statistics.get("usable_share", 0.0)),
         statistics=frame.statistics,
         rules_checked=len(run.outcomes),
+        rules_failed=len(failed),
         docs_page=run.docs_page,
+        docs_label=run.docs_label,
     )
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.contracts.rows import MANIFEST
+from include.contracts.validation import ValidationResult
 from include.governance.bias.audit import audit
 from include.governance.bias.page import render_page
 from include.governance.bias.record import Section, audit_record
@@ -47,7 +48,7 @@ def _report(folder: Path, name: str) -> None:
         model={"name": name, "version": name, "sha256": "a" * 64, "metrics": {}}
         | {"temperature": 1.0, "abstain_threshold": 0.4},
         provenance={name: name},
-        validation={"level": "warning", "failures": [name], "usable_share": 1.0},
+        validation=ValidationResult("0" * 32, "warning", (name,), usable_share=1.0),
         extra_files=((name.replace("/", "_"), name),),
     )
     render_results(given, predictions(manifest(20)), folder)

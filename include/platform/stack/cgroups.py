@@ -69,6 +69,11 @@ class ControlGroups:
             joined.append(group / "cgroup.procs")
         return joined
 
+    def join(self, service: str) -> list[Path]:
+        """Return the files by which a process joins the groups of a service that runs."""
+        groups = [parent / service for parent in self._parents().values()]
+        return [group / "cgroup.procs" for group in groups if group.is_dir()]
+
     def hold(self, service: str, cpus: float) -> None:
         """Hold a service that runs to a share of the processors, until it starts again.
 

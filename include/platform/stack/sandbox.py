@@ -86,7 +86,7 @@ class Sandbox:
         """
         script = self.home.entries / f"{instance.name}.sh"
         script.write_text("\n".join(self._script(instance, command, shared)) + "\n")
-        join = self._join(instance)
+        join = _joining(self.groups.create(instance.name, instance.service.limits))
         enter = ["nsenter", f"--net={network}"] if network else []
         apart = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child=KILL"]
         apart += [] if instance.service.networked else ["--net"]
@@ -112,14 +112,10 @@ class Sandbox:
         """
         enter = ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid"]
         enter += ["--root", "--wd"]
-        join = self._join(instance)
+        # Its limits stay as they are: a service may be held to less than the file says.
+        join = _joining(self.groups.join(instance.name))
         words = shlex.join([*enter, *self._as_user(instance), *command])
         return ["bash", "-c", f"{join}exec {words}"]
-
-    def _join(self, instance: Instance) -> str:
-        """Return the shell's words that put it, and all it starts, under the service's limits."""
-        files = self.groups.create(instance.name, instance.service.limits)
-        return "".join(f"echo $$ > {shlex.quote(str(path))}; " for path in files)
 
     def _as_user(self, instance: Instance) -> list[str]:
         """Return the words that drop everything that an engine drops, with the environment."""
@@ -261,3 +257,8 @@ def _bound(source: Path, target: str, *, read_only: bool) -> list[str]:
         f"mount --bind {shlex.quote(str(source))} {place}",
     ]
     return [*lines, f"mount -o remount,bind,ro {place}"] if read_only else lines
+
+
+def _joining(files: Sequence[Path]) -> str:
+    """Return the shell's words that put it, and all it starts, into the groups of a service."""
+    return "".join(f"echo $$ > {shlex.quote(str(path))}; " for path in files)

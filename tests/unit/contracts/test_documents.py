@@ -13,6 +13,7 @@ import pytest
 from include.contracts.documents import DocumentError, Form
 from include.contracts.extraction import EXTRACTION
 from include.contracts.published import PUBLISHED_MANIFEST
+from include.contracts.validation import VALIDATION
 from include.pipeline.current import CHOICE
 
 WRITTEN = Path(__file__).parents[2] / "fakes" / "written_by_78251cd"
@@ -79,6 +80,7 @@ def test_what_does_not_fit_is_refused_by_name_and_field(content: bytes, said: st
         ("manifest.json", PUBLISHED_MANIFEST),
         ("current.json", CHOICE),
         ("extraction.json", EXTRACTION),
+        ("validation.json", VALIDATION),
     ],
 )
 def test_what_the_build_before_wrote_is_read_and_kept(name: str, form: Form[Any]) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from include.contracts.columns import LANDMARKS
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.rows import MANIFEST, row_id
+from include.contracts.validation import ValidationResult
 from include.insights.collect import collect
 from include.insights.publish import ReportContext
 from tests.fakes.manifests import extraction
@@ -176,7 +177,7 @@ def context(duration_s: float, **changes: Any) -> ReportContext:
         "video_id": "9f" * 32,
         "analysis_id": "4b7d" * 8,
         "extraction": extraction(duration_s),
-        "validation": {"level": "ok", "failures": [], "usable_share": 1.0},
+        "validation": ValidationResult("0" * 32, "ok", usable_share=1.0),
         "model": {
             "name": "expression-mobilenetv2",
             "version": "3",

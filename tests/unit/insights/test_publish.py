@@ -17,6 +17,7 @@ from PIL import Image
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.rows import PREDICTIONS
+from include.contracts.validation import ValidationResult
 from include.insights.publish import render_results
 from include.insights.report import MAX_THUMBNAILS
 from include.insights.tables import safe_text
@@ -203,7 +204,7 @@ def test_hostile_names_are_text(tmp_path: Path, name: str) -> None:
         provenance={name: name},
         code_versions={name: name},
         extraction=extraction(20.0, codec=name, container=name),
-        validation={"level": "warning", "failures": [name]},
+        validation=ValidationResult("0" * 32, "warning", (name,)),
         model={"name": name, "version": name, "sha256": name, "metrics": {name: name}},
         extra_files=((name or "x", name),),
     )

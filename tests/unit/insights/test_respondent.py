@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from include.contracts.seating import ONE_RESPONDENT, Seat, Seating
+from include.contracts.validation import ValidationResult
 from include.insights.quality import judge
 from include.insights.respondent import Choice, Kind, choose
 from include.insights.respondent_words import left_out_because
@@ -15,7 +16,7 @@ from include.insights.summary import summarise
 from include.insights.verdict import Verdict
 from tests.unit.insights.company import PICTURE_PX, Face, moments_of
 
-OK = {"level": "ok", "failures": []}
+OK = ValidationResult("0" * 32, "ok")
 PERSON = Face("f1", x=0.45, side_px=150)
 POSTER = Face("f2", x=0.85, side_px=60, change=0.4)
 LEFT_RIGHT = Seating(2, (Seat.LEFT, Seat.RIGHT), declared=True)

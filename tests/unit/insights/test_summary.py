@@ -9,6 +9,7 @@ import pytest
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
+from include.contracts.validation import ValidationResult
 from include.insights.evaluation import read_evaluation
 from include.insights.moments import NONE, Moments, State, read_moments
 from include.insights.quality import judge
@@ -18,7 +19,7 @@ from include.insights.summary import REASON_MEANINGS, summarise
 from include.insights.verdict import Verdict
 from tests.unit.insights.recordings import FIGURES, manifest, predictions
 
-OK = {"level": "ok", "failures": []}
+OK = ValidationResult("0" * 32, "ok")
 
 
 def _moments(table: pa.Table, *, rate_hz: float = 1.0, duration_s: float = 0.0) -> Moments:
@@ -162,13 +163,13 @@ VERDICTS: dict[str, tuple[pa.Table, dict[str, Any] | None, Verdict, str]] = {
     ),
     "checks warned": (
         predictions(manifest(20)),
-        {"level": "warning", "failures": ["Too few."]},
+        ValidationResult("0" * 32, "warning", ("Too few.",)),
         Verdict.CARE,
         "Too few.",
     ),
     "checks refused": (
         predictions(manifest(20)),
-        {"level": "error", "failures": ["Broken."]},
+        ValidationResult("0" * 32, "error", ("Broken.",)),
         Verdict.NOT_USABLE,
         "Broken.",
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -15,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.contracts.rows import MANIFEST
-from include.quality.suite import ManifestToValidate, ValidationResult, validate_manifests
+from include.contracts.validation import VALIDATION, ValidationResult
+from include.quality.suite import ManifestToValidate, validate_manifests
 from include.settings import ValidationSettings
 from tests.unit.insights.recordings import manifest
 
@@ -132,11 +132,9 @@ def test_failures_do_not_spread(broken: dict[str, ValidationResult]) -> None:
     assert good.statistics["instants_present"] == INSTANTS
 
 
-def test_results_are_json(broken: dict[str, ValidationResult]) -> None:
+def test_results_are_written_and_read(broken: dict[str, ValidationResult]) -> None:
     for result in broken.values():
-        again = json.loads(json.dumps(result.to_json(), allow_nan=False))
-        assert again["level"] == result.level
-        assert again["failures"] == list(result.failures)
+        assert VALIDATION.read(VALIDATION.write(result), "k") == result
 
 
 def test_each_manifest_has_a_data_docs_page(

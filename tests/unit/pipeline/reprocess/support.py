@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from include.composition import Services
 from include.contracts.identity import stable_hash
 from include.contracts.package import package_sha256
+from include.contracts.validation import VALIDATION, ValidationResult
 from include.inference.answers import AnswerIndex
 from include.lake import keys
 from include.ledger.ledger import Recording
@@ -197,13 +198,13 @@ def _extract(services: Services, extraction_id: str) -> None:
     sink = io.BytesIO()
     pq.write_table(table, sink)
     marker = extraction_bytes(12.0, settings={"sample_rate_hz": 1.0})
-    validation = {"level": "ok", "failures": []}
+    validation = ValidationResult(extraction_id, "ok")
     for key, content in (
         (keys.extraction_manifest(extraction_id), sink.getvalue()),
         (keys.shard(extraction_id, shard), b"crops"),
         (
             keys.validation_result(extraction_id),
-            json.dumps(validation).encode(),
+            VALIDATION.write(validation),
         ),
         (keys.extraction_marker(extraction_id), marker),
     ):
