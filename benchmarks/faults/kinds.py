@@ -48,6 +48,7 @@ class Fault:
         told: What it is, for people; `{workers}` are those who were hit.
         lasts_s: How long it lasts; 0: it is over at once.
         anywhere: Whether any moment will do under load, when batches are in work.
+        loses_tasks: Whether tasks go with it, so that only missing heartbeats tell of them.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Fault:
     stage: str = EXTRACT
     lasts_s: float = 0.0
     anywhere: bool = False
+    loses_tasks: bool = False
 
 
 def _nothing(_stack: Stack, _seen: Seen) -> None:
@@ -110,14 +112,23 @@ def _lose_data(stack: Stack) -> None:
 
 NOTHING = Fault("nothing", _nothing, "no fault: the time a batch takes from here")
 FAULTS = (
-    Fault("kill_worker_extract", _kill_one_worker, "{workers} killed in extract"),
-    Fault("kill_worker_transform", _kill_one_worker, "{workers} killed in transform", TRANSFORM),
-    Fault("kill_both_workers", _kill_workers, "every worker killed", anywhere=True),
+    Fault("kill_worker_extract", _kill_one_worker, "{workers} killed in extract", loses_tasks=True),
+    Fault(
+        "kill_worker_transform",
+        _kill_one_worker,
+        "{workers} killed in transform",
+        TRANSFORM,
+        loses_tasks=True,
+    ),
+    Fault(
+        "kill_both_workers", _kill_workers, "every worker killed", anywhere=True, loses_tasks=True
+    ),
     Fault(
         "worker_hangs",
         _hang_worker,
         "network of {workers} hangs for more than two minutes",
         lasts_s=HANG_S,
+        loses_tasks=True,
     ),
     Fault(
         "redis_empty", _away("redis", _lose_data), "Redis restarted without its data", anywhere=True
