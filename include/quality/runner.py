@@ -6,6 +6,7 @@ inside the function that needs it.
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ from include.settings import ValidationSettings
 
 RUN_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """A run is identified by its extraction: validating again replaces the same page."""
+
+# It notes a dozen things about itself for every manifest, and each is a line of the task's log.
+logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
 _SITE = "data_docs"
 
