@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from include.inference.spec import OUTPUT_SUFFIX, TransformSpec, basename
-from include.jobs.state import JobStatus
+from include.jobs.backend import JobBackend, JobDescription
 
 if TYPE_CHECKING:
     from include.lake.store import Lake
@@ -18,51 +18,16 @@ ACCEPT = "application/jsonlines"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobDescription:
-    """What a backend knows of a job."""
+class TransformDescription(JobDescription):
+    """What a backend knows of a transform job."""
 
-    name: str
-    status: JobStatus
-    spec_hash: str | None
-    """None: the job was not made by this platform."""
-    failure_reason: str | None = None
     done: int | None = None
     """Shards answered so far, where the backend can tell."""
     total: int | None = None
 
 
-class InferenceBackend(Protocol):
-    """Runs transform jobs.
-
-    Every method may raise `TransientError` (the same call can succeed later)
-    and `ConfigurationError` (it cannot before the named setting is changed).
-    """
-
-    def create(self, spec: TransformSpec) -> None:
-        """Start a job.
-
-        Raises:
-            JobExistsError: The name was used before, whatever became of that job.
-        """
-        ...
-
-    def describe(self, name: str) -> JobDescription:
-        """Return the present state of a job.
-
-        Raises:
-            JobNotFoundError: No job of this name was ever created.
-        """
-        ...
-
-    def stop(self, name: str) -> None:
-        """Ask a job to end early; without effect on one that has ended.
-
-        Answers written before stay, nothing is written afterwards.
-
-        Raises:
-            JobNotFoundError: No job of this name was ever created.
-        """
-        ...
+class InferenceBackend(JobBackend[TransformSpec, TransformDescription], Protocol):
+    """Runs transform jobs."""
 
     def list_outputs(self, spec: TransformSpec) -> Mapping[str, str]:
         """Return the lake key of each answer by the basename of its shard."""

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from include.contracts.errors import PlatformError
 from include.inference.answers import AnswerIndex, extraction_of, shard_key
-from include.inference.backend import InferenceBackend, JobDescription
+from include.inference.backend import InferenceBackend, TransformDescription
 from include.inference.spec import TransformSpec, basename, build_spec
-from include.jobs.coordination import NAME_TAKEN, Patience, Submission, create_or_adopt
+from include.jobs.coordination import JobStoppedError, Patience, Submission, create_or_adopt
 from include.jobs.state import JobStatus
 from include.lake import keys
 from include.ledger.models import JobStatus as LedgerJobStatus
@@ -39,10 +39,6 @@ _TAKEN_OVER = "recorded for another lake or model than the batch has now"
 
 def _ignore(_news: object) -> None:
     """Nobody is listening."""
-
-
-class JobStoppedError(PlatformError):
-    """A person stopped the job while it was waited for: it is not started again unasked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,17 +113,10 @@ class TransformCoordinator:
             spec_hash=spec.spec_hash,
             shards=spec.shard_basenames,
         )
-        submission = create_or_adopt(
-            spec.name,
-            spec.spec_hash,
-            create=partial(self._backend.create, spec),
-            describe=self._backend.describe,
-        )
-        if submission is Submission.NAME_TAKEN:
-            self._close(spec.name, LedgerJobStatus.FAILED, NAME_TAKEN)
-        return submission
+        close = partial(self._close, spec.name, LedgerJobStatus.FAILED)
+        return create_or_adopt(spec, self._backend, close)
 
-    def poll(self, name: str) -> JobDescription:
+    def poll(self, name: str) -> TransformDescription:
         """Return the present state of a job.
 
         Raises:
@@ -214,8 +203,8 @@ class TransformCoordinator:
         return None
 
     def wait(
-        self, name: str, on_poll: Callable[[JobDescription], None] = _ignore
-    ) -> JobDescription:
+        self, name: str, on_poll: Callable[[TransformDescription], None] = _ignore
+    ) -> TransformDescription:
         """Poll a job until it has ended; a poll that fails for now is repeated.
 
         Raises:
@@ -230,7 +219,7 @@ class TransformCoordinator:
         batch_id: str,
         *,
         on_job: Callable[[TransformSpec], None] = _ignore,
-        on_poll: Callable[[JobDescription], None] = _ignore,
+        on_poll: Callable[[TransformDescription], None] = _ignore,
     ) -> BatchAnswers:
         """Do all of it and return what the batch's shards have come to.
 

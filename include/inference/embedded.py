@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from include.inference.backend import JobDescription, find_outputs
-from include.inference.embedded_job import Progress, Runtime, TransformFolder
+from include.inference.backend import TransformDescription, find_outputs
+from include.inference.embedded_job import Runtime, TransformFolder
 from include.inference.package import model_cache
 from include.inference.spec import TransformSpec
-from include.jobs.processes import JobProcesses, end_job
-from include.jobs.state import JobStatus
+from include.jobs.processes import EmbeddedJobs
 from include.settings import StorageSettings, TransformSettings
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ class EmbeddedBackend:
         lake: Lake,
         signers: tuple[str, ...] = (),
     ) -> None:
-        self._jobs_dir = settings.jobs_dir
         self._lake = lake
         self._runtime = Runtime(
             lake_url=storage.lake_url,
@@ -46,7 +44,7 @@ class EmbeddedBackend:
             threads=settings.embedded_threads,
             signers=signers,
         )
-        self._processes = JobProcesses()
+        self._jobs = EmbeddedJobs(settings.jobs_dir, TransformFolder, _RUNNER)
 
     def create(self, spec: TransformSpec) -> None:
         """Start a job.
@@ -54,29 +52,22 @@ class EmbeddedBackend:
         Raises:
             JobExistsError: The name was used before.
         """
-        folder, lock_fd = TransformFolder.create(self._jobs_dir, spec, self._runtime)
-        self._processes.start(folder, _RUNNER, lock_fd)
+        self._jobs.create(spec, self._runtime)
 
-    def describe(self, name: str) -> JobDescription:
+    def describe(self, name: str) -> TransformDescription:
         """Return the present state of a job.
 
         Raises:
             JobNotFoundError: No job of this name was ever created.
         """
-        folder = TransformFolder.open(self._jobs_dir, name)
-        # In this order: once the lock is free, what the status says is final.
-        running = folder.is_running()
-        progress = folder.progress()
+        folder, status, reason, said = self._jobs.describe(name)
         spec = folder.spec()
-        status, reason = _state(folder, progress, running=running)
-        if status.is_terminal:
-            self._processes.reap(name)
-        return JobDescription(
+        return TransformDescription(
             name=name,
             status=status,
             spec_hash=spec.spec_hash,
             failure_reason=reason,
-            done=progress.done if progress else 0,
+            done=said.get("done", 0),
             total=len(spec.shard_keys),
         )
 
@@ -86,24 +77,8 @@ class EmbeddedBackend:
         Raises:
             JobNotFoundError: No job of this name was ever created.
         """
-        folder = TransformFolder.open(self._jobs_dir, name)
-        progress = folder.progress()
-        if progress is None or not progress.status.is_terminal:
-            end_job(folder)
-        self._processes.reap(name)
+        self._jobs.stop(name)
 
     def list_outputs(self, spec: TransformSpec) -> Mapping[str, str]:
         """Return the lake key of each answer by the basename of its shard."""
         return find_outputs(self._lake, spec)
-
-
-def _state(
-    folder: TransformFolder, progress: Progress | None, *, running: bool
-) -> tuple[JobStatus, str | None]:
-    if progress and progress.status.is_terminal:
-        return progress.status, progress.failure_reason
-    if folder.stop_requested():
-        return (JobStatus.STOPPING if running else JobStatus.STOPPED), None
-    if running:
-        return JobStatus.IN_PROGRESS, None
-    return JobStatus.FAILED, f"the worker process ended unexpectedly, see {folder.log}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from include.inference.spec import TransformSpec
 from include.jobs.folder import JobFolder, JobRuntime
@@ -36,17 +35,6 @@ class Progress:
 class TransformFolder(JobFolder):
     """The folder of one transform job."""
 
-    @classmethod
-    def create(
-        cls, jobs_dir: Path, spec: TransformSpec, runtime: Runtime
-    ) -> tuple[TransformFolder, int]:
-        """Make a job's folder; return it with the descriptor that holds its lock.
-
-        Raises:
-            JobExistsError: The name was used before.
-        """
-        return cls.make(jobs_dir, spec.name, spec.to_json(), runtime)
-
     def spec(self) -> TransformSpec:
         """The job's specification."""
         return TransformSpec.from_json(self.read_spec())
@@ -58,10 +46,3 @@ class TransformFolder(JobFolder):
     def write_progress(self, progress: Progress) -> None:
         """Replace the status."""
         self.write_status(asdict(progress))
-
-    def progress(self) -> Progress | None:
-        """The status as the runner last wrote it."""
-        data = self.read_status()
-        if data is None:
-            return None
-        return Progress(**{**data, "status": JobStatus(data["status"])})

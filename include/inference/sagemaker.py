@@ -18,12 +18,12 @@ from include.contracts.quiet import ONNX_RUNTIME
 from include.inference.backend import (
     ACCEPT,
     CONTENT_TYPE,
-    JobDescription,
+    TransformDescription,
     find_outputs,
 )
 from include.inference.package import require_signed
 from include.inference.spec import TransformSpec
-from include.jobs.sagemaker import SPEC_HASH, SageMakerJobs, spec_hash_of
+from include.jobs.sagemaker import SPEC_HASH, SageMakerJobs, role_and_image, spec_hash_of
 from include.jobs.state import JobStatus
 from include.lake import keys
 from include.settings import StorageSettings, TransformSettings
@@ -97,7 +97,7 @@ class SageMakerBackend:
         model = self._create_model(spec)
         self._jobs.create(spec.name, _request(spec, model, self._lake.uri(manifest_key)))
 
-    def describe(self, name: str) -> JobDescription:
+    def describe(self, name: str) -> TransformDescription:
         """Return the present state of a job.
 
         Raises:
@@ -170,9 +170,9 @@ class SageMakerBackend:
             return method(**arguments)
 
 
-def description_of(answer: Mapping[str, Any]) -> JobDescription:
+def description_of(answer: Mapping[str, Any]) -> TransformDescription:
     """Translate an answer of DescribeTransformJob."""
-    return JobDescription(
+    return TransformDescription(
         name=answer["TransformJobName"],
         status=JobStatus(answer["TransformJobStatus"]),
         spec_hash=spec_hash_of(answer),
@@ -229,16 +229,4 @@ def _check(settings: TransformSettings, lake: Lake) -> tuple[str, str]:
             f"times FEX_TRANSFORM__MAX_PAYLOAD_MB is {in_flight_mb} MB; "
             f"Batch Transform accepts at most {_PAYLOADS_IN_FLIGHT_MAX_MB} MB",
         )
-    if not settings.role_arn:
-        raise ConfigurationError(
-            "FEX_TRANSFORM__ROLE_ARN", "the SageMaker backend needs an execution role"
-        )
-    if not settings.image_uri:
-        raise ConfigurationError(
-            "FEX_TRANSFORM__IMAGE_URI", "the SageMaker backend needs an inference container"
-        )
-    if not lake.uri("").startswith("s3://"):
-        raise ConfigurationError(
-            "FEX_STORAGE__LAKE_URL", "the SageMaker backend needs a lake on s3://"
-        )
-    return settings.role_arn, settings.image_uri
+    return role_and_image("FEX_TRANSFORM", settings, lake.uri(""))

@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from include.contracts.errors import TransientError
-from include.jobs.state import JobExistsError, JobStatus
+from include.contracts.errors import PlatformError, TransientError
+from include.jobs.backend import JobBackend, JobDescription, JobSpec
+from include.jobs.state import JobExistsError
 
 log = logging.getLogger(__name__)
 
-NAME_TAKEN = "the name is taken by another job"
-"""Why a job that is recorded in the ledger is closed there without ever having run."""
+
+class JobStoppedError(PlatformError):
+    """A person stopped the job while it was waited for: it is not started again unasked."""
 
 
 class Submission(StrEnum):
@@ -27,52 +29,35 @@ class Submission(StrEnum):
     """Somebody else's job has the name; the next generation gets another one."""
 
 
-class Described(Protocol):
-    """What every backend knows of a job."""
-
-    @property
-    def status(self) -> JobStatus:
-        """Where it stands."""
-        ...
-
-    @property
-    def spec_hash(self) -> str | None:
-        """The same for the same work; None: the job was not made by this platform."""
-        ...
-
-
-_Found = TypeVar("_Found", bound=Described)
+_Spec = TypeVar("_Spec", bound=JobSpec)
+_Found = TypeVar("_Found", bound=JobDescription)
 
 
 def create_or_adopt(
-    name: str,
-    spec_hash: str,
-    *,
-    create: Callable[[], None],
-    describe: Callable[[str], Described],
+    spec: _Spec, backend: JobBackend[_Spec, JobDescription], close: Callable[[str], None]
 ) -> Submission:
     """Make sure that a job exists; safe to repeat after a crash at any point.
 
     Args:
-        name: The job's, in the ledger already.
-        spec_hash: Of what it is to do.
-        create: Starts it.
-        describe: Returns the state of a job.
+        spec: In the ledger already.
+        backend: Runs it.
+        close: Records that this job failed without ever having run, for the reason given.
 
     Raises:
         TransientError: The backend failed for now; the job may exist.
         ConfigurationError: The backend refuses the job; a setting is named.
     """
     try:
-        create()
+        backend.create(spec)
     except JobExistsError:
-        found = describe(name)
-        if found.spec_hash == spec_hash:
-            log.info("adopted %s, which is %s", name, found.status)
+        found = backend.describe(spec.name)
+        if found.spec_hash == spec.spec_hash:
+            log.info("adopted %s, which is %s", spec.name, found.status)
             return Submission.ADOPTED
-        log.warning("the name %s is taken by another job", name)
+        log.warning("the name %s is taken by another job", spec.name)
+        close("the name is taken by another job")
         return Submission.NAME_TAKEN
-    log.info("created %s", name)
+    log.info("created %s", spec.name)
     return Submission.CREATED
 
 

@@ -30,6 +30,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from include.jobs.backend import JobSpec
 from include.jobs.state import JobExistsError, JobNotFoundError
 from include.settings import StorageSettings
 
@@ -61,23 +62,21 @@ class JobFolder:
         self.name = path.name
 
     @classmethod
-    def make(
-        cls, jobs_dir: Path, name: str, spec: Mapping[str, Any], runtime: JobRuntime
-    ) -> tuple[Self, int]:
+    def make(cls, jobs_dir: Path, spec: JobSpec, runtime: JobRuntime) -> tuple[Self, int]:
         """Make a job's folder; return it with the descriptor that holds its lock.
 
         Raises:
             JobExistsError: The name was used before.
         """
         jobs_dir.mkdir(parents=True, exist_ok=True)
-        target = jobs_dir / name
+        target = jobs_dir / spec.name
         if target.exists():
-            raise JobExistsError(name)
+            raise JobExistsError(spec.name)
         aside = Path(tempfile.mkdtemp(prefix=".new-", dir=jobs_dir))
         lock_fd = os.open(aside / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock_fd, fcntl.LOCK_EX)
-            _write_json(aside / _SPEC, spec)
+            _write_json(aside / _SPEC, spec.to_json())
             _write_json(aside / _RUNTIME, asdict(runtime))
             # A rename onto a folder that is not empty fails: two creators cannot both win.
             aside.rename(target)
@@ -85,7 +84,7 @@ class JobFolder:
             os.close(lock_fd)
             shutil.rmtree(aside, ignore_errors=True)
             if isinstance(error, OSError) and target.exists():
-                raise JobExistsError(name) from error
+                raise JobExistsError(spec.name) from error
             raise
         return cls(target), lock_fd
 

@@ -1,4 +1,4 @@
-"""Jobs as detached processes of this machine: started, reaped, ended."""
+"""Jobs as detached processes of this machine: started, described, ended."""
 
 from __future__ import annotations
 
@@ -8,34 +8,59 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from include.jobs.backend import JobSpec
 from include.jobs.environment import job_environment
-from include.jobs.folder import JobFolder
+from include.jobs.folder import JobFolder, JobRuntime
+from include.jobs.state import JobStatus
 
 _ROOT = Path(__file__).resolve().parents[2]
 _STOP_GRACE_S = 5.0
 _POLL_S = 0.05
 
 
-class JobProcesses:
-    """Starts runners, and takes the ended ones off the process table."""
+_Folder = TypeVar("_Folder", bound=JobFolder)
 
-    def __init__(self) -> None:
+
+class Found(NamedTuple, Generic[_Folder]):
+    """What is known of an embedded job."""
+
+    folder: _Folder
+    status: JobStatus
+    failure_reason: str | None
+    said: Mapping[str, Any]
+    """Its status file; empty before there is one."""
+
+
+class EmbeddedJobs(Generic[_Folder]):
+    """Jobs of one kind as processes of this machine: created, described, stopped.
+
+    Args:
+        jobs_dir: One folder for each job; kinds lie side by side.
+        kind: Reads the folders of this kind.
+        runner: Module that is run as `python -m runner {folder} {lock descriptor}`.
+    """
+
+    def __init__(self, jobs_dir: Path, kind: type[_Folder], runner: str) -> None:
+        self._jobs_dir = jobs_dir
+        self._kind = kind
+        self._runner = runner
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, folder: JobFolder, module: str, lock_fd: int) -> None:
-        """Run `python -m module {folder} {lock_fd}` as the leader of a session of its own.
+    def create(self, spec: JobSpec, runtime: JobRuntime) -> None:
+        """Start a job as the leader of a session of its own; its log takes the output.
 
-        Args:
-            folder: The job's; its log takes the output.
-            module: The runner of the kind.
-            lock_fd: As `JobFolder.make` returned it; closed here, kept by the runner.
+        Raises:
+            JobExistsError: The name was used before.
         """
+        folder, lock_fd = self._kind.make(self._jobs_dir, spec, runtime)
         try:
             with folder.log.open("ab") as log:
                 self._children[folder.name] = subprocess.Popen(
-                    [sys.executable, "-m", module, str(folder.path.resolve()), str(lock_fd)],
+                    [sys.executable, "-m", self._runner, str(folder.path.resolve()), str(lock_fd)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -47,10 +72,52 @@ class JobProcesses:
         finally:
             os.close(lock_fd)  # the runner keeps its own copy, and with it the lock
 
-    def reap(self, name: str) -> None:
+    def describe(self, name: str) -> Found[_Folder]:
+        """Return how a job stands.
+
+        Raises:
+            JobNotFoundError: No job of this name was ever created.
+        """
+        folder = self._kind.open(self._jobs_dir, name)
+        # In this order: once the lock is free, what the status says is final.
+        running = folder.is_running()
+        said = folder.read_status() or {}
+        status, reason = _standing(folder, said, running=running)
+        if status.is_terminal:
+            self._reap(name)
+        return Found(folder, status, reason, said)
+
+    def stop(self, name: str) -> None:
+        """End a job; returns when its processes are gone.
+
+        Raises:
+            JobNotFoundError: No job of this name was ever created.
+        """
+        folder = self._kind.open(self._jobs_dir, name)
+        if not _ended(folder.read_status() or {}):
+            end_job(folder)
+        self._reap(name)
+
+    def _reap(self, name: str) -> None:
         """Wait for a runner that is about to end, if it was started here: it leaves no zombie."""
         if child := self._children.pop(name, None):
             child.wait()
+
+
+def _ended(said: Mapping[str, Any]) -> bool:
+    return bool(said) and JobStatus(said["status"]).is_terminal
+
+
+def _standing(
+    folder: JobFolder, said: Mapping[str, Any], *, running: bool
+) -> tuple[JobStatus, str | None]:
+    if _ended(said):
+        return JobStatus(said["status"]), said["failure_reason"]
+    if folder.stop_requested():
+        return (JobStatus.STOPPING if running else JobStatus.STOPPED), None
+    if running:
+        return JobStatus.IN_PROGRESS, None
+    return JobStatus.FAILED, f"its process ended unexpectedly, see {folder.log}"
 
 
 def end_job(folder: JobFolder) -> None:

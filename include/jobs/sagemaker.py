@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from include.aws_errors import (
     SettingNames,
@@ -12,6 +12,7 @@ from include.aws_errors import (
     is_not_found,
     is_rejected,
 )
+from include.contracts.errors import ConfigurationError
 from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
 
 SPEC_HASH = "FEX_SPEC_HASH"
@@ -22,6 +23,41 @@ def spec_hash_of(answer: Mapping[str, Any]) -> str | None:
     """Read whose job it is from an answer of `Describe...Job`; None: not this platform's."""
     found: str | None = (answer.get("Environment") or {}).get(SPEC_HASH)
     return found
+
+
+class Hired(Protocol):
+    """Settings of every kind of job of the service."""
+
+    @property
+    def role_arn(self) -> str | None:
+        """Whose rights a job has."""
+        ...
+
+    @property
+    def image_uri(self) -> str | None:
+        """The container that it runs."""
+        ...
+
+
+def role_and_image(group: str, settings: Hired, lake_uri: str) -> tuple[str, str]:
+    """Return the role and the container of a kind's jobs; refuse what its first job would meet.
+
+    Args:
+        group: Name of the settings, as `FEX_TRAINING`.
+        settings: The values.
+        lake_uri: The jobs read and write there.
+
+    Raises:
+        ConfigurationError: A setting is missing, or the lake is out of the service's reach.
+    """
+    role, image = settings.role_arn, settings.image_uri
+    if not role:
+        raise ConfigurationError(f"{group}__ROLE_ARN", "a job on SageMaker needs an execution role")
+    if not image:
+        raise ConfigurationError(f"{group}__IMAGE_URI", "a job on SageMaker needs a container")
+    if not lake_uri.startswith("s3://"):
+        raise ConfigurationError("FEX_STORAGE__LAKE_URL", "jobs on SageMaker need a lake on s3://")
+    return role, image
 
 
 class SageMakerJobs:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from include.contracts.errors import PlatformError
-from include.jobs.coordination import NAME_TAKEN, Patience, Submission, create_or_adopt
+from include.jobs.coordination import JobStoppedError, Patience, Submission, create_or_adopt
 from include.jobs.state import JobNotFoundError, JobStatus
 from include.ledger.models import JobStatus as LedgerJobStatus
 from include.training_jobs.backend import TrainingBackend, TrainingDescription
@@ -36,10 +36,6 @@ _OTHER_DATA = "recorded for other data than the request has now"
 
 class TrainingFailedError(PlatformError):
     """The training cannot succeed as it stands: every allowed job failed, or one for good."""
-
-
-class TrainingStoppedError(PlatformError):
-    """A person stopped the job while it was waited for: it is not started again unasked."""
 
 
 class TrainingCoordinator:
@@ -80,7 +76,7 @@ class TrainingCoordinator:
 
         Raises:
             TrainingFailedError: Every allowed job failed, or one did for good.
-            TrainingStoppedError: A person stopped the job meanwhile.
+            JobStoppedError: A person stopped the job meanwhile.
             TransientError: Something failed for now; running again goes on from there.
             ConfigurationError: A setting is wrong.
         """
@@ -143,15 +139,8 @@ class TrainingCoordinator:
             generation=spec.generation,
             spec_hash=spec.spec_hash,
         )
-        submission = create_or_adopt(
-            spec.name,
-            spec.spec_hash,
-            create=partial(self._backend.create, spec),
-            describe=self._backend.describe,
-        )
-        if submission is Submission.NAME_TAKEN:
-            self._close(spec.name, LedgerJobStatus.FAILED, NAME_TAKEN)
-        return submission is not Submission.NAME_TAKEN
+        close = partial(self._close, spec.name, LedgerJobStatus.FAILED)
+        return create_or_adopt(spec, self._backend, close) is not Submission.NAME_TAKEN
 
     def _wait(self, name: str, report: Report) -> TrainingDescription:
         """Wait until a job has ended, and pass on its stages and its log meanwhile.
@@ -182,7 +171,7 @@ class TrainingCoordinator:
         if ended.status is JobStatus.STOPPED:
             self._close(spec.name, LedgerJobStatus.STOPPED, reason)
             if not was_ending:
-                raise TrainingStoppedError(
+                raise JobStoppedError(
                     f"{spec.name} was stopped; clear the task to go on from its checkpoint"
                 )
             return

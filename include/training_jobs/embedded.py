@@ -13,11 +13,11 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.contracts.errors import TransientError
 from include.jobs.folder import JobFolder, JobRuntime
-from include.jobs.processes import JobProcesses, end_job
+from include.jobs.processes import EmbeddedJobs
 from include.jobs.state import JobStatus
 from include.training_jobs.backend import TrainingDescription
 from include.training_jobs.spec import RESULTS, TrainingSpec
@@ -65,10 +65,6 @@ class TrainingFolder(JobFolder):
         """Record how the job ended."""
         self.write_status({"status": str(status), "failure_reason": reason, "permanent": permanent})
 
-    def end(self) -> dict[str, Any] | None:
-        """Return how the job ended, None while it has not said so."""
-        return self.read_status()
-
 
 class EmbeddedTraining:
     """Runs training jobs as processes of this machine, under the contract of `TrainingBackend`.
@@ -87,7 +83,7 @@ class EmbeddedTraining:
             threads=settings.training.embedded_threads,
             abandoned_after_s=settings.training.abandoned_after_s,
         )
-        self._processes = JobProcesses()
+        self._jobs = EmbeddedJobs(self._jobs_dir, TrainingFolder, _RUNNER)
         self._read: dict[str, int] = {}
 
     def create(self, spec: TrainingSpec) -> None:
@@ -96,10 +92,7 @@ class EmbeddedTraining:
         Raises:
             JobExistsError: The name was used before.
         """
-        folder, lock_fd = TrainingFolder.make(
-            self._jobs_dir, spec.name, spec.to_json(), self._runtime
-        )
-        self._processes.start(folder, _RUNNER, lock_fd)
+        self._jobs.create(spec, self._runtime)
 
     def describe(self, name: str) -> TrainingDescription:
         """Return the present state of a job.
@@ -107,28 +100,15 @@ class EmbeddedTraining:
         Raises:
             JobNotFoundError: No job of this name was ever created.
         """
-        folder = TrainingFolder.open(self._jobs_dir, name)
+        folder, status, reason, said = self._jobs.describe(name)
         folder.watched.touch()
-        # In this order: once the lock is free, what the folder says is final.
-        running = folder.is_running()
-        end = folder.end() or {}
-        found = TrainingDescription(
+        return TrainingDescription(
             name=name,
-            status=_status(folder, end, running=running),
+            status=status,
             spec_hash=folder.spec().spec_hash,
-            failure_reason=end.get("failure_reason"),
-            permanent=bool(end.get("permanent")),
+            failure_reason=reason,
+            permanent=bool(said.get("permanent")),
         )
-        if found.status.is_terminal:
-            self._processes.reap(name)
-        if found.status is JobStatus.FAILED and found.failure_reason is None:
-            return TrainingDescription(
-                name=name,
-                status=found.status,
-                spec_hash=found.spec_hash,
-                failure_reason=f"the training process ended unexpectedly, see {folder.log}",
-            )
-        return found
 
     def stop(self, name: str) -> None:
         """End a job; returns when its process is gone.
@@ -136,10 +116,7 @@ class EmbeddedTraining:
         Raises:
             JobNotFoundError: No job of this name was ever created.
         """
-        folder = TrainingFolder.open(self._jobs_dir, name)
-        if folder.end() is None:
-            end_job(folder)
-        self._processes.reap(name)
+        self._jobs.stop(name)
 
     def news(self, name: str) -> list[str]:
         """Return whole lines of the job's log that were not returned yet."""
@@ -166,11 +143,3 @@ class EmbeddedTraining:
     def forget(self, request_id: str) -> None:
         """Remove the local data and checkpoints of a request that has ended."""
         shutil.rmtree(self._jobs_dir / _SHARED / request_id, ignore_errors=True)
-
-
-def _status(folder: TrainingFolder, end: dict[str, Any], *, running: bool) -> JobStatus:
-    if end:
-        return JobStatus(end["status"])
-    if folder.stop_requested():
-        return JobStatus.STOPPING if running else JobStatus.STOPPED
-    return JobStatus.IN_PROGRESS if running else JobStatus.FAILED

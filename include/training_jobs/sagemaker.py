@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.aws_errors import SettingNames
-from include.contracts.errors import ConfigurationError, TransientError
-from include.jobs.sagemaker import SPEC_HASH, SageMakerJobs, spec_hash_of
+from include.contracts.errors import TransientError
+from include.jobs.sagemaker import SPEC_HASH, SageMakerJobs, role_and_image, spec_hash_of
 from include.lake import keys
 from include.training_jobs.backend import TrainingDescription
 from include.training_jobs.source import PROGRAM, sha256_of, source_archive
@@ -62,7 +62,7 @@ class SageMakerTraining:
         self._jobs = SageMakerJobs(client, "Training", SETTINGS)
         self._settings = settings
         self._lake = lake
-        self._role_arn, self._image_uri = _check(settings, lake)
+        self._role_arn, self._image_uri = role_and_image("FEX_TRAINING", settings, lake.uri(""))
         self._said: dict[str, int] = {}
 
     def create(self, spec: TrainingSpec) -> None:
@@ -191,17 +191,3 @@ class SageMakerTraining:
                 {"Key": "fex:retraining", "Value": spec.request_id},
             ],
         }
-
-
-def _check(settings: TrainingSettings, lake: Lake) -> tuple[str, str]:
-    """Refuse at start what would be refused by the first job; return role and image."""
-    for name, value in (("ROLE_ARN", settings.role_arn), ("IMAGE_URI", settings.image_uri)):
-        if not value:
-            raise ConfigurationError(
-                f"FEX_TRAINING__{name}", "training on SageMaker needs it (FEX_TRAINING__BACKEND)"
-            )
-    if not lake.uri("").startswith("s3://"):
-        raise ConfigurationError(
-            "FEX_STORAGE__LAKE_URL", "training on SageMaker needs a lake on s3://"
-        )
-    return str(settings.role_arn), str(settings.image_uri)

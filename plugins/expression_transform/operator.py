@@ -12,9 +12,10 @@ from expression_transform.backend import build_backend
 from expression_transform.logs import JobLogLink, job_log
 from expression_transform.trigger import ExpressionTransformTrigger, progress_line
 from include.contracts.errors import TransientError
-from include.inference.backend import InferenceBackend, JobDescription
-from include.inference.coordinator import JobStoppedError, TransformCoordinator
+from include.inference.backend import InferenceBackend, TransformDescription
+from include.inference.coordinator import TransformCoordinator
 from include.inference.spec import TransformSpec
+from include.jobs.coordination import JobStoppedError
 from include.jobs.state import JobNotFoundError, JobStatus
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ class ExpressionTransformOperator(BaseOperator):
         if self._task_instance is not None and self.job_log.startswith("https://"):
             self._task_instance.xcom_push(key=JobLogLink().xcom_key, value=self.job_log)
 
-    def _on_poll(self, found: JobDescription) -> None:
+    def _on_poll(self, found: TransformDescription) -> None:
         if self._killed and not found.status.is_terminal:
             self.on_kill()  # the first call may have come before there was a job to stop
             self._leave_if_killed()

@@ -11,14 +11,14 @@ from typing import Any, Protocol
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from include.contracts.errors import TransientError
-from include.inference.backend import JobDescription
+from include.inference.backend import TransformDescription
 from include.settings import Settings, load_settings
 
 
 class _Watch(Protocol):
     """What the trigger asks of a backend."""
 
-    async def describe(self, name: str) -> JobDescription: ...
+    async def describe(self, name: str) -> TransformDescription: ...
 
     async def stop(self, name: str) -> None: ...
 
@@ -91,7 +91,7 @@ class ExpressionTransformTrigger(BaseTrigger):
             await asyncio.sleep(self.poll_interval_s)
 
 
-def progress_line(found: JobDescription) -> str:
+def progress_line(found: TransformDescription) -> str:
     """One line for the task log."""
     progress = "" if found.done is None else f", {found.done} of {found.total} shard(s)"
     reason = f": {found.failure_reason}" if found.failure_reason else ""
@@ -132,8 +132,8 @@ class _Embedded:
     def __init__(self, backend: Any) -> None:
         self._backend = backend
 
-    async def describe(self, name: str) -> JobDescription:
-        found: JobDescription = await asyncio.to_thread(self._backend.describe, name)
+    async def describe(self, name: str) -> TransformDescription:
+        found: TransformDescription = await asyncio.to_thread(self._backend.describe, name)
         return found
 
     async def stop(self, name: str) -> None:
@@ -144,7 +144,7 @@ class _SageMaker:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    async def describe(self, name: str) -> JobDescription:
+    async def describe(self, name: str) -> TransformDescription:
         from include.aws_errors import aws_errors
         from include.inference.sagemaker import SETTINGS, description_of
 

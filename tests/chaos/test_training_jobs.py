@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from include.composition import Services
+from include.jobs.coordination import JobStoppedError
 from include.jobs.state import JobStatus
-from include.training_jobs.coordinator import TrainingFailedError, TrainingStoppedError
+from include.training_jobs.coordinator import TrainingFailedError
 from tests.fakes.training_request import Request, make_request, stopped_services, trainers, until
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +112,7 @@ def test_a_job_that_a_person_stops_is_not_started_again(services: Services, tmp_
     def stop(_line: str) -> None:
         backend.stop(request.spec().name)
 
-    with pytest.raises(TrainingStoppedError):
+    with pytest.raises(JobStoppedError):
         request.coordinator(backend).run(request.request_id, request.data_sha256, stop)
     assert [job.status for job in services.ledger.retraining.jobs(request.request_id)] == [
         "stopped"

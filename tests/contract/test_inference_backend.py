@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from include.inference.backend import JobDescription
+from include.inference.backend import TransformDescription
 from include.inference.spec import TransformSpec, basename
 from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
 from include.lake import keys
@@ -61,8 +61,8 @@ def finished(platform: Platform) -> TransformSpec:
 def wait(
     platform: Platform,
     spec: TransformSpec,
-    until: Callable[[JobDescription], bool] = lambda found: found.status.is_terminal,
-) -> JobDescription:
+    until: Callable[[TransformDescription], bool] = lambda found: found.status.is_terminal,
+) -> TransformDescription:
     give_up_at = time.monotonic() + TIMEOUT_S
     while not until(found := platform.backend.describe(spec.name)):
         assert time.monotonic() < give_up_at, found

@@ -17,7 +17,7 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
 
     Raises:
         TrainingFailedError: Every allowed job failed, or one for good.
-        TrainingStoppedError: A person stopped the job.
+        JobStoppedError: A person stopped the job.
         TransientError: Running again goes on from there.
     """
     assembled = documents.read(services, request_id, documents.ASSEMBLED)

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from include.contracts.errors import PlatformError, TransientError
-from include.inference.backend import InferenceBackend, JobDescription
-from include.inference.coordinator import JobStoppedError
+from include.inference.backend import InferenceBackend, TransformDescription
 from include.inference.spec import TransformSpec, basename
-from include.jobs.coordination import Submission
+from include.jobs.coordination import JobStoppedError, Submission
 from include.jobs.state import JobStatus
 from include.lake import keys
 from include.ledger.ledger import JobStatus as LedgerJobStatus
@@ -257,7 +256,7 @@ def test_a_name_that_somebody_else_has_is_given_up(platform: Platform) -> None:
 def test_a_job_that_a_person_stops_is_not_started_again_unasked(platform: Platform) -> None:
     batch_id = platform.batch(platform.extraction(ONE, crops(SLEEP + b"0.5:")))
 
-    def stop(found: JobDescription) -> None:
+    def stop(found: TransformDescription) -> None:
         if not found.status.is_terminal:
             platform.backend.stop(found.name)
 
@@ -308,7 +307,7 @@ def test_a_poll_that_fails_for_now_is_repeated(platform: Platform) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(platform.backend, name)
 
-        def describe(self, name: str) -> JobDescription:
+        def describe(self, name: str) -> TransformDescription:
             self.failures -= 1
             if self.failures >= 0:
                 raise TransientError("connection lost")

@@ -162,7 +162,7 @@ def test_of_many_creators_one_wins(local: Platform) -> None:
 
     def create(_: int) -> bool:
         try:
-            _, lock = TransformFolder.create(local.folder / "jobs", spec, runtime)
+            _, lock = TransformFolder.make(local.folder / "jobs", spec, runtime)
         except JobExistsError:
             return False
         os.close(lock)
@@ -177,7 +177,7 @@ def test_a_creator_that_dies_before_the_runner_starts_leaves_a_failed_job(
     local: Platform,
 ) -> None:
     spec = local.spec(local.put_shards(ONE))
-    _, lock = TransformFolder.create(local.kind.settings.jobs_dir, spec, runtime_of(local))
+    _, lock = TransformFolder.make(local.kind.settings.jobs_dir, spec, runtime_of(local))
     assert local.backend.describe(spec.name).status is JobStatus.IN_PROGRESS
     os.close(lock)  # what the kernel does to a killed process
     assert local.backend.describe(spec.name).status is JobStatus.FAILED
@@ -188,7 +188,7 @@ def test_a_creator_that_dies_before_the_runner_starts_leaves_a_failed_job(
 def test_a_process_id_that_was_given_away_is_left_alone(local: Platform) -> None:
     """The id in the folder is alive, but it is ours: the job is not running."""
     spec = local.spec(local.put_shards(ONE))
-    folder, lock = TransformFolder.create(local.kind.settings.jobs_dir, spec, runtime_of(local))
+    folder, lock = TransformFolder.make(local.kind.settings.jobs_dir, spec, runtime_of(local))
     folder.write_process_id()
     os.close(lock)
     assert local.backend.describe(spec.name).status is JobStatus.FAILED

@@ -18,7 +18,7 @@ from expression_transform.operator import ExpressionTransformOperator
 from expression_transform.trigger import ExpressionTransformTrigger
 
 from include.contracts.errors import TransientError
-from include.inference.coordinator import JobStoppedError
+from include.jobs.coordination import JobStoppedError
 from include.jobs.state import JobStatus
 from include.lake import keys
 from tests.fakes.inference_platform import Platform, SageMakerKind, crops
