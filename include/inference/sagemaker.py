@@ -229,4 +229,4 @@ def _check(settings: TransformSettings, lake: Lake) -> tuple[str, str]:
             f"times FEX_TRANSFORM__MAX_PAYLOAD_MB is {in_flight_mb} MB; "
             f"Batch Transform accepts at most {_PAYLOADS_IN_FLIGHT_MAX_MB} MB",
         )
-    return role_and_image("FEX_TRANSFORM", settings, lake.uri(""))
+    return role_and_image("TRANSFORM", settings, lake.uri(""))

@@ -43,7 +43,7 @@ def role_and_image(group: str, settings: Hired, lake_uri: str) -> tuple[str, str
     """Return the role and the container of a kind's jobs; refuse what its first job would meet.
 
     Args:
-        group: Name of the settings, as `FEX_TRAINING`.
+        group: Name of the settings, as `TRAINING`.
         settings: The values.
         lake_uri: The jobs read and write there.
 
@@ -52,9 +52,11 @@ def role_and_image(group: str, settings: Hired, lake_uri: str) -> tuple[str, str
     """
     role, image = settings.role_arn, settings.image_uri
     if not role:
-        raise ConfigurationError(f"{group}__ROLE_ARN", "a job on SageMaker needs an execution role")
+        raise ConfigurationError(
+            f"FEX_{group}__ROLE_ARN", "a job on SageMaker needs an execution role"
+        )
     if not image:
-        raise ConfigurationError(f"{group}__IMAGE_URI", "a job on SageMaker needs a container")
+        raise ConfigurationError(f"FEX_{group}__IMAGE_URI", "a job on SageMaker needs a container")
     if not lake_uri.startswith("s3://"):
         raise ConfigurationError("FEX_STORAGE__LAKE_URL", "jobs on SageMaker need a lake on s3://")
     return role, image

@@ -6,9 +6,11 @@ import ast
 import inspect
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
 
 from include.settings import Settings, names, words
@@ -24,18 +26,23 @@ command with a sentence and exit status 2. Numbers have a decimal point. Lists a
 `a,b` or as JSON (`["a", "b"]`), which is the way for entries with a comma.
 
 The embedded platform (`make up`) puts every place under its home (`var/`, or `FEX_HOME`)
-instead of the defaults below. In `docker-compose.yaml` a secret comes by file: the containers'
-entry point reads `FEX_GROUP__NAME_FILE`.
+instead of the defaults below. Where `docker-compose.yaml` sets one, its value stands under "in the
+stack"; a secret comes by file there: the containers' entry point reads `FEX_GROUP__NAME_FILE`.
 
-This page is made by `make settings-page`.
+This page is made by `make settings-page` of the settings and of `docker-compose.yaml`.
 """
 
 _ROOT = str(Path(__file__).parents[2])
+_LONGEST_SHOWN = 40
+"""Characters of a value from the compose file; a public key is longer."""
+_COMPOSE = Path(_ROOT) / "docker-compose.yaml"
 
 
 def page() -> str:
     """Return the page as Markdown."""
-    return "\n".join([_HEAD, *map(_group, Settings.model_fields), _elsewhere()])
+    stack = _in_the_stack()
+    groups = [_group(group, stack) for group in Settings.model_fields]
+    return "\n".join([_HEAD, *groups, _elsewhere()])
 
 
 def descriptions(group: type[BaseModel]) -> dict[str, str]:
@@ -53,34 +60,37 @@ def descriptions(group: type[BaseModel]) -> dict[str, str]:
     return found
 
 
-def _group(group: str) -> str:
+def _in_the_stack() -> dict[str, str]:
+    """Return what `docker-compose.yaml` sets, by variable."""
+    services = yaml.safe_load(_COMPOSE.read_text(encoding="utf-8"))["services"].values()
+    return {
+        name.removesuffix("_FILE"): _set_to(name, str(value))
+        for service in services
+        for name, value in service.get("environment", {}).items()
+        if name.startswith("FEX_")
+    }
+
+
+def _set_to(name: str, value: str) -> str:
+    if name.endswith("_FILE"):
+        return "a secret"
+    return f"`{value}`" if len(value) <= _LONGEST_SHOWN else "given there"
+
+
+def _group(group: str, stack: Mapping[str, str]) -> str:
     defaults: BaseModel = getattr(Settings(), group)
     kind = type(defaults)
     told = descriptions(kind)
-    rows = [
-        "| " + " | ".join(map(_cell, row)) + " |"
-        for row in (
-            (
-                f"`{words.variable(group, name)}`",
-                _default(getattr(defaults, name)),
-                words.allowed(field),
-                told[name],
-            )
-            for name, field in kind.model_fields.items()
-        )
-    ]
-    return "\n".join(
-        [
-            f"## {group}",
-            "",
-            inspect.cleandoc(kind.__doc__ or ""),
-            "",
-            "| variable | default | allowed | what it does |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
+    rows = [["variable", "default", "in the stack", "allowed", "what it does"], ["---"] * 5]
+    for name, field in kind.model_fields.items():
+        variable = words.variable(group, name)
+        default = _default(getattr(defaults, name))
+        set_to = stack.get(variable, "")
+        rows.append([f"`{variable}`", default, set_to, words.allowed(field), told[name]])
+    if not any(row[2] for row in rows[2:]):
+        rows = [row[:2] + row[3:] for row in rows]
+    table = ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
+    return "\n".join([f"## {group}", "", inspect.cleandoc(kind.__doc__ or ""), "", *table, ""])
 
 
 def _default(value: Any) -> str:

@@ -62,7 +62,7 @@ class SageMakerTraining:
         self._jobs = SageMakerJobs(client, "Training", SETTINGS)
         self._settings = settings
         self._lake = lake
-        self._role_arn, self._image_uri = role_and_image("FEX_TRAINING", settings, lake.uri(""))
+        self._role_arn, self._image_uri = role_and_image("TRAINING", settings, lake.uri(""))
         self._said: dict[str, int] = {}
 
     def create(self, spec: TrainingSpec) -> None:
