@@ -56,7 +56,7 @@ def label_intake() -> None:
     def read_back() -> bool:
         """Read new files, keep their votes; go on only when the labels are others now."""
         from include.composition import build_services
-        from include.pipeline.labels import intake as stage
+        from include.pipeline.labelling import intake as stage
 
         return bool(stage.run(build_services())["changed"])
 
@@ -64,7 +64,7 @@ def label_intake() -> None:
     def announce() -> list[dict[str, Any]]:
         """Say that there are new labels; ask for a retraining when there are enough."""
         from include.composition import build_services
-        from include.pipeline.labels import milestones as stage
+        from include.pipeline.labelling import milestones as stage
 
         return stage.ask_for_retraining(build_services())
 

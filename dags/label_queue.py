@@ -61,7 +61,7 @@ def label_queue() -> None:
     def draw(run_key: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         """Draw faces with known chances; write their crops and tasks to the lake."""
         from include.composition import build_services
-        from include.pipeline.labels import queue as stage
+        from include.pipeline.labelling import queue as stage
 
         return stage.run(build_services(), run_key, since=(params or {}).get("since"))
 

@@ -16,8 +16,8 @@ from include.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from include.inference.backend import InferenceBackend
-    from include.watch.notice import Notifier
-    from include.watch.sink import MetricSink
+    from include.observability.notice import Notifier
+    from include.observability.sink import MetricSink
     from ml.registry.protocol import ModelRegistry
 
 
@@ -101,13 +101,13 @@ def build_embedded_backend(services: Services) -> InferenceBackend:
 
 def build_metric_sink(services: Services) -> MetricSink:
     """Where figures of the platform go: the lake or CloudWatch, and StatsD where one is named."""
-    from include.watch.embedded import LakeSink, StatsdSink
-    from include.watch.sink import Fanout
+    from include.observability.embedded import LakeSink, StatsdSink
+    from include.observability.sink import Fanout
 
     watch = services.settings.watch
     sinks: list[MetricSink] = [LakeSink(services.lake)]
     if watch.figures == "cloudwatch":
-        from include.watch.aws import CloudWatchSink
+        from include.observability.aws import CloudWatchSink
 
         sinks = [CloudWatchSink(_aws_client(services.settings, "cloudwatch"), watch.namespace)]
     if watch.statsd_host is not None:
@@ -121,8 +121,8 @@ def build_notifier(services: Services) -> Notifier:
     Raises:
         ConfigurationError: A channel lacks a setting of its own; the message names it.
     """
-    from include.watch.channels import build_channels
-    from include.watch.notice import OnceNotifier
+    from include.observability.channels import build_channels
+    from include.observability.notice import OnceNotifier
 
     settings = services.settings
     channels = build_channels(settings.watch, lambda service: _aws_client(settings, service))

@@ -2,7 +2,7 @@
 
 Airflow tells listeners in the process that ran the task, when it is over: what the
 process and its ended children have used by then is what the task cost, imports and
-all. The sum goes into the figures of the batch (`include.watch.cpu`).
+all. The sum goes into the figures of the batch (`include.observability.cpu`).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _note(task_instance: object) -> None:
         if not batch_id:
             return
         from include.composition import build_services
-        from include.watch.cpu import note, process_cpu_s
+        from include.observability.cpu import note, process_cpu_s
 
         task = f"{task_instance.task_id}/{task_instance.map_index}/{task_instance.try_number}"
         note(build_services().lake, batch_id, task, process_cpu_s())

@@ -47,7 +47,7 @@ async def tell(seconds: float, advice: str, context: dict[str, Any]) -> str:
 
 def _send(dag_id: str, run_id: str, seconds: float, advice: str) -> str:
     from include.composition import build_notifier, build_services
-    from include.watch.notice import Notice, Severity
+    from include.observability.notice import Notice, Severity
 
     notice = Notice(
         key=f"deadline/{dag_id}/{run_id}/{seconds:g}",

@@ -15,7 +15,7 @@ from include.settings import load_settings
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from include.watch.notice import Notice
+    from include.observability.notice import Notice
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def unattended(broker_url: str, queues: Iterable[str]) -> list[str]:
 
 
 def _notice(queue: str, now: datetime) -> Notice:
-    from include.watch.notice import Notice, Severity
+    from include.observability.notice import Notice, Severity
 
     return Notice(
         key=f"queue-without-worker/{queue}/{now:%Y-%m-%d}",

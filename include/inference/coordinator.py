@@ -231,10 +231,10 @@ class TransformCoordinator:
         while (spec := self.start(batch_id, on_job)) is not None:
             was_ending = self.poll(spec.name).status is not JobStatus.IN_PROGRESS
             found = self.wait(spec.name, on_poll)
-            self.settle(spec, found.status, was_ending=was_ending)
+            self.finish(spec, found.status, was_ending=was_ending)
         return self.answers(batch_id)
 
-    def settle(self, spec: TransformSpec, status: JobStatus, *, was_ending: bool) -> None:
+    def finish(self, spec: TransformSpec, status: JobStatus, *, was_ending: bool) -> None:
         """Reconcile an ended job and decide whether to go on.
 
         Args:

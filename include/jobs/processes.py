@@ -82,7 +82,7 @@ class EmbeddedJobs(Generic[_Folder]):
         # In this order: once the lock is free, what the status says is final.
         running = folder.is_running()
         said = folder.read_status() or {}
-        status, reason = _standing(folder, said, running=running)
+        status, reason = _state(folder, said, running=running)
         if status.is_terminal:
             self._reap(name)
         return Found(folder, status, reason, said)
@@ -108,7 +108,7 @@ def _ended(said: Mapping[str, Any]) -> bool:
     return bool(said) and JobStatus(said["status"]).is_terminal
 
 
-def _standing(
+def _state(
     folder: JobFolder, said: Mapping[str, Any], *, running: bool
 ) -> tuple[JobStatus, str | None]:
     if _ended(said):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, and_, func, select, update
 
-from include.ledger import intake, queue, standing, transitions
+from include.ledger import intake, published, queue, transitions
 from include.ledger.audit_log import AuditLog
 from include.ledger.engine import intake_lock, open_engine, writing
 from include.ledger.erasure import ErasureBook
@@ -271,7 +271,7 @@ class Ledger:
     def extractions(self, batch_id: str) -> list[str]:
         """Extractions that the batch has answered: of what it holds, and of its re-analyses."""
         with self._engine.connect() as connection:
-            return standing.extractions(connection, batch_id)
+            return published.extractions(connection, batch_id)
 
     def recording(self, recording_id: int) -> Recording:
         """One recording.

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 
-from include.ledger import standing
+from include.ledger import published
 from include.ledger.engine import writing
 from include.ledger.models import (
     Batch,
@@ -23,7 +23,12 @@ from include.ledger.models import (
     batches,
     recordings,
 )
-from include.ledger.reanalysis_tables import Reanalysis, ReanalysisState, Standing, reanalyses
+from include.ledger.reanalysis_tables import (
+    PublishedRecording,
+    Reanalysis,
+    ReanalysisState,
+    reanalyses,
+)
 from include.ledger.rows import RECORDING, batch_where, chunks, recording_of
 
 _ROW = reanalyses.c
@@ -62,7 +67,7 @@ class ReanalysisBook:
 
     def scope(
         self, study: str | None, since: datetime | None, until: datetime | None
-    ) -> list[Standing]:
+    ) -> list[PublishedRecording]:
         """The newest published version of each recording, in the order they were first seen.
 
         Args:
@@ -71,7 +76,7 @@ class ReanalysisBook:
             until: First moment after the window; None: any.
         """
         with self._engine.connect() as connection:
-            return standing.scope(connection, study, since, until)
+            return published.scope(connection, study, since, until)
 
     def studies(self) -> list[str]:
         """Studies with published recordings, sorted."""

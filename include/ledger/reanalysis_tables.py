@@ -40,7 +40,7 @@ class Reanalysis:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PublishedRecording:
     """A published recording, and which models have answered it so far.
 
     Attributes:

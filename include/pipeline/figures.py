@@ -15,11 +15,11 @@ from include.composition import Services, build_metric_sink
 from include.contracts.extraction import EXTRACTION
 from include.lake import keys
 from include.ledger.ledger import Recording, State
-from include.watch import catalogue
-from include.watch.batch import BatchWork, cost_figures, work_figures
-from include.watch.cpu import noted_cpu_s
-from include.watch.prices import PriceTable
-from include.watch.sink import Metric
+from include.observability import catalogue
+from include.observability.batch import BatchWork, cost_figures, work_figures
+from include.observability.cpu import noted_cpu_s
+from include.observability.prices import PriceTable
+from include.observability.sink import Metric
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ def run(services: Services, run_key: str) -> list[dict[str, object]]:
     The batch id is the id of the analysis run, so that starting it twice is
     one run.
     """
-    withdrawn = withdrawals.settle(services)
+    withdrawn = withdrawals.set_aside(services)
     summary = discover(
         services.lake,
         services.ledger,

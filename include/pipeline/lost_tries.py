@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 
 from include.composition import Services, build_notifier
-from include.watch.cpu import lost_tries
-from include.watch.notice import Notice, Severity
+from include.observability.cpu import lost_tries
+from include.observability.notice import Notice, Severity
 
 log = logging.getLogger(__name__)
 

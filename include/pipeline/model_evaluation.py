@@ -23,11 +23,11 @@ from include.labelling.evaluation_page import render_evaluation
 from include.labelling.health import Health, Reference, Rule, read_reference
 from include.labelling.votes import counts
 from include.lake import keys
+from include.observability.notice import Notice, Severity
+from include.observability.sink import Metric, Unit
 from include.pipeline.evaluation_tracking import track
-from include.pipeline.labels.receipts import all_votes, read_receipts
-from include.pipeline.labels.records import read_standing_draws
-from include.watch.notice import Notice, Severity
-from include.watch.sink import Metric, Unit
+from include.pipeline.labelling.receipts import all_votes, read_receipts
+from include.pipeline.labelling.records import read_standing_draws
 
 if TYPE_CHECKING:
     from ml.registry.protocol import ModelRegistry, ModelVersion

@@ -15,11 +15,11 @@ from include.composition import build_notifier
 from include.contracts.errors import PermanentInputError
 from include.contracts.identity import stable_hash
 from include.contracts.reasons import QuarantineCode
+from include.observability.notice import Notice, Severity
 from include.pipeline.quarantine import withdraw_recording
 from include.pipeline.study_files import people_of
 from include.study.consent import withdrawn
 from include.study.respondents import Respondents
-from include.watch.notice import Notice, Severity
 
 if TYPE_CHECKING:
     from include.composition import Services
@@ -92,7 +92,7 @@ class Withdrawals:
             return Respondents(study, {}, ())
 
 
-def settle(services: Services) -> int:
+def set_aside(services: Services) -> int:
     """Set aside what is published and was withdrawn since; return how many recordings.
 
     One read of `respondents.csv` for each study with results. A study whose table cannot be
@@ -109,7 +109,7 @@ def settle(services: Services) -> int:
     if not found:
         return 0
     from include.pipeline.drift import figures
-    from include.pipeline.labels import tables
+    from include.pipeline.labelling import tables
 
     # Gathered figures and tables first: the ledger's rows are how a killed run finds the rest.
     ids = [recording.id for recording, _ in found]

@@ -71,7 +71,7 @@ class WatchSettings(Group):
         Allowed("30 small letters, digits and `_` at most, after a letter"),
     ] = "fex"
     """First part of our figures' names there; Airflow's begin with `airflow`."""
-    price_table: AbsolutePath = Path(__file__).parents[1] / "watch" / "prices.yaml"
+    price_table: AbsolutePath = Path(__file__).parents[1] / "observability" / "prices.yaml"
     """What an hour of a machine costs: edit a copy and name it here."""
     analysis_deadline_s: Seconds = 6 * 3600
     """An analysis run that is not done this long after it was queued is told to people."""

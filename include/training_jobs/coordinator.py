@@ -89,7 +89,7 @@ class TrainingCoordinator:
             was_ending = self._backend.describe(spec.name).status is not JobStatus.IN_PROGRESS
             with stopping_on_signal(partial(self._backend.stop, spec.name)):
                 ended = self._wait(spec.name, report)
-            self._settle(spec, ended, was_ending=was_ending)
+            self._finish(spec, ended, was_ending=was_ending)
 
     def stop_all(self, request_id: str) -> list[str]:
         """Stop what still runs for a request and close it in the ledger; return the names.
@@ -162,7 +162,7 @@ class TrainingCoordinator:
 
         return self._patience.until_ended(name, poll=poll, stop=self._backend.stop)
 
-    def _settle(self, spec: TrainingSpec, ended: TrainingDescription, *, was_ending: bool) -> None:
+    def _finish(self, spec: TrainingSpec, ended: TrainingDescription, *, was_ending: bool) -> None:
         """Close an ended job; raise where another one must not follow by itself."""
         if ended.status is JobStatus.COMPLETED:
             self._close(spec.name, LedgerJobStatus.COMPLETED, None)

@@ -32,7 +32,7 @@ left of its cluster seems to follow on what came before, by wrong times."""
 _STEPS_KEPT = 15
 
 
-class Standing(Enum):
+class Integrity(Enum):
     """What can be said of a frame before it is decoded."""
 
     SOUND = "sound"
@@ -65,7 +65,7 @@ class HoleWatch:
             self._silence = max(self._silence, at_s - self._heard)
         self._heard = at_s
 
-    def standing(self, at_s: float, *, is_key: bool) -> Standing:
+    def integrity(self, at_s: float, *, is_key: bool) -> Integrity:
         """Tell what is to be thought of the next frame.
 
         Args:
@@ -80,12 +80,12 @@ class HoleWatch:
             self._in_doubt, self._latest = False, at_s
             # Back in time a key frame begins another part: nothing was lost.
             is_ahead = step is not None and step > 0
-            return Standing.ANEW if is_behind_hole and is_ahead else Standing.SOUND
+            return Integrity.ANEW if is_behind_hole and is_ahead else Integrity.SOUND
         self._in_doubt = self._in_doubt or is_behind_hole
         if self._in_doubt and self._latest is not None and at_s <= self._latest:
-            return Standing.MISPLACED
+            return Integrity.MISPLACED
         self._latest = at_s if self._latest is None else max(at_s, self._latest)
-        return Standing.IN_DOUBT if self._in_doubt else Standing.SOUND
+        return Integrity.IN_DOUBT if self._in_doubt else Integrity.SOUND
 
     def _is_hole(self, step_s: float, silence_s: float) -> bool:
         if step_s < -BACK_S:

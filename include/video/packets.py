@@ -13,7 +13,7 @@ from include.contracts.containers import MATROSKA, container_of
 from include.contracts.reasons import QuarantineCode
 from include.video.clock import Seam, SteadyClock
 from include.video.damage import DamageWatch
-from include.video.holes import DOUBTED_BEFORE_S, HoleWatch, Standing
+from include.video.holes import DOUBTED_BEFORE_S, HoleWatch, Integrity
 from include.video.matroska_times import TimesBelowZero
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _DEMUX_RETRIES = 64
 _TORN_LAG_PACKETS = 2
 """FFmpeg marks a frame or the one before it (its parser runs one behind)."""
-_SOUND = (Standing.SOUND, Standing.ANEW)
+_SOUND = (Integrity.SOUND, Integrity.ANEW)
 
 
 class StreamRefusedError(Exception):
@@ -181,21 +181,21 @@ def _with_doubt(
     They come `DOUBTED_BEFORE_S` late: a hole throws doubt on those right before it too.
     """
     recent: deque[tuple[float, VideoPacket, bool]] = deque()
-    before, at_s = Standing.SOUND, 0.0
+    before, at_s = Integrity.SOUND, 0.0
     for packet in packets:
         if holes is None:
             yield packet, False
             continue
-        standing = before
+        integrity = before
         if packet.pts is not None:
             at_s = float(packet.pts * packet.time_base)
-            standing = holes.standing(at_s, is_key=packet.is_keyframe)
-        if standing is Standing.ANEW or (before in _SOUND and standing not in _SOUND):
+            integrity = holes.integrity(at_s, is_key=packet.is_keyframe)
+        if integrity is Integrity.ANEW or (before in _SOUND and integrity not in _SOUND):
             yield from ((earlier, True) for _, earlier, _ in recent)
             recent.clear()
-        before = standing
-        if standing is not Standing.MISPLACED:
-            recent.append((at_s, packet, standing not in _SOUND))
+        before = integrity
+        if integrity is not Integrity.MISPLACED:
+            recent.append((at_s, packet, integrity not in _SOUND))
         while recent and abs(at_s - recent[0][0]) > DOUBTED_BEFORE_S:
             _, earlier, doubted = recent.popleft()
             yield earlier, doubted

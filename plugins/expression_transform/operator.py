@@ -106,7 +106,7 @@ class ExpressionTransformOperator(BaseOperator):
         spec = coordinator.plan(self.batch_id)
         if spec is not None and spec.name == job:
             self._on_job(spec)
-            coordinator.settle(spec, JobStatus(event["status"]), was_ending=was_ending)
+            coordinator.finish(spec, JobStatus(event["status"]), was_ending=was_ending)
         return self._start_and_defer(services, coordinator)
 
     def on_kill(self) -> None:
@@ -152,7 +152,7 @@ class ExpressionTransformOperator(BaseOperator):
             found = coordinator.poll(spec.name)
             self._on_poll(found)
             if found.status.is_terminal:
-                coordinator.settle(spec, found.status, was_ending=True)
+                coordinator.finish(spec, found.status, was_ending=True)
                 continue
             self.defer(
                 trigger=ExpressionTransformTrigger(

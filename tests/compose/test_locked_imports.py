@@ -109,12 +109,12 @@ CHOICES: dict[str, Mapping[str, tuple[str, ...]]] = {
         "sagemaker": ("include.training_jobs.sagemaker",),
     },
     "watch.figures": {
-        "lake": ("include.watch.embedded", "statsd"),
-        "cloudwatch": ("include.watch.aws", "boto3"),
+        "lake": ("include.observability.embedded", "statsd"),
+        "cloudwatch": ("include.observability.aws", "boto3"),
     },
     "watch.notices": {
-        "log": ("include.watch.channels",),
-        "sns": ("include.watch.aws", "boto3"),
+        "log": ("include.observability.channels",),
+        "sns": ("include.observability.aws", "boto3"),
     },
 }
 """Setting -> value -> the modules that are loaded for it."""

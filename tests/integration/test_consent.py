@@ -16,9 +16,9 @@ from include.pipeline import extract, intake, open_batch, probe, published
 from include.pipeline.current import current
 from include.pipeline.drift import figures
 from include.pipeline.erasure import stage as erasure
-from include.pipeline.labels import intake as label_intake
-from include.pipeline.labels import queue, tables
-from include.pipeline.labels.records import read_record, read_standing_draws
+from include.pipeline.labelling import intake as label_intake
+from include.pipeline.labelling import queue, tables
+from include.pipeline.labelling.records import read_record, read_standing_draws
 from include.pipeline.publish import run as publish
 from tests.integration.conftest import Pipeline, make_pipeline
 from tests.integration.loop_lake import answers_csv, at, drop_answers, drop_week, loop_pipeline

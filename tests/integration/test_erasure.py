@@ -35,8 +35,8 @@ from include.pipeline import transform
 from include.pipeline.current import current
 from include.pipeline.drift import figures
 from include.pipeline.erasure import stage
-from include.pipeline.labels import intake, queue, tables
-from include.pipeline.labels.records import read_draws
+from include.pipeline.labelling import intake, queue, tables
+from include.pipeline.labelling.records import read_draws
 from include.pipeline.model_retraining import documents
 from include.pipeline.reprocess import begin, put_in_front, report, republish
 from ml.data.annotations import load_annotations

@@ -128,7 +128,7 @@ def test_every_line_that_is_not_settled_is_named_and_nothing_is_erased(
     with pytest.raises(ConfigurationError) as caught:
         _erase(services, recordings=["nirgends.mov"])
     said = str(caught.value)
-    assert "3 line(s) of the request are not settled" in said
+    assert "3 line(s) of the request are not resolved" in said
     assert "'ohne' may be 'ohne.mov' or 'ohne.mp4'" in said
     assert "no recording 'Kamara.mp4' (the nearest: 'Kamera.MP4'" in said
     assert "no recording 'nirgends.mov'" in said

@@ -26,11 +26,11 @@ from include.inference.answers import AnswerIndex
 from include.labelling.queue import Draw
 from include.labelling.selection import Plan, Stratum, select
 from include.lake import keys
+from include.observability.embedded import read_metrics
 from include.pipeline import model_evaluation, published
-from include.pipeline.labels import intake, milestones, queue
-from include.pipeline.labels.frame import FrameReader
-from include.pipeline.labels.records import read_draws, read_record
-from include.watch.embedded import read_metrics
+from include.pipeline.labelling import intake, milestones, queue
+from include.pipeline.labelling.frame import FrameReader
+from include.pipeline.labelling.records import read_draws, read_record
 from ml.data.annotations import load_annotations
 from ml.registry.champion import register_packaged_champion
 from ml.registry.protocol import ModelRegistry

@@ -42,9 +42,9 @@ from include.pipeline.bias_audit import stage as bias_audit
 from include.pipeline.current import current
 from include.pipeline.drift import stage as drift
 from include.pipeline.erasure import stage as erasure
-from include.pipeline.labels import intake as label_intake
-from include.pipeline.labels import queue
-from include.pipeline.labels.records import read_draws
+from include.pipeline.labelling import intake as label_intake
+from include.pipeline.labelling import queue
+from include.pipeline.labelling.records import read_draws
 from include.pipeline.model_retraining import audit as challenger_audit
 from include.pipeline.model_retraining import documents
 from include.pipeline.reprocess import begin, put_in_front, report, republish

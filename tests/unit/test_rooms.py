@@ -29,8 +29,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "labelling": {"contracts", "statistics"},
     "monitoring": {"contracts", "statistics"},
     "governance": STORES | {"insights"},
-    "watch": STORES | {"aws_errors", "composition"},
-    "composition": STORES | {"inference", "watch"},
+    "observability": STORES | {"aws_errors", "composition"},
+    "composition": STORES | {"inference", "observability"},
 }
 TOP = ("pipeline", "platform", "demo")
 """Stages may import every room but the platform that runs them, which may import every room but

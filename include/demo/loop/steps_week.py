@@ -15,12 +15,12 @@ from include.labelling.health import Health
 from include.labelling.queue import Draw, read_draw
 from include.lake import keys
 from include.ledger.models import State
+from include.observability.notice import Severity
 from include.platform.console import duration
 from include.platform.dropping import Followed, drop
 from include.platform.following import follow_recordings
 from include.statistics import words
 from include.statistics.estimate import Estimate
-from include.watch.notice import Severity
 
 ANALYSIS_TIMEOUT_S = 3600.0
 QUEUE, INTAKE, EVALUATION = "label_queue", "label_intake", "model_evaluation"

@@ -15,10 +15,10 @@ from include.governance.bias.disparity import (
     Comparison,
     Estimate,
     Status,
+    adjust,
     compare,
     estimates,
     excess,
-    settle,
     worst,
 )
 from include.governance.bias.metrics import (
@@ -163,17 +163,17 @@ def audit(
             total = np.sum([cell.sums for cell in cells], axis=0)
             for metric in metrics:
                 comparisons += _compare_cells(metric, cells, total, now, settings)
-    settled = [
+    adjusted = [
         item
         for panel in Panel
-        for item in settle([one for one in comparisons if one.panel == panel], settings)
+        for item in adjust([one for one in comparisons if one.panel == panel], settings)
     ]
     found = {
-        str(panel): worst([item.status for item in settled if item.panel == panel])
+        str(panel): worst([item.status for item in adjusted if item.panel == panel])
         for panel in Panel
         if any(metric.panel is panel for metric in metrics)
     }
-    return Audit(tuple(figures), tuple(settled), found, worst(list(found.values())))
+    return Audit(tuple(figures), tuple(adjusted), found, worst(list(found.values())))
 
 
 def estimated_verdict(

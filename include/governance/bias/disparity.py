@@ -165,14 +165,14 @@ def _tests(
     return excluded, p_values
 
 
-def settle(comparisons: Sequence[Comparison], settings: AuditSettings) -> list[Comparison]:
+def adjust(comparisons: Sequence[Comparison], settings: AuditSettings) -> list[Comparison]:
     """Adjust p-values over a panel's family and turn red what stays beyond doubt."""
     tested = [number for number, item in enumerate(comparisons) if np.isfinite(item.p_value)]
-    adjusted = multiplicity.adjust(
+    p_values = multiplicity.adjust(
         [comparisons[number].p_value for number in tested], settings.multiplicity
     )
-    settled = list(comparisons)
-    for number, p_adjusted in zip(tested, adjusted, strict=True):
+    adjusted = list(comparisons)
+    for number, p_adjusted in zip(tested, p_values, strict=True):
         item = comparisons[number]
         sure = (
             item.status is Status.AMBER
@@ -181,8 +181,8 @@ def settle(comparisons: Sequence[Comparison], settings: AuditSettings) -> list[C
             and item.rule != Rule.GAP_TO_EXPLAIN
         )
         status = Status.RED if sure else item.status
-        settled[number] = replace(item, p_adjusted=float(p_adjusted), status=status)
-    return settled
+        adjusted[number] = replace(item, p_adjusted=float(p_adjusted), status=status)
+    return adjusted
 
 
 def worst(statuses: Sequence[Status]) -> Status:

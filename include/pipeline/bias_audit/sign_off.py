@@ -16,7 +16,7 @@ from include.governance.bias.record import Decision, sign_off
 from include.governance.retraining.requests import ask
 from include.lake import keys
 from include.ledger.audit_tables import Deed
-from include.watch.notice import Notice, Severity
+from include.observability.notice import Notice, Severity
 
 log = logging.getLogger(__name__)
 

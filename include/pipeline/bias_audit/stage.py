@@ -13,9 +13,9 @@ from include.contracts.markdown import code, plain
 from include.governance.bias.disparity import Status
 from include.governance.bias.fixed_set import open_fixed_set
 from include.lake import keys
+from include.observability.notice import Notice, Severity
+from include.observability.sink import Metric, Unit
 from include.pipeline.bias_audit.package_audit import Audited, audit_version
-from include.watch.notice import Notice, Severity
-from include.watch.sink import Metric, Unit
 from ml.registry.promotion import verify
 from ml.registry.protocol import Document, ModelRegistry, ModelVersion
 

@@ -37,8 +37,8 @@ from include.labelling.votes import counts
 from include.lake import keys
 from include.pipeline import published
 from include.pipeline.bias_audit.outcomes import main_faces, outcome
-from include.pipeline.labels.receipts import all_votes, read_receipts
-from include.pipeline.labels.records import read_draws
+from include.pipeline.labelling.receipts import all_votes, read_receipts
+from include.pipeline.labelling.records import read_draws
 from include.pipeline.withdrawals import Withdrawals
 from include.study.respondents import Respondents
 

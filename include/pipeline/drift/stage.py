@@ -7,8 +7,8 @@ from datetime import date
 from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.lake import keys
-from include.pipeline.drift import days, reference, telling
-from include.watch.embedded import tidy as tidy_day
+from include.observability.embedded import tidy as tidy_day
+from include.pipeline.drift import days, notices, reference
 
 
 def freeze(services: Services, first: str, last: str) -> str | None:
@@ -52,7 +52,7 @@ def tell(services: Services, day: str) -> int:
     Raises:
         TransientError: The sink or the channel failed for now.
     """
-    return telling.tell(services, days.load(services, _date(day)))
+    return notices.tell(services, days.load(services, _date(day)))
 
 
 def tidy(services: Services, day: str) -> int:

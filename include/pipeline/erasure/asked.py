@@ -1,7 +1,7 @@
 """What a request means: every name in it matched with what exists, or the request refused.
 
 A request names recordings, or a respondent whose lines in `respondents.csv` name them, as
-people type. Nothing is erased until each of these lines is settled: it means one recording,
+people type. Nothing is erased until each of these lines is resolved: it means one recording,
 or whoever asks says that the request goes on without it.
 """
 
@@ -31,7 +31,7 @@ _MAX_TOLD = 50
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that is settled.
+    """A request that is resolved.
 
     Attributes:
         study: Name of the study, as it is in the lake.
@@ -49,7 +49,7 @@ class Asked:
     without: int
 
 
-def settle(
+def resolve(
     services: Services,
     study: str,
     respondent: str,
@@ -63,7 +63,7 @@ def settle(
         study: Name of the study, as typed.
         respondent: Id of a respondent, as typed; empty for none.
         recordings: Names of recordings, as typed.
-        without: Lines that the request goes on without although they are not settled.
+        without: Lines that the request goes on without although they are not resolved.
 
     Raises:
         ConfigurationError: A line matches nothing or several and is not in `without`, or
@@ -100,7 +100,7 @@ def settle(
         if people and told[typed].found not in named
     }
     left_out = _left_out(problems, without)
-    _require_settled({typed: said for typed, said in problems.items() if typed not in left_out})
+    _require_resolved({typed: said for typed, said in problems.items() if typed not in left_out})
     if not found:
         raise ConfigurationError("recordings", "nothing is left of the request: no line matches")
     return Asked(study, found, people, frozenset(mine.union(lines)), len(left_out))
@@ -182,14 +182,14 @@ def _left_out(problems: dict[str, str], without: Iterable[str]) -> set[str]:
     return found
 
 
-def _require_settled(problems: dict[str, str]) -> None:
+def _require_resolved(problems: dict[str, str]) -> None:
     if not problems:
         return
     told = list(problems.values())
     more = f"; and {len(told) - _MAX_TOLD} more" if len(told) > _MAX_TOLD else ""
     raise ConfigurationError(
         "recordings",
-        f"nothing was erased: {len(told)} line(s) of the request are not settled: "
+        f"nothing was erased: {len(told)} line(s) of the request are not resolved: "
         f"{'; '.join(told[:_MAX_TOLD])}{more}. Correct each in the request or in {FILE}, or go on "
         "without it (`--without NAME`, field `without`)",
     )

@@ -8,9 +8,9 @@ from include.labelling.folder import LABEL_FILE
 from include.labelling.queue import draw_bytes, without
 from include.labelling.votes import read_votes, votes_bytes
 from include.lake import keys
-from include.pipeline.labels import queue, tables
-from include.pipeline.labels.receipts import COPY, VOTES, known_objects
-from include.pipeline.labels.records import read_draws
+from include.pipeline.labelling import queue, tables
+from include.pipeline.labelling.receipts import COPY, VOTES, known_objects
+from include.pipeline.labelling.records import read_draws
 
 if TYPE_CHECKING:
     from include.composition import Services

@@ -1,4 +1,4 @@
-"""Erase a respondent: settle who, make sure that nobody works on it, take away, look again.
+"""Erase a respondent: resolve who, make sure that nobody works on it, take away, look again.
 
 Derived objects go before originals, and the ledger's rows after them. Then everything is
 looked through for what is left, and only when nothing is left the record says that it is
@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from include.contracts.errors import ConfigurationError, PlatformError
 from include.lake import keys
 from include.ledger.audit_tables import Deed
-from include.pipeline.erasure import asked, labels, learning, lines, opened, register, results
+from include.pipeline.erasure import asked, labels, lines, opened, register, results, training_data
 from include.pipeline.erasure.scan.places import scan
 from include.pipeline.erasure.subject import Subject, find
 
@@ -66,7 +66,7 @@ def run(
 
     Raises:
         ConfigurationError: There is nobody and nothing of that name, a line of the request is
-            not settled (each is named), or no `asked_by`. Nothing was erased.
+            not resolved (each is named), or no `asked_by`. Nothing was erased.
         PermanentInputError: respondents.csv has a line that cannot be understood.
         PlatformError: A recording is being worked on, or a retraining that has not ended
             holds a face: nothing was erased, run again when that has ended.
@@ -81,16 +81,16 @@ def run(
         return _close(services, run_id, record)
     known = opened.find(services, run_id)
     if known is None:
-        request = asked.settle(services, study, respondent, recordings, without)
+        request = asked.resolve(services, study, respondent, recordings, without)
         subject = find(services, request.study, request.names)
-        faces = learning.labelled_faces(services, subject)
+        faces = training_data.labelled_faces(services, subject)
         _require_idle(services, subject, faces)
         known = opened.begin(
             services, request, subject, faces=faces, lines=_lines(services, subject)
         )
     else:
         known, subject = opened.merged(known, _found_again(services, known))
-        faces = learning.labelled_faces(services, subject)
+        faces = training_data.labelled_faces(services, subject)
         _require_idle(services, subject, faces)
     opened.write(services, run_id, known)
     if not record:
@@ -126,7 +126,7 @@ def _erase(
     return {
         "recordings": len(subject.places),
         "uploads": len(subject.uploads),
-        "retraining": learning.erase(services, subject, faces),
+        "retraining": training_data.erase(services, subject, faces),
         **labels.erase(services, subject),
         **results.erase(services, subject),
         "originals": results.erase_originals(services, subject),
@@ -230,7 +230,7 @@ def _write_down(services: Services, run_id: str, record: dict[str, Any], state: 
 
 def _require_idle(services: Services, subject: Subject, faces: frozenset[str]) -> None:
     """Hold the rows, so that no queue hands them out; refuse while somebody has them in hand."""
-    training = learning.under_way(services, faces)
+    training = training_data.under_way(services, faces)
     if training:
         raise PlatformError(
             f"retraining {', '.join(training)} holds faces of this person and has not ended: "

@@ -14,7 +14,7 @@ from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.governance.retraining.assembly import Assembled, assemble, divide
 from include.lake import keys
-from include.pipeline.labels.tables import refresh
+from include.pipeline.labelling.tables import refresh
 from include.pipeline.model_retraining import documents
 from include.pipeline.model_retraining.audit import require_set
 from include.pipeline.scratch import working_folder

@@ -10,9 +10,9 @@ from include.contracts.errors import PlatformError
 from include.governance.release.decision import Decision, carry_out, record
 from include.lake import keys
 from include.ledger.retraining_tables import ENDED, RequestState, RetrainingRequest
+from include.observability.notice import Notice, Severity
 from include.pipeline.model_retraining import documents
 from include.training_jobs.build import build_backend, build_coordinator
-from include.watch.notice import Notice, Severity
 from ml.registry.protocol import ModelRegistry, ModelVersion
 
 log = logging.getLogger(__name__)

@@ -18,10 +18,10 @@ from include.governance.release.side_by_side import (
 from include.governance.release.summary import approval_text
 from include.insights.change import change_between
 from include.lake import keys
+from include.observability.notice import Notice, Severity
 from include.pipeline.model_retraining import documents
 from include.pipeline.published import PublishedRecording, recordings
 from include.pipeline.scratch import working_folder
-from include.watch.notice import Notice, Severity
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from include.composition import Services, build_registry
 from include.contracts.errors import ConfigurationError
 from include.ledger.reanalysis import PinnedModel
-from include.ledger.reanalysis_tables import Standing
+from include.ledger.reanalysis_tables import PublishedRecording
 from include.pipeline.reprocess.request import (
     Request,
     find_request,
@@ -101,7 +101,7 @@ def run(
     return batch.batch_id
 
 
-def scope_of(services: Services, request: Request) -> Sequence[Standing]:
+def scope_of(services: Services, request: Request) -> Sequence[PublishedRecording]:
     """Return where the recordings that a run asked for stand now."""
     return _published(services, request.study, request.since, request.until)
 
@@ -131,7 +131,7 @@ def _as_published(services: Services, study: str) -> str:
 
 def _scope(
     services: Services, study: str | None, since: str | None, until: str | None
-) -> Sequence[Standing]:
+) -> Sequence[PublishedRecording]:
     if study is None and since is None and until is None:
         raise ConfigurationError("study", "name a study, or a window of days, or both")
     found = _published(services, study, since, until)
@@ -148,7 +148,7 @@ def _scope(
 
 def _published(
     services: Services, study: str | None, since: str | None, until: str | None
-) -> Sequence[Standing]:
+) -> Sequence[PublishedRecording]:
     first, last = _day("since", since), _day("until", until)
     if first is not None and last is not None and last < first:
         raise ConfigurationError("until", f"{last} is before {first}, where the window starts")

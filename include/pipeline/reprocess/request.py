@@ -11,7 +11,7 @@ from include.composition import Services
 from include.contracts.errors import PlatformError
 from include.lake import keys
 from include.ledger.ledger import Batch
-from include.ledger.reanalysis_tables import Standing
+from include.ledger.reanalysis_tables import PublishedRecording
 
 REQUEST = "request.json"
 
@@ -59,12 +59,12 @@ class Request:
 class Plan:
     """What a run takes, and what it leaves."""
 
-    chosen: Sequence[Standing]
-    remaining: Sequence[Standing]
+    chosen: Sequence[PublishedRecording]
+    remaining: Sequence[PublishedRecording]
     same_model: int
 
 
-def plan(scope: Sequence[Standing], sha256: str, *, make_current: bool, cap: int) -> Plan:
+def plan(scope: Sequence[PublishedRecording], sha256: str, *, make_current: bool, cap: int) -> Plan:
     """Choose what a run works on.
 
     A recording needs work while the model has not answered it, and, where readers are to be

@@ -19,7 +19,7 @@ from include.lake.store import Lake
 from include.ledger.ledger import Ledger
 from include.pipeline import reading
 from include.pipeline.discover import discover
-from include.pipeline.labels import intake
+from include.pipeline.labelling import intake
 from include.settings import DiscoverySettings, LabelSettings
 from tests.fakes.home import services_in
 from tests.unit.lake.conftest import Store

@@ -22,11 +22,11 @@ from include.lake import keys
 from include.monitoring.alarm import State
 from include.monitoring.metrics import Family
 from include.monitoring.watched import COLUMNS
+from include.observability import catalogue
+from include.observability.embedded import read_metrics
 from include.pipeline.drift import days, figures, stage
 from include.settings import DriftSettings
 from include.statistics.arrays import FloatArray
-from include.watch import catalogue
-from include.watch.embedded import read_metrics
 from tests.fakes.home import services_in
 
 LAST = date(2026, 11, 19)

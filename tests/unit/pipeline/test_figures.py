@@ -13,15 +13,15 @@ from include.composition import Services
 from include.contracts.errors import PlatformError
 from include.lake import keys
 from include.ledger.ledger import JobStatus
+from include.observability import catalogue
+from include.observability.cpu import note, noted_cpu_s, process_cpu_s
+from include.observability.embedded import read_metrics
 from include.pipeline import intake, settle
 from include.settings import (
     DiscoverySettings,
     TransformSettings,
     WatchSettings,
 )
-from include.watch import catalogue
-from include.watch.cpu import note, noted_cpu_s, process_cpu_s
-from include.watch.embedded import read_metrics
 from tests.fakes.home import services_in, storage_in
 from tests.fakes.manifests import extraction_bytes
 

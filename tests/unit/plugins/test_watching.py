@@ -21,8 +21,8 @@ from expression_transform.logs import JobLogLink, job_log
 from expression_transform.operator import ExpressionTransformOperator
 
 from include.composition import build_services
+from include.observability.cpu import noted_cpu_s
 from include.settings import Settings, StorageSettings, TransformSettings
-from include.watch.cpu import noted_cpu_s
 from tests.fakes.inference_platform import Platform, SageMakerKind, crops
 
 AWS = TransformSettings(backend="sagemaker")

@@ -6,20 +6,20 @@ from collections.abc import Iterable
 
 import pytest
 
-from include.video.holes import HoleWatch, Standing
+from include.video.holes import HoleWatch, Integrity
 
-SOUND, IN_DOUBT, MISPLACED = Standing.SOUND, Standing.IN_DOUBT, Standing.MISPLACED
+SOUND, IN_DOUBT, MISPLACED = Integrity.SOUND, Integrity.IN_DOUBT, Integrity.MISPLACED
 
 
 def standings(
     watch: HoleWatch, frames: Iterable[tuple[float, bool]], heard: Iterable[float] = ()
-) -> list[Standing]:
+) -> list[Integrity]:
     """What is told of (time, key frame or not), with packets of sound up to each."""
     sound, told = sorted(heard), []
     for at_s, is_key in frames:
         while sound and sound[0] < at_s:
             watch.heard(sound.pop(0))
-        told.append(watch.standing(at_s, is_key=is_key))
+        told.append(watch.integrity(at_s, is_key=is_key))
     return told
 
 
@@ -42,7 +42,7 @@ def test_frames_behind_a_hole_are_in_doubt_up_to_the_next_key_frame() -> None:
 def test_a_key_frame_behind_a_hole_throws_doubt_on_what_came_before_it_only() -> None:
     frames = shown(every(0.04, 1), every(0.04, 3, 1.5), keys=(0.0, 1.5))
     told = standings(HoleWatch(0.04), frames)
-    assert told[25] is Standing.ANEW
+    assert told[25] is Integrity.ANEW
     assert set(told[:25] + told[26:]) == {SOUND}
 
 
@@ -78,9 +78,9 @@ def test_times_counted_from_a_lost_cluster_are_of_no_use() -> None:
     frames = shown(every(0.04, 2), every(0.04, 3, 0.5), every(0.04, 5, 4), keys=(0.0, 4.0))
     told = standings(HoleWatch(0.04), frames)
     assert set(told[:50]) == {SOUND}
-    behind = [standing for (at_s, _), standing in zip(frames, told, strict=True)][50:]
+    behind = [integrity for (at_s, _), integrity in zip(frames, told, strict=True)][50:]
     assert behind[:36] == [MISPLACED] * 36
-    assert set(told[-25:]) == {SOUND, Standing.ANEW}
+    assert set(told[-25:]) == {SOUND, Integrity.ANEW}
     assert IN_DOUBT in behind
 
 

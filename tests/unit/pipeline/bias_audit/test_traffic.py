@@ -19,7 +19,7 @@ from include.labelling.selection import Instant, Plan, Selected, Stratum
 from include.labelling.votes import Vote, votes_bytes
 from include.lake import keys
 from include.pipeline.bias_audit.traffic import NOT_DECLARED, labelled_rows, production_rows
-from include.pipeline.labels.receipts import VOTES, Receipt, receipt_bytes
+from include.pipeline.labelling.receipts import VOTES, Receipt, receipt_bytes
 from tests.fakes.home import services_in
 
 NOW = datetime(2026, 11, 16, 5, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from include.contracts.errors import ConfigurationError
+from include.observability.prices import PriceTable
 from include.settings import TransformSettings, WatchSettings
-from include.watch.prices import PriceTable
 
 SHIPPED = WatchSettings().price_table
 

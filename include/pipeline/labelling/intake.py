@@ -22,13 +22,13 @@ from include.contracts.reasons import QuarantineCode
 from include.labelling.exports import MAX_BYTES, read_answers
 from include.labelling.votes import votes_bytes
 from include.lake import keys
-from include.pipeline.labels import tables
-from include.pipeline.labels.queue import pseudonym_key
-from include.pipeline.labels.receipts import COPY, VOTES, Receipt, known_objects, receipt_bytes
-from include.pipeline.labels.records import read_draws
+from include.observability.notice import Notice, Severity
+from include.observability.sink import Metric, Unit
+from include.pipeline.labelling import tables
+from include.pipeline.labelling.queue import pseudonym_key
+from include.pipeline.labelling.receipts import COPY, VOTES, Receipt, known_objects, receipt_bytes
+from include.pipeline.labelling.records import read_draws
 from include.pipeline.scratch import working_folder
-from include.watch.notice import Notice, Severity
-from include.watch.sink import Metric, Unit
 
 if TYPE_CHECKING:
     from include.lake.originals import IncomingObject

@@ -13,11 +13,11 @@ import pytest
 
 from include.composition import Services, build_metric_sink, build_notifier
 from include.contracts.errors import ConfigurationError, TransientError
+from include.observability.channels import CHANNELS, build_channels
+from include.observability.embedded import read_metrics
+from include.observability.notice import IN_FLIGHT, Notice, Notifier, OnceNotifier, Severity
+from include.observability.sink import Metric, MetricSink, Unit
 from include.settings import WatchSettings
-from include.watch.channels import CHANNELS, build_channels
-from include.watch.embedded import read_metrics
-from include.watch.notice import IN_FLIGHT, Notice, Notifier, OnceNotifier, Severity
-from include.watch.sink import Metric, MetricSink, Unit
 from tests.fakes.home import services_in, storage_in
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
@@ -78,7 +78,7 @@ def make_services(folder: Path, watch: WatchSettings) -> Services:
 
 def embedded_place(folder: Path, caplog: pytest.LogCaptureFixture) -> Place:
     services = make_services(folder, WatchSettings())
-    caplog.set_level("INFO", logger="include.watch.notice")
+    caplog.set_level("INFO", logger="include.observability.notice")
 
     def figures(name: str) -> list[Seen]:
         return [

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from include.ledger.models import Recording, State, TransformJob
-from include.watch import catalogue
-from include.watch.prices import PriceTable
-from include.watch.sink import Metric
+from include.observability import catalogue
+from include.observability.prices import PriceTable
+from include.observability.sink import Metric
 
 RETURNED = "returned"
 """Reason of a recording that went back to the queue for another try."""

@@ -11,10 +11,10 @@ from include.composition import Services, build_metric_sink, build_notifier
 from include.lake import keys
 from include.monitoring.alarm import Outcome, State
 from include.monitoring.metrics import Family
+from include.observability import catalogue
+from include.observability.notice import Notice, Severity
+from include.observability.sink import Metric
 from include.pipeline.drift.days import CATCH_UP_DAYS, Judged
-from include.watch import catalogue
-from include.watch.notice import Notice, Severity
-from include.watch.sink import Metric
 
 WORDS: Mapping[Family, str] = {
     Family.INPUT: "the quality of the faces",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from include.contracts.errors import ConfigurationError
-from include.watch.notice import Channel, LogChannel
+from include.observability.notice import Channel, LogChannel
 
 if TYPE_CHECKING:
     from include.settings import WatchSettings
@@ -24,7 +24,7 @@ def _log(_settings: WatchSettings, _clients: AwsClients) -> Channel:
 
 
 def _sns(settings: WatchSettings, clients: AwsClients) -> Channel:
-    from include.watch.aws import SnsChannel
+    from include.observability.aws import SnsChannel
 
     if settings.sns_topic_arn is None:
         raise ConfigurationError(

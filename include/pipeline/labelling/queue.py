@@ -26,12 +26,12 @@ from include.labelling.tasks import (
     template_bytes,
 )
 from include.lake import keys
+from include.observability.notice import Notice, Severity
+from include.observability.sink import Metric, Unit
 from include.pipeline import published
-from include.pipeline.labels.crops import crops
-from include.pipeline.labels.frame import FrameReader
-from include.pipeline.labels.records import read_draws, read_record
-from include.watch.notice import Notice, Severity
-from include.watch.sink import Metric, Unit
+from include.pipeline.labelling.crops import crops
+from include.pipeline.labelling.frame import FrameReader
+from include.pipeline.labelling.records import read_draws, read_record
 from ml.registry.protocol import CHALLENGER
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The Grafana dashboards, made from the catalogue: `python -m include.watch.boards`.
+"""The Grafana dashboards, made from the catalogue: `python -m include.observability.boards`.
 
 Two files with the same panels: `cloudwatch.json` for AWS, `statsd.json` for Prometheus
 behind `statsd_exporter`, with a row of Airflow's own figures more. Grafana's model is
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from include.observability import catalogue
+from include.observability.catalogue import Figure
+from include.observability.sink import Unit
 from include.settings import WatchSettings
-from include.watch import catalogue
-from include.watch.catalogue import Figure
-from include.watch.sink import Unit
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "grafana"
 
@@ -215,7 +215,7 @@ def _board(
     return {
         "uid": uid,
         "title": "Displayed expressions: the platform",
-        "description": "Made by python -m include.watch.boards; change it there.",
+        "description": "Made by python -m include.observability.boards; change it there.",
         "schemaVersion": 39,
         "version": 1,
         "editable": True,

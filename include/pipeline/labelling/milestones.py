@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.governance.retraining.requests import ask
 from include.lake import keys
-from include.pipeline.labels.tables import read_summary
+from include.pipeline.labelling.tables import read_summary
 
 if TYPE_CHECKING:
     from include.composition import Services

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, select
 
 from include.ledger.models import Batch, Recording, State, batches, recordings
-from include.ledger.reanalysis_tables import ReanalysisState, Standing, reanalyses
+from include.ledger.reanalysis_tables import PublishedRecording, ReanalysisState, reanalyses
 from include.ledger.rows import BATCH, RECORDING, chunks, recording_of
 
 _ROW = reanalyses.c
@@ -32,12 +32,12 @@ def extractions(connection: Connection, batch_id: str) -> list[str]:
 
 def scope(
     connection: Connection, study: str | None, since: datetime | None, until: datetime | None
-) -> list[Standing]:
+) -> list[PublishedRecording]:
     """See `ReanalysisBook.scope`."""
     found = _newest_published(connection, study, since, until)
     by_recording = _entries(connection, [recording.id for recording, _ in found])
     return [
-        _standing(recording, first, by_recording.get(recording.id, ()))
+        _published(recording, first, by_recording.get(recording.id, ()))
         for recording, first in found
     ]
 
@@ -95,14 +95,16 @@ def _entries(connection: Connection, recording_ids: Sequence[int]) -> dict[int, 
     return found
 
 
-def _standing(recording: Recording, first: Batch, given: Sequence[RowMapping]) -> Standing:
+def _published(
+    recording: Recording, first: Batch, given: Sequence[RowMapping]
+) -> PublishedRecording:
     by_state: dict[str, set[str]] = {state: set() for state in ReanalysisState}
     for row in given:
         by_state[row["state"]].add(row["model_sha256"])
     own = {first.model_sha256} if first.model_sha256 else set()
     shown = [row for row in given if row["in_front_at"] is not None]
     last = max(shown, key=lambda row: row["in_front_at"], default=None)
-    return Standing(
+    return PublishedRecording(
         recording=recording,
         first=first,
         answered=frozenset(by_state[ReanalysisState.PUBLISHED] | own),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from include.lake import keys
 from include.ledger.retraining_tables import OPEN, STARTED, RetrainingRequest
-from include.pipeline.labels.tables import pictures_of
+from include.pipeline.labelling.tables import pictures_of
 from include.pipeline.model_retraining import documents
 from ml.data import bundle, frozen
 from ml.data.records import content_key

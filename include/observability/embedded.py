@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from include.contracts.errors import ConfigurationError
 from include.contracts.identity import stable_hash
 from include.lake import keys
-from include.watch.sink import Metric
+from include.observability.sink import Metric
 
 if TYPE_CHECKING:
     from include.lake.store import Lake

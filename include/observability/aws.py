@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from include.aws_errors import SettingNames, aws_errors
-from include.watch.notice import Notice
-from include.watch.sink import Metric
+from include.observability.notice import Notice
+from include.observability.sink import Metric
 
 _PER_REQUEST = 500
 """PutMetricData takes 1000 figures and 1 MB; ours are at most 1.5 KB each before gzip."""

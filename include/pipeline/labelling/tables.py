@@ -24,10 +24,10 @@ from include.labelling.queue import Draw
 from include.labelling.tasks import picture_name
 from include.labelling.votes import counts
 from include.lake import keys
-from include.pipeline.labels.queue import PICTURES
-from include.pipeline.labels.receipts import Receipt, all_votes, known_objects, read_receipts
-from include.pipeline.labels.records import read_draws, read_standing_draws
-from include.watch.sink import Metric, Unit
+from include.observability.sink import Metric, Unit
+from include.pipeline.labelling.queue import PICTURES
+from include.pipeline.labelling.receipts import Receipt, all_votes, known_objects, read_receipts
+from include.pipeline.labelling.records import read_draws, read_standing_draws
 
 if TYPE_CHECKING:
     from include.composition import Services

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from include.watch.sink import Metric, Unit
+from include.observability.sink import Metric, Unit
 
 
 @dataclass(frozen=True, slots=True)

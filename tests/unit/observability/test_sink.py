@@ -12,10 +12,10 @@ import pytest
 from include.composition import build_metric_sink, build_notifier
 from include.contracts.errors import ConfigurationError
 from include.lake.store import Lake
+from include.observability.embedded import LakeSink, StatsdSink, read_metrics, tidy
+from include.observability.notice import Notice, Severity
+from include.observability.sink import Fanout, Metric, Unit
 from include.settings import StorageSettings, WatchSettings
-from include.watch.embedded import LakeSink, StatsdSink, read_metrics, tidy
-from include.watch.notice import Notice, Severity
-from include.watch.sink import Fanout, Metric, Unit
 from tests.fakes.home import services_in
 
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)

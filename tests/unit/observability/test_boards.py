@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from include.contracts.errors import ConfigurationError
-from include.watch import boards
-from include.watch.alarms import load_alarms, main
-from include.watch.catalogue import FIGURES, LOOP
-from include.watch.sink import Unit
+from include.observability import boards
+from include.observability.alarms import load_alarms, main
+from include.observability.catalogue import FIGURES, LOOP
+from include.observability.sink import Unit
 
 ROOT = Path(__file__).parents[3]
 EXPRESSION = re.compile(r"(?:sum|max) by \((.*?)\) \((?:increase\()?([A-Za-z0-9_]+)(\[1h\]\))?\)")
@@ -32,7 +32,7 @@ def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", sorted(boards.BOARDS))
 def test_the_committed_dashboard_is_what_the_code_makes(name: str) -> None:
-    assert committed(name) == boards.BOARDS[name](), "run python -m include.watch.boards"
+    assert committed(name) == boards.BOARDS[name](), "run python -m include.observability.boards"
 
 
 @pytest.mark.parametrize("name", sorted(boards.BOARDS))

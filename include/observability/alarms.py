@@ -1,4 +1,7 @@
-"""CloudWatch alarms from `deploy/alarms/cloudwatch.yaml`: `python -m include.watch.alarms`."""
+"""CloudWatch alarms from a file: `python -m include.observability.alarms`.
+
+The file is `deploy/alarms/cloudwatch.yaml` unless another one is named.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from include.aws_errors import SettingNames, aws_errors
 from include.composition import build_alarm_client
 from include.contracts.errors import ConfigurationError, PlatformError
+from include.observability.catalogue import FIGURES
 from include.settings import Settings, load_settings
-from include.watch.catalogue import FIGURES
 
 FILE = Path(__file__).resolve().parents[2] / "deploy" / "alarms" / "cloudwatch.yaml"
 
@@ -110,7 +113,9 @@ def requests(alarms: tuple[Alarm, ...], settings: Settings) -> list[dict[str, An
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m include.watch.alarms", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m include.observability.alarms", description=__doc__
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--print", action="store_true", help="show the requests")
     what.add_argument("--apply", action="store_true", help="create or change the alarms")
