@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import RawIOBase
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from include.contracts.errors import TransientError
 from include.contracts.study_names import Role, role
@@ -58,33 +58,6 @@ class IncomingObject:
     def usable(self) -> bool:
         """Whether a stage can read the object."""
         return self.problem is None
-
-
-class Originals(Protocol):
-    """Read-only access to raw keys of one store."""
-
-    def list(self, folder: str) -> Iterator[IncomingObject]:
-        """Every file that people dropped under a folder; one bad key never ends the listing."""
-
-    @contextmanager
-    def read(self, key: str, version: str | None) -> Iterator[Iterator[bytes]]:
-        """Chunks of exactly one version of an object.
-
-        Raises:
-            FileNotFoundError: There is no such object.
-            TransientError: The object is not, or not any longer, that version.
-        """
-
-    def remove(self, key: str) -> None:
-        """Delete an object and every earlier version of it; none there is no fault."""
-
-    def replace(self, key: str, content: bytes, before: bytes) -> None:
-        """Write an object anew if it still reads as before; earlier versions are deleted.
-
-        Raises:
-            FileNotFoundError: There is no such object.
-            TransientError: It reads otherwise by now, or the store failed for now.
-        """
 
 
 def _incoming(

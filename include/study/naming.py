@@ -136,11 +136,6 @@ class KnownNames:
         return tuple(name for key in near for name in self._folded[key])[:nearest_n]
 
 
-def match_name(typed: str, names: Iterable[str], *, folder: str = "") -> NameMatch:
-    """Return what one typed name stands for among names that exist; see `KnownNames`."""
-    return KnownNames(names, folder=folder).match(typed)
-
-
 def tidied(name: str) -> str:
     """Return a name in canonical form (NFC), as a path without `./` and back slashes, unquoted."""
     text = unicodedata.normalize("NFC", name).strip()

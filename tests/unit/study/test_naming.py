@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from include.study.naming import KnownNames, match_name
+from include.study.naming import KnownNames
 
 STUDY = "Frühling 2"
 NAMES = ("Jörg Ä1.mp4", "r02.MOV", "day 1/r03.webm", "take 1.5.mkv", "it's ﬁne.mp4", "noending")
@@ -42,7 +42,7 @@ def _nfd(text: str) -> str:
     ],
 )
 def test_a_name_as_people_type_it_finds_its_recording(typed: str, meant: str) -> None:
-    found = match_name(typed, NAMES, folder=STUDY)
+    found = KnownNames(NAMES, folder=STUDY).match(typed)
     assert found.found == meant
     assert found.candidates == (meant,)
     assert found.problem is None
@@ -56,7 +56,7 @@ def test_every_unicode_form_and_case_of_a_name_is_the_name(name: str, form: str)
     for stored in (name, _nfd(name)):
         for typed in (name, name.upper(), name.lower(), name.removesuffix(".mp4")):
             typed_form = unicodedata.normalize(form, typed)  # type: ignore[arg-type]
-            assert match_name(typed_form, [stored, "other.mp4"]).found == stored
+            assert KnownNames([stored, "other.mp4"]).match(typed_form).found == stored
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_every_unicode_form_and_case_of_a_name_is_the_name(name: str, form: str)
 def test_what_may_be_several_is_none_of_them(
     typed: str, names: tuple[str, ...], candidates: tuple[str, ...]
 ) -> None:
-    found = match_name(typed, names, folder="S")
+    found = KnownNames(names, folder="S").match(typed)
     assert (found.found, found.ambiguous, found.candidates) == (None, True, candidates)
     assert found.problem == (
         f"{typed!r} may be {candidates[0]!r} or {candidates[1]!r}: write the whole name"
@@ -89,12 +89,12 @@ def test_what_may_be_several_is_none_of_them(
     ],
 )
 def test_the_very_name_wins(typed: str, names: tuple[str, ...]) -> None:
-    assert match_name(typed, names).found == typed
+    assert KnownNames(names).match(typed).found == typed
 
 
 def test_a_stricter_likeness_wins_over_a_looser_one() -> None:
-    assert match_name("R01.MP4", ["r01.mp4", "r01.mp4.mov"]).found == "r01.mp4"
-    assert match_name(_nfd("ä.mp4"), ["ä.mp4", "Ä.mp4"]).found == "ä.mp4"
+    assert KnownNames(["r01.mp4", "r01.mp4.mov"]).match("R01.MP4").found == "r01.mp4"
+    assert KnownNames(["ä.mp4", "Ä.mp4"]).match(_nfd("ä.mp4")).found == "ä.mp4"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_stricter_likeness_wins_over_a_looser_one() -> None:
     ],
 )
 def test_another_name_is_not_guessed(typed: str) -> None:
-    found = match_name(typed, NAMES, folder=STUDY)
+    found = KnownNames(NAMES, folder=STUDY).match(typed)
     assert (found.found, found.candidates, found.ambiguous) == (None, (), False)
     assert f"{typed!r} matches nothing" in str(found.problem)
 
