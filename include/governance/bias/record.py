@@ -147,21 +147,16 @@ def record_sha256(record: object) -> str:
     return hashlib.sha256(canonical_json(record)).hexdigest()
 
 
-def record_name(record: object) -> str:
-    """Return the file name of a record: made of its content, hence never overwritten."""
-    return f"bias-audit-{record_sha256(record)}.json"
-
-
-def read_record(name: str, content: bytes) -> dict[str, Any]:
-    """Read a record and hold it against its name.
+def read_record(key: str, content: bytes, sha256: str) -> dict[str, Any]:
+    """Read a record and hold it against its hash.
 
     Raises:
-        ConfigurationError: The content is not what the name says.
+        ConfigurationError: The content is not what was hashed; names its key.
     """
     digest = hashlib.sha256(content).hexdigest()
-    if name != f"bias-audit-{digest}.json":
+    if digest != sha256:
         raise ConfigurationError(
-            name, f"the content's sha256 is {digest}: the record was altered; restore the original"
+            key, f"the content's sha256 is {digest}: the record was altered; restore the original"
         )
     record: dict[str, Any] = json.loads(content)
     return record

@@ -65,8 +65,8 @@ def load(lake: Lake, sha256: str) -> dict[str, Any]:
         ConfigurationError: Its bytes were altered.
         TransientError: The lake failed for now.
     """
-    content = lake.get_bytes(keys.audit_record(sha256))
-    return read_record(f"bias-audit-{sha256}.json", content)
+    key = keys.audit_record(sha256)
+    return read_record(key, lake.get_bytes(key), sha256)
 
 
 def latest(
