@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -29,12 +28,11 @@ from include.platform.stack.checks import ANALYSIS
 from include.platform.stack.errors import StackError
 from include.platform.stack.scenario import follow, wait_until_done
 from include.platform.stack.state import Status
+from include.statistics import means, words
 
 _SECOND = "worker-2"
 _BATCH_S = 1800.0
 _STOP_S = 90.0
-_T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365}
-"""Student's t, two-sided 95 %, by the number of rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +52,6 @@ class Trial:
     run_s: float
     extract_s: float
     extract_tasks: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """How many times faster two were, a geometric mean with its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -177,24 +166,6 @@ def _end(task: dict[str, object]) -> datetime:
     return datetime.fromisoformat(str(task["end_date"]))
 
 
-def ratio(one: Sequence[float], two: Sequence[float]) -> Ratio:
-    """Compare rounds pairwise.
-
-    Args:
-        one: Seconds with one worker, by round.
-        two: Seconds with two.
-
-    Returns:
-        Geometric mean of the quotients and its interval; with one round the interval is open.
-    """
-    logs = [math.log(a / b) for a, b in zip(one, two, strict=True)]
-    mean = statistics.fmean(logs)
-    if len(logs) not in _T_95:
-        return Ratio(math.exp(mean), 0.0, math.inf)
-    half = _T_95[len(logs)] * statistics.stdev(logs) / math.sqrt(len(logs))
-    return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
-
-
 def show(options: argparse.Namespace, trials: Sequence[Trial]) -> None:
     """Print one table."""
     one = [trial for trial in trials if trial.workers == 1]
@@ -204,20 +175,20 @@ def show(options: argparse.Namespace, trials: Sequence[Trial]) -> None:
         title=f"{options.recordings} recordings of {options.seconds:g} s, "
         f"{options.share:g} of a core for each worker, {len(one)} rounds",
     )
-    for words, name in (
+    for title, name in (
         ("drop to last published", "dropped_s"),
         ("analysis run", "run_s"),
         ("its extraction", "extract_s"),
     ):
         first = [float(getattr(trial, name)) for trial in one]
         second = [float(getattr(trial, name)) for trial in two]
-        found = ratio(first, second)
+        found = means.paired_ratio(first, second)
         table.add_row(
-            words,
+            title,
             f"{statistics.fmean(first):.0f}",
             f"{statistics.fmean(second):.0f}",
-            f"{found.mean:.2f}",
-            f"{found.low:.2f} to {found.high:.2f}",
+            words.plain(found.value, 2),
+            words.span(found, 2),
         )
     console = Console(width=110)
     console.print(table)

@@ -16,6 +16,9 @@ import numpy as np
 from rich.table import Table
 
 from include.contracts.errors import PlatformError
+from include.statistics import words
+from include.statistics.bootstrap import Bootstrap
+from include.statistics.estimate import Estimate
 
 _ONCE = Path(__file__).with_name("extract_once.py")
 _DRAWS = 4000
@@ -64,14 +67,10 @@ def compare(
     ]
 
 
-def ratio_of(costs: Sequence[Cost]) -> tuple[float, float, float]:
+def ratio_of(costs: Sequence[Cost]) -> Estimate:
     """Return the ratio of the summed costs with its 95 % bootstrap interval over recordings."""
-    pairs = np.array([(cost.this_s, cost.other_s) for cost in costs])
-    draws = np.random.default_rng(0).integers(0, len(pairs), (_DRAWS, len(pairs)))
-    sums = pairs[draws].sum(axis=1)
-    low, high = np.percentile(sums[:, 0] / sums[:, 1], [2.5, 97.5])
-    total = pairs.sum(axis=0)
-    return float(total[0] / total[1]), float(low), float(high)
+    this_s, other_s = np.array([(cost.this_s, cost.other_s) for cost in costs]).T
+    return Bootstrap(len(costs), resamples=_DRAWS).mean(this_s / other_s, other_s)
 
 
 def cost_table(costs: Sequence[Cost], rounds: int) -> Table:
@@ -81,13 +80,12 @@ def cost_table(costs: Sequence[Cost], rounds: int) -> Table:
         table.add_column(column, justify="left" if column == "recording" else "right")
     for cost in costs:
         table.add_row(cost.name, f"{cost.this_s:.2f}", f"{cost.other_s:.2f}", f"{cost.ratio:.3f}")
-    ratio, low, high = ratio_of(costs)
     table.add_section()
     table.add_row(
         f"all {len(costs)}",
         f"{sum(cost.this_s for cost in costs):.2f}",
         f"{sum(cost.other_s for cost in costs):.2f}",
-        f"{ratio:.3f} ({low:.3f} to {high:.3f})",
+        words.number(ratio_of(costs), 3),
     )
     return table
 

@@ -9,7 +9,8 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.identity.scoring import Counted, Score
-from include.statistics import counts
+from include.statistics import counts, words
+from include.statistics.independent import scaled
 
 GOOD = "good"
 Figure = Callable[[Sequence[Score]], Counted]
@@ -41,12 +42,6 @@ FIGURES: dict[str, Figure] = {
 """Columns of the table."""
 
 
-def interval(count: Counted) -> tuple[float, float]:
-    """Return the 95 % Wilson interval of a share."""
-    found = counts.share(count.hits, count.n)
-    return found.low, found.high
-
-
 def table_of(title: str, scores: Sequence[Score]) -> Table:
     """Return a line for each kind of case and one for all of them."""
     table = Table(title=title)
@@ -64,9 +59,13 @@ def document_of(scores: Sequence[Score]) -> dict[str, Any]:
     """Return the same as plain data, with the single recordings."""
     return {
         "figures": {
-            name.replace("\n", " "): {"hits": count.hits, "n": count.n, "interval": interval(count)}
+            name.replace("\n", " "): {
+                "hits": count.hits,
+                "n": count.n,
+                "interval": (found.low, found.high),
+            }
             for name, figure in FIGURES.items()
-            if (count := figure(scores)).n
+            if (count := figure(scores)).n and (found := counts.share(count.hits, count.n))
         },
         "recordings": [asdict(item) for item in scores],
     }
@@ -85,6 +84,5 @@ def _cell(count: Counted, *, with_interval: bool) -> str:
         return "-"
     text = f"{100 * count.hits / count.n:.1f} % ({count.hits}/{count.n})"
     if with_interval:
-        low, high = interval(count)
-        text += f"\n{100 * low:.1f} to {100 * high:.1f}"
+        text += "\n" + words.span(scaled(counts.share(count.hits, count.n), 100), 1)
     return text

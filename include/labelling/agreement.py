@@ -62,12 +62,12 @@ def agreement(
     bootstrap = ClusterBootstrap(people, resamples=resamples, seed=seed)
     per_face = counted.sum(axis=1)
     disagreement = (per_face**2 - (counted**2).sum(axis=1)) / (per_face - 1)
-    shares = np.stack([counted.max(axis=1) / per_face, np.ones(len(counted))], axis=1)
+    shares = np.column_stack([counted.max(axis=1) / per_face, np.ones(len(counted))])
     return Agreement(
         len(counted),
         int(per_face.sum()),
         bootstrap.figure(np.column_stack([disagreement, counted]), _alpha, n=len(counted)),
-        bootstrap.figure(shares, ratio, n=len(counted), share_of=len(counted)),
+        bootstrap.figure(shares, ratio, n=len(counted)),
     )
 
 

@@ -24,7 +24,7 @@ from include.statistics.arrays import FloatArray
 from include.statistics.bootstrap import RESAMPLES
 from include.statistics.clusters import ClusterBootstrap, effective_n, ratio
 from include.statistics.estimate import Estimate
-from ml.evaluation.metrics import BINS, confidence_bins, macro_f1
+from ml.evaluation.metrics import BINS, confidence_bins, f1_of_overlap, macro_f1
 
 _CLASSES = len(EXPRESSIONS)
 
@@ -119,8 +119,8 @@ def estimate(sample: LabelledSample, *, resamples: int = RESAMPLES, seed: int = 
     everybody = ClusterBootstrap(sample.respondents, resamples=resamples, seed=seed)
     n = len(labels)
     figures = {
-        "abstention_rate": _share(everybody, sample.abstained, weights),
-        "unjudged_share": _share(everybody, ~judged, weights),
+        "abstention_rate": everybody.share(sample.abstained, weights),
+        "unjudged_share": everybody.share(~judged, weights),
     }
     if not judged.any():
         empty = ((0.0,) * _CLASSES,) * _CLASSES
@@ -130,11 +130,11 @@ def estimate(sample: LabelledSample, *, resamples: int = RESAMPLES, seed: int = 
     kept = (sample.probabilities[judged], labels[judged], weights[judged])
     confusion = _confusion_columns(*kept)
     hits = kept[0].argmax(axis=1) == kept[1]
-    figures |= {"accuracy": _share(bootstrap, hits, kept[2])}
-    figures |= _from_confusion(bootstrap, confusion, kept[1], kept[0].argmax(axis=1))
+    figures["accuracy"] = bootstrap.share(hits, kept[2])
+    figures |= _from_confusion(bootstrap, confusion, kept[1], kept[0].argmax(axis=1), kept[2])
     figures |= _calibration(bootstrap, *kept)
     answered = ~sample.abstained[judged]
-    figures["accuracy_answered"] = _share(bootstrap, hits & answered, kept[2], among=answered)
+    figures["accuracy_answered"] = bootstrap.share(hits, kept[2] * answered)
     shares = confusion.sum(axis=0).reshape(_CLASSES, _CLASSES) / kept[2].sum()
     return Estimates(
         n,
@@ -144,20 +144,6 @@ def estimate(sample: LabelledSample, *, resamples: int = RESAMPLES, seed: int = 
         figures,
         tuple(tuple(float(cell) for cell in row) for row in shares),
     )
-
-
-def _share(
-    bootstrap: ClusterBootstrap,
-    hits: npt.NDArray[np.bool_],
-    weights: FloatArray,
-    *,
-    among: npt.NDArray[np.bool_] | None = None,
-) -> Estimate:
-    """Return the weighted share of `hits` among rows; NaN where there is none."""
-    base = weights if among is None else weights * among
-    columns = np.column_stack([hits * base, base])
-    n = len(hits) if among is None else int(among.sum())
-    return bootstrap.figure(columns, ratio, n=n, share_of=effective_n(base))
 
 
 def _confusion_columns(
@@ -174,6 +160,7 @@ def _from_confusion(
     confusion: FloatArray,
     labels: npt.NDArray[np.int64],
     answers: npt.NDArray[np.int64],
+    weights: FloatArray,
 ) -> dict[str, Estimate]:
     """Return macro F1, and recall, precision and F1 per label."""
     shape = (-1, _CLASSES, _CLASSES)
@@ -182,21 +169,13 @@ def _from_confusion(
             confusion, lambda sums: macro_f1(sums.reshape(shape)), n=len(labels)
         )
     }
-    cells = confusion.reshape(shape)
     for index, name in enumerate(EXPRESSIONS):
-        hit = cells[:, index, index]
-        shown, given = cells[:, index].sum(axis=1), cells[:, :, index].sum(axis=1)
-        shown_n, given_n = int((labels == index).sum()), int((answers == index).sum())
+        shown, given = labels == index, answers == index
+        hit, shown_n = shown & given, int(shown.sum())
         found |= {
-            f"recall_{name}": bootstrap.figure(
-                np.column_stack([hit, shown]), ratio, n=shown_n, share_of=effective_n(shown)
-            ),
-            f"precision_{name}": bootstrap.figure(
-                np.column_stack([hit, given]), ratio, n=given_n, share_of=effective_n(given)
-            ),
-            f"f1_{name}": bootstrap.figure(
-                np.column_stack([2 * hit, shown + given]), ratio, n=shown_n
-            ),
+            f"recall_{name}": bootstrap.share(hit, weights * shown),
+            f"precision_{name}": bootstrap.share(hit, weights * given),
+            f"f1_{name}": f1_of_overlap(bootstrap.share(hit, weights * (shown | given), n=shown_n)),
         }
     return found
 

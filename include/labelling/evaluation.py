@@ -28,7 +28,7 @@ from include.labelling.health import RULE_VERSION, Decision, Reference, Rule, de
 from include.labelling.queue import Draw, labelled_sample
 from include.statistics.bootstrap import RESAMPLES
 
-VERSION = 1
+VERSION = 2
 """Raised when the same labels would be evaluated otherwise."""
 
 LAST_WINDOW = "the last window"

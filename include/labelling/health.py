@@ -1,8 +1,6 @@
 """Healthy, watch or degraded: the written rule (docs/decisions/0016-labels-and-health.md).
 
-A drop is a reference's figure less today's. Its 95 % interval is put together from the two
-independent intervals by MOVER (Zou and Donner 2008, Statistics in Medicine 27, 1693-1702),
-which keeps their asymmetry.
+A drop is a reference's figure less today's, which is independent of it.
 
 - *degraded*: the whole interval of a drop lies above what is tolerated;
 - *watch*: the drop itself is above what is tolerated, or the model is surely more
@@ -12,13 +10,13 @@ which keeps their asymmetry.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from include.labelling.estimate import Estimates
+from include.statistics import independent, words
 from include.statistics.estimate import Estimate
 
 RULE_VERSION = 1
@@ -68,13 +66,11 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """By how much a figure fell against a reference; negative where it rose."""
+    """By how much (`fell`) a figure fell against a reference; negative where it rose."""
 
     figure: str
     reference: str
-    value: float
-    low: float
-    high: float
+    fell: Estimate
     tolerated: float
 
 
@@ -94,14 +90,13 @@ class Decision:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; NaN becomes null."""
-        names = ("value", "low", "high", "tolerated")
         return {
             "rule_version": RULE_VERSION,
             "health": str(self.health),
             "reasons": list(self.reasons),
             "drops": [
-                {"figure": drop.figure, "reference": drop.reference}
-                | {name: _plain(getattr(drop, name)) for name in names}
+                {"figure": drop.figure, "reference": drop.reference, "tolerated": drop.tolerated}
+                | {name: end for name, end in drop.fell.to_json().items() if name != "n"}
                 for drop in self.drops
             ],
         }
@@ -117,26 +112,10 @@ def read_reference(name: str, metrics: Mapping[str, Any]) -> Reference:
         ValueError: It has not that form.
     """
     try:
-        figures = {
-            key: Estimate(
-                value=_number(value["value"]),
-                low=_number(value["low"]),
-                high=_number(value["high"]),
-                n=int(value["n"]),
-            )
-            for key, value in metrics["figures"].items()
-        }
+        figures = {key: Estimate.from_json(figure) for key, figure in metrics["figures"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{name}: no figures with value, low, high and n ({error!r})") from error
     return Reference(name, figures)
-
-
-def difference(reference: Estimate, today: Estimate) -> tuple[float, float, float]:
-    """Return a drop and its 95 % interval (value, low, high) of two independent figures."""
-    value = reference.value - today.value
-    low = value - math.hypot(reference.value - reference.low, today.high - today.value)
-    high = value + math.hypot(reference.high - reference.value, today.value - today.low)
-    return value, low, high
 
 
 def decide(today: Estimates, references: Sequence[Reference], rule: Rule | None = None) -> Decision:
@@ -149,7 +128,7 @@ def decide(today: Estimates, references: Sequence[Reference], rule: Rule | None 
     """
     rule = rule or Rule()
     drops = tuple(
-        Drop(name, reference.name, *difference(found, today.figures[name]), tolerated)
+        Drop(name, reference.name, independent.difference(found, today.figures[name]), tolerated)
         for reference in references
         for name, tolerated in rule.tolerated_drop.items()
         if (found := reference.figures.get(name)) is not None and name in today.figures
@@ -157,9 +136,11 @@ def decide(today: Estimates, references: Sequence[Reference], rule: Rule | None 
     doubts = _too_little(today, drops, rule)
     if doubts:
         return Decision(Health.WATCH, doubts, drops)
-    sure = tuple(_sentence(drop, "surely") for drop in drops if drop.low > drop.tolerated)
+    sure = tuple(_sentence(drop, "surely") for drop in drops if drop.fell.low > drop.tolerated)
     seems = tuple(
-        _sentence(drop, "seemingly") for drop in drops if drop.low <= drop.tolerated < drop.value
+        _sentence(drop, "seemingly")
+        for drop in drops
+        if drop.fell.low <= drop.tolerated < drop.fell.value
     )
     seems += _overconfident(today, rule)
     if sure:
@@ -179,7 +160,7 @@ def _too_little(today: Estimates, drops: Sequence[Drop], rule: Rule) -> tuple[st
             f"The labels are of {today.respondents_n} respondents, "
             f"{rule.min_respondents} are needed."
         )
-    if not any(math.isfinite(drop.low) for drop in drops):
+    if not any(drop.fell.has_interval for drop in drops):
         reasons.append("There is no figure to compare with.")
     return tuple(reasons)
 
@@ -188,8 +169,7 @@ def _sentence(drop: Drop, how: str) -> str:
     figure = _NAMES.get(drop.figure, drop.figure.replace("_", " ").capitalize())
     return (
         f"{figure} is {how} lower than {drop.reference} by more than "
-        f"{100 * drop.tolerated:.0f} points: by {100 * drop.value:.1f} "
-        f"(95 % interval {100 * drop.low:.1f} to {100 * drop.high:.1f})."
+        f"{100 * drop.tolerated:.0f} points: by {_points(drop.fell)}."
     )
 
 
@@ -199,15 +179,10 @@ def _overconfident(today: Estimates, rule: Rule) -> tuple[str, ...]:
         return ()
     sentence = (
         f"The model is surely more confident than right by more than "
-        f"{100 * rule.tolerated_overconfidence:.0f} points: by {100 * excess.value:.1f} "
-        f"(95 % interval {100 * excess.low:.1f} to {100 * excess.high:.1f})."
+        f"{100 * rule.tolerated_overconfidence:.0f} points: by {_points(excess)}."
     )
     return (sentence,)
 
 
-def _number(value: object) -> float:
-    return float("nan") if value is None else float(str(value))
-
-
-def _plain(value: float) -> float | None:
-    return round(value, 5) if math.isfinite(value) else None
+def _points(shares: Estimate) -> str:
+    return words.number(independent.scaled(shares, 100), 1, said=True)

@@ -15,9 +15,16 @@ NOTHING = "–"
 _SAID = "95 % interval "
 
 
-def number(estimate: Estimate | None, digits: int = 2) -> str:
+def number(estimate: Estimate | None, digits: int = 2, *, said: bool = False) -> str:
     """Return `0.61 (0.52 to 0.70)`, without brackets where there is no interval."""
-    return _text(estimate, lambda value: plain(value, digits))
+    return _text(estimate, lambda value: plain(value, digits), said=said)
+
+
+def span(estimate: Estimate | None, digits: int = 3) -> str:
+    """Return `0.52 to 0.70`, the interval alone for a column of its own; a dash for none."""
+    if estimate is None or not estimate.has_interval:
+        return NOTHING
+    return f"{plain(estimate.low, digits)} to {plain(estimate.high, digits)}"
 
 
 def difference(estimate: Estimate | None, digits: int = 3) -> str:

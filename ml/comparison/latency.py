@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from scipy import stats
 from torch import nn
+
+from include.statistics import means
 
 BATCHES: Mapping[int, int] = {1: 60, 32: 20}
 """Batch size to rounds."""
@@ -66,16 +66,9 @@ def measure_latency(
                     if number >= _WARM_UP:
                         times[name].append((time.perf_counter() - started) * 1000)
             for name, taken in times.items():
-                result[name][batch] = _median(taken)
+                found = means.median(taken)
+                result[name][batch] = Latency(found.value, found.low, found.high, found.n)
     return result
-
-
-def _median(times_ms: list[float]) -> Latency:
-    """Median with the distribution-free interval of order statistics (Conover 1999)."""
-    interval = stats.quantile_test(times_ms, q=0.0, p=0.5).confidence_interval(0.95)
-    return Latency(
-        float(np.median(times_ms)), float(interval.low), float(interval.high), len(times_ms)
-    )
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import csv
 import io
 
 from include.statistics import words
+from include.statistics.estimate import Estimate
 from ml.comparison.capstone import REPORTED, SOURCE
 from ml.comparison.forecast import spoken
 from ml.comparison.latency import BATCHES, Latency
@@ -76,7 +77,8 @@ def _latency(comparison: Comparison, result: Result, batch: int) -> Latency | No
 def _milliseconds(latency: Latency | None) -> str:
     if latency is None:
         return NONE
-    return f"{latency.median_ms:.2f} [{latency.low_ms:.2f}, {latency.high_ms:.2f}]"
+    found = Estimate(latency.median_ms, latency.low_ms, latency.high_ms, latency.rounds)
+    return words.number(found, 2)
 
 
 def _plain(comparison: Comparison, result: Result) -> dict[str, str | int | float]:

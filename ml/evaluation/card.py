@@ -10,8 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.contracts.labels import EXPRESSIONS
-from include.statistics import words
-from include.statistics.estimate import Estimate
+from include.statistics import independent, words
 from ml.evaluation import card_texts
 from ml.evaluation.report import Report
 
@@ -47,12 +46,12 @@ def weak_places(report: Report) -> list[str]:
         elif recall.value < _WEAK_RECALL:
             sentences.append(
                 f"Of {recall.n} displays of {label}, {100 * recall.value:.0f} % are found "
-                f"({100 * recall.low:.0f} to {100 * recall.high:.0f} %)."
+                f"({words.span(independent.scaled(recall, 100), 0)} %)."
             )
         elif recall.n < _FEW_PICTURES:
             sentences.append(
                 f"Only {recall.n} scored pictures show {label}: its recall of "
-                f"{recall.value:.2f} may be anything from {recall.low:.2f} to {recall.high:.2f}."
+                f"{words.plain(recall.value, 2)} may be anything from {words.span(recall, 2)}."
             )
     return sentences
 
@@ -72,15 +71,8 @@ def card_values(report: Report) -> dict[str, Any]:
         "weak": weak_places(report),
         "texts": card_texts,
         "number": words.plain,
-        "span": span,
+        "span": words.span,
     }
-
-
-def span(figure: Estimate, digits: int = 3) -> str:
-    """Return a figure's interval for a table; a dash where all resamples agree."""
-    if not figure.is_defined or figure.low == figure.high:
-        return words.NOTHING
-    return f"{words.plain(figure.low, digits)} to {words.plain(figure.high, digits)}"
 
 
 @cache

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy import stats
 
@@ -27,7 +28,7 @@ from include.contracts.errors import ConfigurationError
 from include.contracts.labels import EXPRESSIONS
 from include.statistics import words
 from include.statistics.arrays import FloatArray
-from include.statistics.bootstrap import RESAMPLES, Bootstrap, interval
+from include.statistics.bootstrap import RESAMPLES, Bootstrap
 from include.statistics.estimate import Estimate
 from ml.data.datasets import LOADERS
 from ml.data.ferplus import NAME as FERPLUS
@@ -40,9 +41,8 @@ from ml.evaluation.manifests import manifest_of
 from ml.evaluation.metrics import (
     Labels,
     calibration_figure,
-    confusion_counts,
-    macro_f1,
-    resampled_confusions,
+    macro_f1_less,
+    resampled_macro_f1,
 )
 from ml.evaluation.rows import load_rows
 from ml.packaging.unpack import read_signature
@@ -96,51 +96,36 @@ def compare(
     if not answers or any(len(item.probabilities) != len(labels) for item in answers):
         raise ValueError("every model must answer each of the pictures")
     bootstrap = Bootstrap(len(labels), resamples=resamples)
-    first: tuple[FloatArray, _F1] | None = None
+    first: Labels | None = None
     standings = []
     for item in answers:
         chosen = np.where(item.answered, _argmax(item.probabilities), NO_ANSWER)
-        right = (chosen == labels).astype(np.float64)
-        scores = _F1.of(bootstrap, labels, chosen)
-        standings.append(_standing(item, labels, bootstrap, right, scores, first))
-        first = first or (right, scores)
+        standings.append(_standing(item, labels, bootstrap, chosen, first))
+        first = chosen if first is None else first
     return tuple(standings)
-
-
-@dataclass(frozen=True, slots=True)
-class _F1:
-    point: float
-    drawn: FloatArray
-
-    @classmethod
-    def of(cls, bootstrap: Bootstrap, labels: Labels, chosen: Labels) -> _F1:
-        classes = NO_ANSWER + 1
-        point = macro_f1(confusion_counts(labels, chosen, classes)[None].astype(np.float64))
-        drawn = macro_f1(resampled_confusions(bootstrap, labels, chosen, classes))
-        return cls(float(point[0]), drawn)
 
 
 def _standing(
     item: Answers,
     labels: Labels,
     bootstrap: Bootstrap,
-    right: FloatArray,
-    scores: _F1,
-    first: tuple[FloatArray, _F1] | None,
+    chosen: Labels,
+    first: Labels | None,
 ) -> Standing:
-    n = len(labels)
+    n, right = len(labels), chosen == labels
     given = item.answered
     ece = calibration_figure(Bootstrap(int(given.sum())), item.probabilities[given], labels[given])
     less_accuracy, less_f1, p_value = None, None, None
     if first is not None:
-        less_accuracy = bootstrap.mean(right - first[0])
-        less_f1 = interval(scores.point - first[1].point, scores.drawn - first[1].drawn, n)
-        p_value = mcnemar(right, first[0])
+        others = first == labels
+        less_accuracy = bootstrap.difference(right, others)
+        less_f1 = macro_f1_less(bootstrap, labels, chosen, first, NO_ANSWER + 1)
+        p_value = mcnemar(right, others)
     return Standing(
         item.model,
         bootstrap.mean(given.astype(np.float64)),
-        bootstrap.mean(right),
-        interval(scores.point, scores.drawn, n),
+        bootstrap.mean(right.astype(np.float64)),
+        resampled_macro_f1(bootstrap, labels, chosen, NO_ANSWER + 1).estimate(n),
         ece,
         less_accuracy,
         less_f1,
@@ -148,10 +133,9 @@ def _standing(
     )
 
 
-def mcnemar(right: FloatArray, other: FloatArray) -> float:
+def mcnemar(right: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
     """Return the two-sided p-value of two models being right equally often."""
-    gained = int(((right > 0) & (other == 0)).sum())
-    lost = int(((right == 0) & (other > 0)).sum())
+    gained, lost = int((right & ~other).sum()), int((~right & other).sum())
     if not gained + lost:
         return 1.0
     return float(stats.binomtest(gained, gained + lost, 0.5).pvalue)

@@ -25,7 +25,8 @@ import numpy.typing as npt
 import torch
 
 from include.contracts.face_template import FACE_CROP_SIDE_PX, FACE_TEMPLATE_UNIT
-from include.statistics import counts
+from include.statistics import counts, words
+from include.statistics.estimate import Estimate
 from ml.command import run_command
 from ml.data.location import add_data_argument
 from ml.evaluation.packed import packed_logits
@@ -181,15 +182,9 @@ class Row:
     n: int
 
     @property
-    def accuracy(self) -> float:
+    def accuracy(self) -> Estimate:
         """Share of right answers."""
-        return self.right / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson score interval of the accuracy."""
-        found = counts.share(self.right, self.n)
-        return found.low, found.high
+        return counts.share(self.right, self.n)
 
 
 def compare(
@@ -266,12 +261,11 @@ def format_rows(rows: Sequence[Row], pasted_faces: int) -> str:
     """Return the comparison as a table."""
     lines = [f"found {rows[0].n} of {pasted_faces} pasted faces", ""]
     lines.append(f"{'policy':<24}{'right':>7}{'n':>7}{'accuracy':>10}  95 % interval")
-    for row in rows:
-        low, high = row.interval
-        lines.append(
-            f"{row.policy:<24}{row.right:>7}{row.n:>7}{row.accuracy:>10.3f}  "
-            f"{low:.3f} to {high:.3f}"
-        )
+    lines += [
+        f"{row.policy:<24}{row.right:>7}{row.n:>7}{words.plain(row.accuracy.value):>10}  "
+        f"{words.span(row.accuracy)}"
+        for row in rows
+    ]
     return "\n".join(lines)
 
 

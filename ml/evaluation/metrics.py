@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from include.contracts.labels import EXPRESSIONS
+from include.statistics import counts, independent
 from include.statistics.arrays import FloatArray
-from include.statistics.bootstrap import RESAMPLES, Bootstrap, interval
+from include.statistics.bootstrap import RESAMPLES, Bootstrap, Resampled, interval, is_certain
 from include.statistics.estimate import Estimate
 
 Probabilities = npt.NDArray[np.float64]
@@ -86,14 +87,14 @@ def evaluate(
     if len(labels) == 0 or probabilities.shape != (len(labels), len(names)):
         raise ValueError(f"{probabilities.shape} answers for {len(labels)} labels")
     bootstrap = Bootstrap(len(labels), resamples=resamples, seed=seed)
-    counts = confusion_counts(labels, probabilities.argmax(1), len(names))
+    cells = confusion_counts(labels, probabilities.argmax(1), len(names))
     figures = _counted(bootstrap, probabilities, labels, names)
     figures["ece"] = calibration_figure(bootstrap, probabilities, labels)
     figures["top_2"] = bootstrap.mean(in_top(probabilities, labels, 2).astype(np.float64))
     figures["log_loss"] = bootstrap.mean(log_losses(probabilities, labels))
     figures["brier"] = bootstrap.mean(brier_scores(probabilities, labels))
     order = [*WHOLE, *(name for name in figures if name not in WHOLE)]
-    confusion = tuple(tuple(int(cell) for cell in row) for row in counts)
+    confusion = tuple(tuple(int(cell) for cell in row) for row in cells)
     return Evaluation(len(labels), {name: figures[name] for name in order}, confusion)
 
 
@@ -111,6 +112,17 @@ def macro_f1(confusions: FloatArray) -> FloatArray:
     return np.asarray(np.nanmean(_by_class(confusions)["f1"], axis=1))
 
 
+def f1_of_overlap(overlap: Estimate) -> Estimate:
+    """Return the F1 of a class by how far what shows it and what was answered so overlap.
+
+    Args:
+        overlap: Share of right answers among the pictures that show the class, are answered
+            with it, or both (Jaccard's index). F1 rises with it: 2 J / (1 + J).
+    """
+    value, low, high = (2 * end / (1 + end) for end in (overlap.value, overlap.low, overlap.high))
+    return Estimate(value, low, high, overlap.n)
+
+
 def resampled_confusions(
     bootstrap: Bootstrap, labels: Labels, answers: Labels, classes: int
 ) -> FloatArray:
@@ -120,13 +132,33 @@ def resampled_confusions(
     return bootstrap.totals(cells).reshape(-1, classes, classes)
 
 
-def macro_f1_figure(
+def resampled_macro_f1(
     bootstrap: Bootstrap, labels: Labels, answers: Labels, classes: int = len(EXPRESSIONS)
-) -> Estimate:
-    """Return the macro F1 of answers with its interval."""
+) -> Resampled:
+    """Return the macro F1 of answers, on the pictures and on every resample of them."""
     point = macro_f1(confusion_counts(labels, answers, classes)[None].astype(np.float64))
     drawn = macro_f1(resampled_confusions(bootstrap, labels, answers, classes))
-    return interval(float(point[0]), drawn, len(labels))
+    return Resampled(float(point[0]), drawn)
+
+
+def macro_f1_less(
+    bootstrap: Bootstrap,
+    labels: Labels,
+    answers: Labels,
+    others: Labels,
+    classes: int = len(EXPRESSIONS),
+) -> Estimate:
+    """Return the macro F1 of `answers` less that of `others`, paired on the same pictures.
+
+    Two that answer every picture alike may differ on pictures that nobody has seen: in a class
+    at most on the share that none among those which show it or are answered with it leaves
+    possible.
+    """
+    if np.array_equal(answers, others):
+        behind = [int(((labels == one) | (answers == one)).sum()) for one in np.unique(labels)]
+        return independent.mean([counts.no_change(n) for n in behind], len(labels))
+    one, other = (resampled_macro_f1(bootstrap, labels, a, classes) for a in (answers, others))
+    return one.less(other).estimate(len(labels))
 
 
 def _by_class(confusions: FloatArray) -> dict[str, FloatArray]:
@@ -144,29 +176,49 @@ def _counted(
     bootstrap: Bootstrap, probabilities: Probabilities, labels: Labels, names: tuple[str, ...]
 ) -> dict[str, Estimate]:
     answers = probabilities.argmax(1)
-    counts = confusion_counts(labels, answers, len(names))
+    confusion = confusion_counts(labels, answers, len(names))
     drawn = resampled_confusions(bootstrap, labels, answers, len(names))
-    point_of, drawn_of = _by_class(counts[None].astype(np.float64)), _by_class(drawn)
-    n = len(labels)
-    recall = interval(
-        float(np.nanmean(point_of["recall"])), np.nanmean(drawn_of["recall"], axis=1), n
-    )
-    figures = {
-        "accuracy": bootstrap.mean((answers == labels).astype(np.float64)),
-        "balanced_accuracy": recall,
-        "macro_f1": macro_f1_figure(bootstrap, labels, answers, len(names)),
-    }
-    behind = {"recall": counts.sum(1), "precision": counts.sum(0), "f1": counts.sum(1)}
-    for index, name in enumerate(names):
-        for kind in ("recall", "precision", "f1"):
-            among = int(behind[kind][index])
-            figures[f"{kind}_{name}"] = interval(
-                float(point_of[kind][0, index]),
-                drawn_of[kind][:, index],
-                among,
-                share_of=None if kind == "f1" else among,
+    point_of, drawn_of = _by_class(confusion[None].astype(np.float64)), _by_class(drawn)
+    shown, given = confusion.sum(1), confusion.sum(0)
+    behind = {"recall": shown, "precision": given, "f1": shown}
+    either = {**behind, "f1": shown + given - np.diagonal(confusion)}
+    by_class: dict[str, dict[str, Estimate]] = {kind: {} for kind in behind}
+    for kind, found in by_class.items():
+        for index, name in enumerate(names):
+            found[name] = _of_class(
+                Resampled(float(point_of[kind][0, index]), drawn_of[kind][:, index]),
+                int(behind[kind][index]),
+                int(either[kind][index]),
+                is_f1=kind == "f1",
             )
-    return figures
+    n = len(labels)
+    recall = Resampled(
+        float(np.nanmean(point_of["recall"])), np.nanmean(drawn_of["recall"], axis=1)
+    )
+    macro_f1 = resampled_macro_f1(bootstrap, labels, answers, len(names))
+    return {
+        "accuracy": bootstrap.mean((answers == labels).astype(np.float64)),
+        "balanced_accuracy": _over_classes(recall, by_class["recall"], n),
+        "macro_f1": _over_classes(macro_f1, by_class["f1"], n),
+    } | {
+        f"{kind}_{name}": by_class[kind][name]
+        for name in names
+        for kind in ("recall", "precision", "f1")
+    }
+
+
+def _of_class(figure: Resampled, n: int, either: int, *, is_f1: bool) -> Estimate:
+    """Return a class's figure; where it is 0 or 1 with the exact interval of `either` pictures."""
+    if not is_f1 or figure.value not in {0.0, 1.0} or not either:
+        return interval(figure.value, figure.drawn, n, share_of=None if is_f1 else n)
+    return f1_of_overlap(counts.exact_share(figure.value, either, n))
+
+
+def _over_classes(figure: Resampled, by_class: Mapping[str, Estimate], n: int) -> Estimate:
+    """Return a mean over classes; where every picture says the same, from the classes' own."""
+    if is_certain(figure.drawn):
+        return independent.mean([one for one in by_class.values() if one.is_defined], n)
+    return figure.estimate(n)
 
 
 def in_top(probabilities: Probabilities, labels: Labels, k: int) -> npt.NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.contracts.labels import EXPRESSIONS
+from include.statistics import words
 from include.statistics.estimate import Estimate
 from ml.evaluation import card_texts
 from ml.evaluation.card import TITLES, weak_places
@@ -160,7 +161,7 @@ def _number(name: str, figure: Estimate) -> dict[str, Any] | None:
         "name": name[:255],
         "type": "number",
         "value": round(figure.value, 5),
-        "notes": f"95 % interval {figure.low:.4f} to {figure.high:.4f}, n = {figure.n}",
+        "notes": f"95 % interval {words.span(figure, 4)}, n = {figure.n}",
     }
 
 

@@ -17,7 +17,7 @@ from include.statistics.arrays import FloatArray
 from include.statistics.bootstrap import RESAMPLES, Bootstrap
 from include.statistics.estimate import Estimate
 from ml.data.records import ImageArray, VoteArray
-from ml.evaluation.metrics import Labels, macro_f1_figure
+from ml.evaluation.metrics import Labels, resampled_macro_f1
 
 TOO_FEW = 30
 """Slices with fewer pictures get no figures: an interval over them says nothing."""
@@ -118,7 +118,8 @@ def _slice(quality: str, part: str, labels: Labels, answers: Labels, resamples: 
         return Slice(quality, part, len(labels), None, None)
     bootstrap = Bootstrap(len(labels), resamples=resamples)
     accuracy = bootstrap.mean((labels == answers).astype(np.float64))
-    return Slice(quality, part, len(labels), accuracy, macro_f1_figure(bootstrap, labels, answers))
+    macro_f1 = resampled_macro_f1(bootstrap, labels, answers).estimate(len(labels))
+    return Slice(quality, part, len(labels), accuracy, macro_f1)
 
 
 def _quarters(name: str, values: FloatArray) -> list[tuple[str, str, npt.NDArray[np.bool_]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from include.contracts.labels import EXPRESSIONS
+from include.statistics import words
 from ml.evaluation.metrics import WHOLE, Evaluation
 
 
@@ -15,9 +16,9 @@ def format_table(evaluation: Evaluation, title: str) -> str:
         names += [f"recall_{label}", f"precision_{label}", f"f1_{label}"]
     for name in names:
         figure = figures[name]
-        interval = f"{figure.low:.3f} to {figure.high:.3f}"
         lines.append(
-            f"{name.replace('_', ' '):<24}{figure.value:>8.3f}  {interval:<18}{figure.n:>6}"
+            f"{name.replace('_', ' '):<24}{words.plain(figure.value):>8}  "
+            f"{words.span(figure):<18}{figure.n:>6}"
         )
     width = max(len(label) for label in EXPRESSIONS) + 1
     lines.append("\nconfusion (rows: majority of the annotators, columns: answered)")

@@ -15,11 +15,14 @@ import numpy.typing as npt
 from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedKFold
 
+from include.statistics.bootstrap import Bootstrap
+from include.statistics.estimate import Estimate
+from ml.evaluation.metrics import macro_f1_less
+
 STRENGTHS = tuple(np.round(np.linspace(0, 1, 21), 2).tolist())
 """What is tried: 0 leaves the answers alone, 1 answers as if all classes were as frequent."""
 
 _FOLDS = 5
-_RESAMPLES = 1000
 
 Logits = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -34,28 +37,18 @@ class ClassOffsets:
         strength: Of the adjustment, 0 to 1.
         gain: Macro-F1 with offsets less without, out of fold: of the whole procedure, the
             choice of the strength included.
-        low: Lower end of its 95 % interval (paired bootstrap).
-        high: Upper end.
-        n: Pictures.
+            Paired on the same pictures.
     """
 
     offsets: tuple[float, ...]
     strength: float
-    gain: float
-    low: float
-    high: float
-    n: int
+    gain: Estimate
 
     def to_json(self) -> dict[str, Any]:
         """Return what the signature's metrics say about the offsets."""
         return {
             "strength": self.strength,
-            "macro_f1_gain_out_of_fold": {
-                "value": round(self.gain, 5),
-                "low": round(self.low, 5),
-                "high": round(self.high, 5),
-                "n": self.n,
-            },
+            "macro_f1_gain_out_of_fold": self.gain.to_json(),
         }
 
 
@@ -79,17 +72,12 @@ def fit_class_offsets(
         offsets = _best(logits[chosen_on], labels[chosen_on], temperature)[0]
         held_out[judged_on] = (logits[judged_on] + offsets).argmax(axis=1)
     plain = logits.argmax(axis=1)
-    rows = np.random.default_rng(seed).integers(0, len(labels), (_RESAMPLES, len(labels)))
-    gains = [_macro_f1(labels[r], held_out[r]) - _macro_f1(labels[r], plain[r]) for r in rows]
-    low, high = np.percentile(gains, [2.5, 97.5])
+    bootstrap = Bootstrap(len(labels), seed=seed)
     offsets, strength = _best(logits, labels, temperature)
     return ClassOffsets(
         offsets=tuple(round(float(value), 5) for value in offsets),
         strength=strength,
-        gain=_macro_f1(labels, held_out) - _macro_f1(labels, plain),
-        low=float(low),
-        high=float(high),
-        n=len(labels),
+        gain=macro_f1_less(bootstrap, labels, held_out, plain, logits.shape[1]),
     )
 
 

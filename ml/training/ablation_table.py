@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from include.statistics import words
 from include.statistics.arrays import FloatArray
-from include.statistics.bootstrap import Bootstrap, interval
+from include.statistics.bootstrap import Bootstrap, Resampled
 from include.statistics.estimate import Estimate
-from ml.evaluation.metrics import confusion_counts, log_losses, macro_f1, resampled_confusions
+from ml.evaluation.metrics import log_losses, resampled_macro_f1
 
 METRICS = ("accuracy", "macro_f1", "log_loss")
 
@@ -54,20 +55,6 @@ class Row:
     differences: dict[str, Estimate] | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """A metric on the rows themselves and on every resample."""
-
-    point: float
-    resamples: FloatArray
-
-    def figure(self, n: int) -> Estimate:
-        return interval(self.point, self.resamples, n)
-
-    def less(self, other: _Drawn, n: int) -> Estimate:
-        return interval(self.point - other.point, self.resamples - other.resamples, n)
-
-
 def compare(outcomes: Sequence[Outcome], labels: npt.NDArray[np.int64]) -> list[Row]:
     """Return a row per variant, in order.
 
@@ -79,7 +66,7 @@ def compare(outcomes: Sequence[Outcome], labels: npt.NDArray[np.int64]) -> list[
         labels: True class of each row, shape (N,).
     """
     bootstrap = Bootstrap(len(labels))
-    first: dict[str, dict[str, _Drawn]] = {}
+    first: dict[str, dict[str, Resampled]] = {}
     rows = []
     for outcome in outcomes:
         drawn = _drawn(bootstrap, outcome.probabilities, labels)
@@ -88,10 +75,12 @@ def compare(outcomes: Sequence[Outcome], labels: npt.NDArray[np.int64]) -> list[
         rows.append(
             Row(
                 outcome,
-                {name: metric.figure(n) for name, metric in drawn.items()},
+                {name: metric.estimate(n) for name, metric in drawn.items()},
                 None
                 if reference is drawn
-                else {name: metric.less(reference[name], n) for name, metric in drawn.items()},
+                else {
+                    name: metric.less(reference[name]).estimate(n) for name, metric in drawn.items()
+                },
             )
         )
     return rows
@@ -99,18 +88,15 @@ def compare(outcomes: Sequence[Outcome], labels: npt.NDArray[np.int64]) -> list[
 
 def _drawn(
     bootstrap: Bootstrap, probabilities: FloatArray, labels: npt.NDArray[np.int64]
-) -> dict[str, _Drawn]:
+) -> dict[str, Resampled]:
     answers = np.asarray(probabilities.argmax(axis=1), np.int64)
     right = (answers == labels).astype(np.float64)
     losses = log_losses(probabilities, labels)
     sums = bootstrap.totals(np.stack([right, losses], axis=1)) / len(labels)
-    classes = probabilities.shape[1]
-    counts = confusion_counts(labels, answers, classes)[None].astype(np.float64)
-    f1 = macro_f1(resampled_confusions(bootstrap, labels, answers, classes))
     return {
-        "accuracy": _Drawn(float(right.mean()), sums[:, 0]),
-        "macro_f1": _Drawn(float(macro_f1(counts)[0]), f1),
-        "log_loss": _Drawn(float(losses.mean()), sums[:, 1]),
+        "accuracy": Resampled(float(right.mean()), sums[:, 0]),
+        "macro_f1": resampled_macro_f1(bootstrap, labels, answers, probabilities.shape[1]),
+        "log_loss": Resampled(float(losses.mean()), sums[:, 1]),
     }
 
 
@@ -122,9 +108,10 @@ def as_markdown(rows: Sequence[Row], caption: str) -> str:
     for row in rows:
         outcome = row.outcome
         cells = [f"`{outcome.key}={outcome.value}`"]
-        cells += [_text(row.figures[name]) for name in METRICS]
+        cells += [words.number(row.figures[name], 3) for name in METRICS]
         cells += [
-            "" if row.differences is None else _text(row.differences[name], "+") for name in METRICS
+            "" if row.differences is None else words.difference(row.differences[name])
+            for name in METRICS
         ]
         lines.append(_line([*cells, str(outcome.steps), f"{outcome.seconds / 60:.0f}"]))
     return "\n".join(lines) + "\n"
@@ -149,7 +136,3 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _text(figure: Estimate, sign: str = "") -> str:
-    return f"{figure.value:{sign}.3f} ({figure.low:{sign}.3f}, {figure.high:{sign}.3f})"

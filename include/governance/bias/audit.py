@@ -8,12 +8,11 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from fairlearn.metrics import MetricFrame
 
 from include.governance.bias.disparity import (
     Comparison,
-    Estimate,
+    Side,
     Status,
     adjust,
     compare,
@@ -26,16 +25,21 @@ from include.governance.bias.metrics import (
     Metric,
     Panel,
     Statistics,
+    exact_at_an_end,
     figure,
     people_counted,
     statistics,
 )
-from include.governance.bias.resampling import People, people
 from include.governance.bias.rows import ANSWER, PERSON, TRUTH, AuditRows
 from include.governance.bias.settings import AuditSettings
+from include.statistics import counts
 from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import is_certain
+from include.statistics.clusters import ClusterBootstrap
+from include.statistics.estimate import Estimate
 
 EVERYONE = ("everyone",)
+_METRICS = {metric.name: metric for metric in METRICS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +101,15 @@ class _Side:
     present: npt.NDArray[np.bool_]
 
     def members(
-        self, drawn: People, attributes: tuple[str, ...], group: tuple[str, ...]
+        self, drawn: ClusterBootstrap, attributes: tuple[str, ...], group: tuple[str, ...]
     ) -> npt.NDArray[np.bool_]:
         """(people,) whether each person belongs to the group."""
         frame = self.rows.frame
         belongs = np.ones(len(frame), dtype=bool)
         for name, value in zip(attributes, group, strict=True):
             belongs &= (frame[name] == value).to_numpy()
-        members = np.zeros(len(drawn.ids), dtype=bool)
-        members[drawn.ids.get_indexer(pd.Index(frame.loc[belongs, PERSON]))] = True
+        members = np.zeros(drawn.people_n, dtype=bool)
+        members[drawn.places(list(frame.loc[belongs, PERSON]))] = True
         return members
 
 
@@ -142,7 +146,7 @@ def audit(
     everybody = list(rows.frame[PERSON])
     if previous is not None:
         everybody += list(previous.frame[PERSON])
-    drawn = people(everybody, resamples=settings.resamples, seed=settings.seed)
+    drawn = ClusterBootstrap(everybody, resamples=settings.resamples, seed=settings.seed)
     now, then = _side(rows, drawn), None if previous is None else _side(previous, drawn)
     figures: list[GroupFigure] = []
     comparisons: list[Comparison] = []
@@ -183,7 +187,7 @@ def estimated_verdict(
 
     A comparison leaves green by its estimate alone; resamples only tell amber from red.
     """
-    now = _side(rows, people(list(rows.frame[PERSON]), resamples=1, seed=settings.seed))
+    now = _side(rows, ClusterBootstrap(list(rows.frame[PERSON]), resamples=1, seed=settings.seed))
     index, total, everybody = (
         now.statistics.index,
         now.per_person.sum(axis=0),
@@ -228,11 +232,12 @@ def _attribute_sets(attributes: tuple[str, ...], largest: int) -> Iterator[tuple
         yield from combinations(attributes, order)
 
 
-def _side(rows: AuditRows, drawn: People) -> _Side:
+def _side(rows: AuditRows, drawn: ClusterBootstrap) -> _Side:
     table = statistics(rows)
-    people_of_rows = pd.Index(rows.frame[PERSON])
-    row_counts = np.bincount(drawn.ids.get_indexer(people_of_rows), minlength=len(drawn.ids))
-    per_person = drawn.sums(people_of_rows, table.values)
+    person_of_row = drawn.places(list(rows.frame[PERSON]))
+    row_counts = np.bincount(person_of_row, minlength=drawn.people_n)
+    per_person = np.zeros((drawn.people_n, table.values.shape[1]))
+    np.add.at(per_person, person_of_row, table.values)
     touched = (per_person > 0).astype(np.float64)
     return _Side(rows, table, per_person, touched, row_counts, row_counts > 0)
 
@@ -270,10 +275,12 @@ def _points(
     }
 
 
-def _cell(side: _Side, drawn: People, attributes: tuple[str, ...], group: tuple[str, ...]) -> _Cell:
+def _cell(
+    side: _Side, drawn: ClusterBootstrap, attributes: tuple[str, ...], group: tuple[str, ...]
+) -> _Cell:
     members = side.members(drawn, attributes, group)
-    counts = members.astype(np.float64) @ side.touched
-    return _Cell(attributes, group, members, drawn.weighted(side.per_person, members), counts)
+    touched = members.astype(np.float64) @ side.touched
+    return _Cell(attributes, group, members, drawn.totals(side.per_person, members), touched)
 
 
 def _group_figures(
@@ -298,7 +305,7 @@ def _group_figures(
         and before is not None
         and people_counted(metric, before.counts, then.statistics.index) >= settings.minimum_people
     }
-    results, moved = _read(samples, settings), _read(changes, settings)
+    results, moved = _results(samples, cell, now, settings), _changes(changes, counted, settings)
     own = cell.members & now.present
     people_n, rows_n = int(own.sum()), int(now.row_counts[own].sum())
     return [
@@ -317,11 +324,46 @@ def _group_figures(
     ]
 
 
-def _read(samples: dict[str, FloatArray], settings: AuditSettings) -> dict[str, Estimate]:
+def _results(
+    samples: dict[str, FloatArray], cell: _Cell, now: _Side, settings: AuditSettings
+) -> dict[str, Estimate]:
+    if not samples:
+        return {}
+    found = _groups(
+        [(_METRICS[name], values, cell.counts) for name, values in samples.items()], now, settings
+    )
+    return dict(zip(samples, found.estimates(settings.confidence), strict=True))
+
+
+def _changes(
+    samples: dict[str, FloatArray], counted: dict[str, float], settings: AuditSettings
+) -> dict[str, Estimate]:
     if not samples:
         return {}
     stacked = np.stack(list(samples.values()))
-    return dict(zip(samples, estimates(stacked, settings.confidence), strict=True))
+    n = [int(counted[name]) for name in samples]
+    found = dict(zip(samples, estimates(stacked, n, settings.confidence), strict=True))
+    return {
+        name: counts.no_change(one.n, level=settings.confidence)
+        if _METRICS[name].is_counted and one.value == 0 and is_certain(samples[name])
+        else one
+        for name, one in found.items()
+    }
+
+
+def _groups(
+    cells: list[tuple[Metric, FloatArray, FloatArray]], now: _Side, settings: AuditSettings
+) -> Side:
+    """Figures with their resamples and the people behind them, (1 + resamples,) and (k,) each."""
+    index = now.statistics.index
+    return Side(
+        np.stack([values for _, values, _ in cells]),
+        [int(people_counted(metric, people, index)) for metric, _, people in cells],
+        [
+            exact_at_an_end(metric, float(values[0]), people, index, settings.confidence)
+            for metric, values, people in cells
+        ],
+    )
 
 
 def _compare_cells(
@@ -347,6 +389,20 @@ def _compare_cells(
     ]
     if not kept:
         return []
-    others = np.stack([figure(metric, total - enough[number].sums, index) for number in kept])
+    sides = (
+        _groups([(metric, own[number], enough[number].counts) for number in kept], now, settings),
+        _groups(
+            [
+                (
+                    metric,
+                    figure(metric, total - enough[number].sums, index),
+                    everybody - enough[number].counts,
+                )
+                for number in kept
+            ],
+            now,
+            settings,
+        ),
+    )
     groups = [(enough[number].attributes, enough[number].group) for number in kept]
-    return compare(metric, groups, (own[kept], others, mean), settings)
+    return compare(metric, groups, sides, mean, settings)

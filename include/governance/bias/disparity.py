@@ -8,6 +8,7 @@ display (`Rule.GAP_TO_EXPLAIN`) is amber at most.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -16,10 +17,11 @@ import numpy as np
 from scipy.stats import norm
 
 from include.governance.bias.metrics import Metric, Rule
-from include.governance.bias.resampling import intervals
 from include.governance.bias.settings import AuditSettings
-from include.statistics import multiplicity
+from include.statistics import independent, multiplicity
 from include.statistics.arrays import FloatArray
+from include.statistics.bootstrap import is_certain, percentiles, tails_of
+from include.statistics.estimate import Estimate
 
 
 class Status(StrEnum):
@@ -31,12 +33,24 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """A value with its interval; NaN where it is not defined."""
+class Side:
+    """One figure of several groups.
 
-    value: float
-    low: float
-    high: float
+    Attributes:
+        samples: (n, 1 + resamples), the estimate first.
+        counted: (n,) people behind each.
+        exact: For each group, the estimate of a figure that is 0 or 1 and therefore the same in
+            every resample; None where resamples differ.
+    """
+
+    samples: FloatArray
+    counted: Sequence[int]
+    exact: Sequence[Estimate | None]
+
+    def estimates(self, confidence: float) -> list[Estimate]:
+        """Return every group's figure: exact, or with the percentile interval."""
+        drawn = estimates(self.samples, self.counted, confidence)
+        return [exact or found for exact, found in zip(self.exact, drawn, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +90,37 @@ class Comparison:
     status: Status
 
 
-def estimates(samples: FloatArray, confidence: float) -> list[Estimate]:
-    """Read values (n, 1 + resamples) with the estimate first, and their percentile intervals."""
-    bounds = intervals(samples[:, 1:], confidence)
-    return [
-        Estimate(float(value), float(low), float(high))
-        for value, (low, high) in zip(samples[:, 0], bounds, strict=True)
-    ]
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """How far a group is beyond the threshold, the lower end of that, and its standard error."""
+
+    value: float
+    low: float
+    spread: float
+
+    @property
+    def p_value(self) -> float:
+        """One-sided, against the threshold; NaN for what is not judged."""
+        if math.isnan(self.value):
+            return math.nan
+        return float(norm.sf(self.value / self.spread) if self.spread > 0 else self.value <= 0)
+
+
+_NOT_JUDGED = _Test(math.nan, math.nan, math.nan)
+
+
+def estimates(samples: FloatArray, counted: Sequence[int], confidence: float) -> list[Estimate]:
+    """Read values (n, 1 + resamples) with the estimate first, and their percentile intervals.
+
+    A value that is the same in every resample has none.
+    """
+    found = []
+    for line, ends, n in zip(
+        samples, percentiles(samples[:, 1:], tails_of(confidence)), counted, strict=True
+    ):
+        low, high = (math.nan, math.nan) if is_certain(line[1:]) else ends.tolist()
+        found.append(Estimate(float(line[0]), low, high, n))
+    return found
 
 
 def excess(
@@ -106,28 +144,39 @@ def excess(
 def compare(
     metric: Metric,
     groups: Sequence[tuple[tuple[str, ...], tuple[str, ...]]],
-    samples: tuple[FloatArray, FloatArray, FloatArray],
+    sides: tuple[Side, Side],
+    mean: FloatArray,
     settings: AuditSettings,
 ) -> list[Comparison]:
     """Compare groups with everybody else, before multiplicity is accounted for.
 
+    Where either figure is 0 or 1, resamples of it show no doubt: differences and ratios are
+    then put together from the two intervals (the two sides are different people).
+
     Args:
         metric: The figure.
         groups: n pairs of attributes and group.
-        samples: Figures of the groups (n, 1 + resamples), of the others (the same), and the
-            groups' geometric mean (1 + resamples,), each with the estimate first.
+        sides: The groups' own figures and those of everybody else.
+        mean: The groups' geometric mean, (1 + resamples,), the estimate first.
         settings: Thresholds.
     """
-    own, others, mean = samples
+    own, others = sides
+    level = settings.confidence
+    n = [min(pair) for pair in zip(own.counted, others.counted, strict=True)]
+    beyond = excess(metric.rule, own.samples, others.samples, settings)
     with np.errstate(divide="ignore", invalid="ignore"):
-        read = estimates(
-            np.concatenate([own - others, own / others, own / mean]), settings.confidence
-        )
-    gaps, ratios, to_means = (
-        read[part * len(groups) : (part + 1) * len(groups)] for part in range(3)
-    )
-    beyond = excess(metric.rule, own, others, settings)
-    excluded, p_values = _tests(beyond, len(groups), settings)
+        gaps = estimates(own.samples - others.samples, n, level)
+        ratios = estimates(own.samples / others.samples, n, level)
+        to_means = estimates(own.samples / mean, own.counted, level)
+    tests = [] if beyond is None else [_test_of(line, level) for line in beyond]
+    exact = zip(own.exact, others.exact, strict=True)
+    singles = zip(own.estimates(level), others.estimates(level), strict=True)
+    for number, (ends, (one, other)) in enumerate(zip(exact, singles, strict=True)):
+        if any(ends) and one.has_interval and other.has_interval:
+            gaps[number] = independent.difference(one, other)
+            ratios[number] = independent.ratio(one, other)
+            if tests:
+                tests[number] = _test_of_two(metric.rule, one, other, settings)
     return [
         Comparison(
             metric=metric.name,
@@ -135,34 +184,41 @@ def compare(
             rule=metric.rule,
             attributes=attributes,
             group=group,
-            value=float(own[number, 0]),
-            others=float(others[number, 0]),
+            value=float(own.samples[number, 0]),
+            others=float(others.samples[number, 0]),
             gap=gaps[number],
             ratio=ratios[number],
             to_geometric_mean=to_means[number],
-            excluded=bool(excluded[number]),
-            p_value=float(p_values[number]),
-            p_adjusted=float("nan"),
-            status=(Status.AMBER if beyond is not None and beyond[number, 0] > 0 else Status.GREEN),
+            excluded=test.low > 0,
+            p_value=test.p_value,
+            p_adjusted=math.nan,
+            status=Status.AMBER if test.value > 0 else Status.GREEN,
         )
-        for number, (attributes, group) in enumerate(groups)
+        for number, ((attributes, group), test) in enumerate(
+            zip(groups, tests or [_NOT_JUDGED] * len(n), strict=True)
+        )
     ]
 
 
-def _tests(
-    beyond: FloatArray | None, count: int, settings: AuditSettings
-) -> tuple[FloatArray, FloatArray]:
-    """Return (n,) whether each interval excludes the threshold, and one-sided p-values."""
-    excluded, p_values = np.zeros(count), np.full(count, np.nan)
-    if beyond is None:
-        return excluded, p_values
-    excluded = (intervals(beyond[:, 1:], settings.confidence)[:, 0] > 0).astype(np.float64)
-    for number in np.flatnonzero(np.isfinite(beyond[:, 0])):
-        resampled = beyond[number, 1:][np.isfinite(beyond[number, 1:])]
-        spread = float(resampled.std(ddof=1)) if resampled.size > 1 else 0.0
-        estimate = float(beyond[number, 0])
-        p_values[number] = norm.sf(estimate / spread) if spread > 0 else float(estimate <= 0)
-    return excluded, p_values
+def _test_of(beyond: FloatArray, confidence: float) -> _Test:
+    """Test resampled excesses, (1 + resamples,), the estimate first."""
+    finite = beyond[1:][np.isfinite(beyond[1:])]
+    low = percentiles(beyond[None, 1:], tails_of(confidence))[0, 0]
+    spread = float(finite.std(ddof=1)) if finite.size > 1 else 0.0
+    return _Test(float(beyond[0]), float(low), spread)
+
+
+def _test_of_two(rule: Rule, own: Estimate, others: Estimate, settings: AuditSettings) -> _Test:
+    """Test the excess of two independent figures."""
+    if rule is Rule.FOUR_FIFTHS:
+        found = independent.difference(independent.scaled(others, settings.four_fifths), own)
+        tolerated = 0.0
+    else:
+        upwards = rule is Rule.GAP_ABOVE or own.value >= others.value
+        found = independent.difference(*((own, others) if upwards else (others, own)))
+        tolerated = settings.tolerated_gap
+    spread = (found.value - found.low) / float(norm.ppf(tails_of(settings.confidence)[1]))
+    return _Test(found.value - tolerated, found.low - tolerated, spread)
 
 
 def adjust(comparisons: Sequence[Comparison], settings: AuditSettings) -> list[Comparison]:

@@ -22,7 +22,10 @@ import numpy.typing as npt
 from include.contracts.labels import EXPRESSIONS
 from include.governance.bias import rows as columns
 from include.governance.bias.rows import AuditRows
+from include.statistics import independent
 from include.statistics.arrays import FloatArray
+from include.statistics.counts import exact_share
+from include.statistics.estimate import Estimate
 
 ECE_BINS = 10
 
@@ -62,6 +65,7 @@ class Metric:
         numerators: Columns of the sums above the line.
         denominators: Columns below the line; more than one means a mean of ratios (balanced
             accuracy) or of absolute deviations (ECE, where one column serves all bins).
+        is_counted: Whether it is a share of what is counted, or a mean of such shares.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Metric:
     rule: Rule
     numerators: tuple[str, ...]
     denominators: tuple[str, ...]
+    is_counted: bool = True
 
     @property
     def expression(self) -> str | None:
@@ -131,9 +136,18 @@ METRICS: tuple[Metric, ...] = (
         Rule.GAP_EITHER_WAY,
         ("confidence_minus_correct",),
         ("labelled_answered",),
+        is_counted=False,
     ),
     # Biased upwards in small groups (a mean of absolute values), hence without a verdict.
-    Metric("ece", "ECE", Panel.LABELLED, Rule.SHOWN, _BINS, ("labelled_answered",)),
+    Metric(
+        "ece",
+        "ECE",
+        Panel.LABELLED,
+        Rule.SHOWN,
+        _BINS,
+        ("labelled_answered",),
+        is_counted=False,
+    ),
     Metric("face_found_rate", "Face found", Panel.PARITY, Rule.FOUR_FIFTHS, ("found",), ("shown",)),
     Metric(
         "quality_rate",
@@ -152,6 +166,7 @@ METRICS: tuple[Metric, ...] = (
         Rule.GAP_EITHER_WAY,
         ("confidence",),
         ("confident",),
+        is_counted=False,
     ),
     *_per_expression(
         "prediction_rate",
@@ -246,3 +261,25 @@ def people_counted(metric: Metric, counts: FloatArray, index: Mapping[str, int])
     with np.errstate(divide="ignore"):
         counted: FloatArray = below.shape[-1] ** 2 / (1.0 / below).sum(axis=-1)
     return counted
+
+
+def exact_at_an_end(
+    metric: Metric, value: float, counts: FloatArray, index: Mapping[str, int], level: float
+) -> Estimate | None:
+    """Return a counted figure of 0 or 1 with its exact interval, None for every other figure.
+
+    No resample of such a figure differs from it, which is no proof that all people are alike.
+    Each person counts as one row, so it holds however alike a person's rows are.
+
+    Args:
+        metric: The figure.
+        value: Its value.
+        counts: (k,) people with anything in each statistic.
+        index: Column of each statistic.
+        level: Of the interval, 0 to 1.
+    """
+    if not metric.is_counted or value not in {0.0, 1.0}:
+        return None
+    people = [int(counts[index[name]]) for name in metric.denominators]
+    parts = [exact_share(value, n, n, level=level) for n in people if n]
+    return independent.mean(parts, int(people_counted(metric, counts, index)))

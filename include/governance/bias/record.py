@@ -23,7 +23,7 @@ from include.governance.bias.disparity import Status, worst
 from include.governance.bias.rows import PERSON, AuditRows
 from include.governance.bias.settings import AuditSettings
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)

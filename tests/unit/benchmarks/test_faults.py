@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 from benchmarks.faults.kinds import FAULTS, NOTHING
 from benchmarks.faults.page import bound, page, slope_per_hour
 from benchmarks.faults.rows import ALONE, LOAD, Row, append, read_rows
-from benchmarks.faults.scale_out import ratio
 
 
 def row(fault: str, where: str = ALONE, **changes: object) -> Row:
@@ -74,14 +72,6 @@ def test_the_page_counts_what_was_wrong_and_says_where() -> None:
 def test_memory_that_grows_has_a_slope() -> None:
     assert slope_per_hour([(0, 100.0), (15, 101.0), (30, 102.0)]) == pytest.approx(240.0)
     assert "| worker-1 | 104 | 120 | 124 | +240 |" in page([row(FAULTS[0].name)], SOAK)
-
-
-def test_a_ratio_has_the_interval_of_its_rounds() -> None:
-    same = ratio([20.0, 20.0, 20.0], [10.0, 10.0, 10.0])
-    assert (same.mean, same.low, same.high) == pytest.approx((2.0, 2.0, 2.0))
-    found = ratio([18.0, 20.0, 22.0], [10.0, 10.0, 10.0])
-    assert found.low < found.mean < found.high
-    assert ratio([20.0], [10.0]).high == math.inf
 
 
 def test_rows_are_lines_of_json(tmp_path: Path) -> None:

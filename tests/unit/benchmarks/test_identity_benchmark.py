@@ -17,7 +17,6 @@ from benchmarks.identity.posing import Head, Pose, SideLight
 from benchmarks.identity.running import reported_faces
 from benchmarks.identity.scoring import Counted, match, score
 from benchmarks.identity.stage import Scene, Script, Sitter, play, room
-from benchmarks.identity.table import interval
 from benchmarks.identity.truth import MIRROR, POSTER, RESPONDENT, Shown, Truth, read_truth
 from include.made_media.pasted_faces import room_of
 from include.video.detection import FaceDetector
@@ -102,12 +101,6 @@ def test_a_summary_reports_its_respondents_or_else_its_main_face() -> None:
     assert reported_faces({"main_face": None}) == ()
     two = {"main_face": "f1", "respondents": [{"face_id": "f1"}, {"face_id": "f4"}]}
     assert reported_faces(two) == ("f1", "f4")
-
-
-def test_the_interval_is_wilsons() -> None:
-    low, high = interval(Counted(0, 176))
-    assert low == pytest.approx(0.0, abs=1e-9)
-    assert high == pytest.approx(0.0214, abs=1e-4)
 
 
 def test_a_drawn_face_is_found_where_the_truth_says_it_is() -> None:

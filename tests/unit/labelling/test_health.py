@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 from benchmarks.simulations.health import World, simulate
 from include.contracts.labels import EXPRESSIONS
 from include.labelling.estimate import Estimates, LabelledSample, estimate, truth
-from include.labelling.health import Health, Reference, Rule, decide, difference, read_reference
+from include.labelling.health import Health, Reference, Rule, decide, read_reference
 from include.labelling.votes import ANSWERS
 from include.statistics.estimate import Estimate
 from ml.evaluation.metrics import calibration_error
@@ -134,13 +134,6 @@ def test_a_fall_since_last_window_counts_even_above_the_sealed_figures() -> None
     assert decision.health is Health.DEGRADED
     assert "the last window" in decision.reasons[0]
     assert decide(today(0.85), [sealed(), last], Rule({"accuracy": 0.2})).health is Health.HEALTHY
-
-
-def test_a_difference_keeps_each_sides_asymmetry() -> None:
-    value, low, high = difference(Estimate(0.9, 0.86, 0.91, 1), Estimate(0.8, 0.7, 0.83, 1))
-    assert value == pytest.approx(0.1)
-    assert low == pytest.approx(0.1 - 0.05)
-    assert high == pytest.approx(0.1 + math.hypot(0.01, 0.1))
 
 
 def test_metrics_of_another_form_are_refused() -> None:

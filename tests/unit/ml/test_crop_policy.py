@@ -67,6 +67,5 @@ def test_every_policy_is_measured_on_the_same_found_faces():
     assert [row.policy for row in rows] == ["as stored, no frame", "boxed", "aligned"]
     assert {row.n for row in rows} == {7}
     assert {row.right for row in rows} == {1}
-    low, high = rows[0].interval
-    assert 0 <= low < 1 / 7 < high <= 1
+    assert rows[0].accuracy.low < 1 / 7 < rows[0].accuracy.high
     assert "found 7 of 8" in format_rows(rows, 8)

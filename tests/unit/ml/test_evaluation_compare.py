@@ -43,8 +43,8 @@ def test_differences_are_paired_and_signed_against_the_first():
 
 
 def test_mcnemar_asks_only_the_pictures_they_differ_on():
-    right = np.array([1.0, 1, 1, 0, 0, 1])
-    other = np.array([1.0, 0, 0, 1, 0, 1])
+    right = np.array([1, 1, 1, 0, 0, 1], bool)
+    other = np.array([1, 0, 0, 1, 0, 1], bool)
     assert mcnemar(right, other) == pytest.approx(stats.binomtest(2, 3).pvalue)
     assert mcnemar(right, right) == 1
 

@@ -151,8 +151,7 @@ def test_offsets_help_rare_classes_where_they_were_missed():
     fitted = fit_class_offsets(logits + 2 * np.log(shares), labels, temperature=1.0)
     assert fitted.strength > 0
     assert fitted.offsets[2] > fitted.offsets[1] > fitted.offsets[0] == 0
-    assert fitted.low > 0
-    assert fitted.low <= fitted.gain <= fitted.high
+    assert 0 < fitted.gain.low <= fitted.gain.value <= fitted.gain.high
 
 
 def test_classes_that_are_answered_too_readily_get_no_offset():
@@ -160,4 +159,5 @@ def test_classes_that_are_answered_too_readily_get_no_offset():
     logits, labels = _logits(2, bias=shares)
     fitted = fit_class_offsets(logits - 2 * np.log(shares), labels, temperature=1.0)
     assert (fitted.strength, fitted.offsets) == (0.0, (0.0, 0.0, 0.0))
-    assert fitted.low <= fitted.gain <= fitted.high <= 0
+    assert fitted.gain.value == 0
+    assert -0.05 < fitted.gain.low < 0 < fitted.gain.high < 0.05

@@ -78,3 +78,19 @@ def test_resamples_that_do_not_define_a_figure_are_left_out():
     figure = interval(0.5, np.array([np.nan, 0.4, 0.6, np.nan]), 7)
     assert 0.4 <= figure.low <= figure.high <= 0.6
     assert figure.n == 7
+
+
+def test_two_that_agree_on_every_row_may_differ_on_others():
+    right = np.random.default_rng(6).uniform(size=200) < 0.8
+    same = Bootstrap(200).difference(right, right)
+    end = stats.binomtest(0, 200).proportion_ci().high
+    assert (same.value, same.low, same.high) == pytest.approx((0, -end, end))
+    other = right.copy()
+    other[:30] = False
+    assert Bootstrap(200).difference(right, other) == Bootstrap(200).mean(
+        right.astype(float) - other
+    )
+
+
+def test_a_figure_that_no_resample_changes_has_no_interval():
+    assert not Bootstrap(20).mean(np.full(20, 0.3)).has_interval

@@ -33,6 +33,21 @@ def test_it_stays_in_the_figure_s_range_and_is_none_without_a_spread() -> None:
     assert not means.mean([], (0.0, 1.0)).is_defined
 
 
+def test_a_ratio_of_pairs_is_student_s_on_logarithms() -> None:
+    """One-sample t of the logarithms, as SciPy computes it."""
+    found = means.paired_ratio([18.0, 20.0, 22.0], [10.0, 10.0, 10.0])
+    known = ttest_1samp(np.log([1.8, 2.0, 2.2]), 0.0).confidence_interval(0.95)
+    assert found.value == pytest.approx((1.8 * 2.0 * 2.2) ** (1 / 3))
+    assert (found.low, found.high) == pytest.approx((math.exp(known.low), math.exp(known.high)))
+    assert not means.paired_ratio([20.0], [10.0]).has_interval
+
+
+def test_a_median_has_the_interval_of_order_statistics() -> None:
+    """Of twenty the sixth and the fifteenth (Conover 1999, table A3: 0.0207 beyond each)."""
+    found = means.median([float(value) for value in range(1, 21)])
+    assert (found.value, found.low, found.high, found.n) == (10.5, 6.0, 15.0, 20)
+
+
 def test_it_covers_what_it_says() -> None:
     rng = np.random.default_rng(5)
     covered = 0
@@ -55,6 +70,26 @@ def test_the_exact_interval_holds_the_truth_at_least_as_often_as_it_says() -> No
     drawn = np.random.default_rng(3).binomial(40, 0.1, 1000)
     found = {hits: counts.share(int(hits), 40, method="exact") for hits in set(drawn)}
     assert np.mean([found[hits].low <= 0.1 <= found[hits].high for hits in drawn]) >= 0.94
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "ends"),
+    [(81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)), (0, 20, (0, 0.1611)),
+     (1, 29, (0.0061, 0.1718))],
+)  # fmt: skip
+def test_wilson_s_interval_as_newcombe_tabled_it(
+    hits: int, n: int, ends: tuple[float, float]
+) -> None:
+    """Newcombe 1998, Statistics in Medicine 17, 857-872, table I, method 3."""
+    found = counts.share(hits, n)
+    assert (found.low, found.high) == pytest.approx(ends, abs=5e-5)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 20), (1, 29), (15, 148), (263, 263)])
+def test_the_exact_interval_of_whole_rows_is_the_counted_one(hits: int, n: int) -> None:
+    counted, sized = counts.share(hits, n, method="exact"), counts.exact_share(hits / n, n, n)
+    assert (sized.low, sized.high) == pytest.approx((counted.low, counted.high))
+    assert counts.exact_share(hits / n, n + 0.5, n).n == n
 
 
 def test_a_rate_has_garwood_s_interval() -> None:
@@ -89,6 +124,9 @@ def test_what_is_kept_is_read_back(estimate: Estimate) -> None:
         (words.number(Estimate(0.61, 0.52, 0.7, 30), 3), "0.610 (0.520 to 0.700)"),
         (words.number(Estimate.undefined()), "–"),
         (words.number(None), "–"),
+        (words.number(Estimate(15, 13, 17, 3), 1, said=True), "15.0 (95 % interval 13.0 to 17.0)"),
+        (words.span(Estimate(0.61, 0.52, 0.7, 30), 2), "0.52 to 0.70"),
+        (words.span(Estimate.without_interval(0.61, 3)), "–"),
         (words.plain(-0.0001), "0.000"),
     ],
 )  # fmt: skip

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from include.contracts.errors import ConfigurationError
 from include.governance.bias.audit import audit, estimated_verdict
@@ -20,7 +22,6 @@ from include.governance.bias.record import (
     record_sha256,
     sign_off,
 )
-from include.governance.bias.resampling import people
 from include.governance.bias.rows import audit_rows
 from include.governance.bias.settings import AuditSettings
 
@@ -157,13 +158,38 @@ def test_change_knows_that_it_compares_the_same_people():
     before = rows_of(table({"f": 0.3, "m": 0.3}))
     found = audit(before, FAST, previous=before)
     change = next(f.change for f in found.figures if f.metric == "accuracy" and f.group == ("f",))
-    assert (change.value, change.low, change.high) == (0.0, 0.0, 0.0)
+    end = stats.binomtest(0, 60).proportion_ci().high
+    assert (change.value, change.low, change.high) == pytest.approx((0.0, -end, end))
 
 
-def test_resamples_keep_the_number_of_people():
-    drawn = people(["a", "b", "c", "a"], resamples=5, seed=0)
-    assert drawn.weights.shape == (6, 3)
-    assert (drawn.weights.sum(axis=1) == 3).all()
+def test_a_rate_that_nobody_misses_has_the_exact_interval_of_its_people():
+    """Every resample of it is 1: that shows no doubt, and sixty people leave some."""
+    frame = pd.concat([table({"f": 0.3, "m": 0.0})] * 3)
+    found = audit(rows_of(frame), FAST)
+    accuracy = value(found, "accuracy", "m")
+    known = stats.binomtest(60, 60).proportion_ci()
+    assert (accuracy.value, accuracy.high, accuracy.n) == (1, 1, 60)
+    assert accuracy.low == pytest.approx(known.low)
+    beside = comparison(found, "accuracy", "f")
+    women = value(found, "accuracy", "f")
+    assert beside.gap.low == pytest.approx(-0.3 - (women.value - women.low))
+    assert beside.gap.high == pytest.approx(
+        -0.3 + np.hypot(women.high - women.value, 1 - known.low)
+    )
+
+
+def test_a_group_that_never_shows_something_rare_is_not_red_for_it():
+    """None of 60 against 3 of 100: the ratio is 0, and chance explains it."""
+    frame = table({"f": 1.0, "m": 0.0})
+    others = table({"x": 0.0}, each=100)
+    frame.loc[frame.gender == "m", ["answer", "truth"]] = ["neutral", "happiness"]
+    others.loc[3:, "answer"] = "neutral"
+    found = audit(rows_of(pd.concat([frame[frame.gender == "m"], others])), FAST)
+    recall = comparison(found, "recall:happiness", "m")
+    assert (recall.value, recall.others, recall.ratio.value) == (0.0, 0.03, 0.0)
+    assert recall.ratio.high > 0.8
+    assert recall.p_value > 0.05
+    assert recall.status is Status.AMBER
 
 
 def test_clarify_counts_from_everybody_else_to_the_group():
