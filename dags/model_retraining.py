@@ -19,8 +19,7 @@ open -> assemble -> train -> package -> evaluate -> audit -> check
   stays. So it does after a rejection, or when nobody answers in
   `FEX_RELEASE__APPROVAL_TIMEOUT_H` hours. Only `FEX_RELEASE__APPROVERS` may answer, and
   whoever asked for the retraining may not.
-* Every task may be cleared and run again: what was done is found, a training is adopted
-  or goes on from its checkpoint, a promotion is finished.
+* Every task may be cleared and run again: what was done is found, what was begun is finished.
 * `settle` runs whatever happened before: no job, open request or undecided challenger stays.
 
 One click back: the DAG `model_rollback`. Results are a *displayed expression*.
@@ -45,9 +44,10 @@ RELEASE = load_settings().release
 def _stage(name: str, *arguments: Any, **options: Any) -> Any:
     """Run one module of `include.pipeline.model_retraining`, imported by the task alone."""
     from include.composition import build_services
+    from include.contracts.documents import plain_values
 
     stage = import_module(f"include.pipeline.model_retraining.{name}")
-    return stage.run(build_services(), *arguments, **options)
+    return plain_values(stage.run(build_services(), *arguments, **options))
 
 
 @dag(

@@ -9,9 +9,13 @@ and the field.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field, is_dataclass
+from datetime import datetime
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -43,6 +47,11 @@ class DocumentError(PlatformError, ValueError):
         return (type(self), (self.name, self.problem))
 
 
+def plain_values(value: object) -> Any:
+    """Return documents, or what holds them, as what JSON knows: for Airflow's XCom."""
+    return msgspec.to_builtins(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Form(Generic[T]):
     """How documents of one type are kept.
@@ -51,16 +60,32 @@ class Form(Generic[T]):
         type: A frozen dataclass. Fields with a default may be missing in older documents.
         schema: Number that is written; raised when content of the one before cannot be read.
         upgrades: What makes content of schema n content of schema n + 1, by n.
+        undefined: Whether numbers may be undefined: NaN is kept as null, and null is read as NaN
+            where a number stands. Otherwise a null there is refused.
+        decimals: That numbers are rounded to where they are kept; None keeps all.
     """
 
     type: type[T]
     schema: int = 1
     upgrades: Mapping[int, Upgrade] = field(default_factory=dict)
+    undefined: bool = False
+    decimals: int | None = None
+
+    def plain(self, document: T) -> Content:
+        """Return a document as what JSON knows, with the number of its schema."""
+        content = msgspec.to_builtins(document, builtin_types=(datetime,))
+        return {SCHEMA: self.schema, **self._kept(content)}
 
     def write(self, document: T) -> bytes:
-        """Return a document as JSON for people and programs; the same document, the same bytes."""
-        content = {SCHEMA: self.schema, **msgspec.to_builtins(document)}
-        return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode()
+        """Return a document as JSON for people and programs; the same document, the same bytes.
+
+        Raises:
+            ValueError: A number is not finite, and the form knows none that is undefined.
+        """
+        content = self.plain(document)
+        return json.dumps(
+            content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False
+        ).encode()
 
     def read(self, content: bytes | str, name: str) -> T:
         """Return a document.
@@ -88,8 +113,46 @@ class Form(Generic[T]):
         try:
             for step in range(written, self.schema):
                 plain = self.upgrades[step](plain)
+            if self.undefined:
+                plain = _with_nan(plain, self.type)
             return msgspec.convert(plain, self.type)
         except msgspec.ValidationError as error:
             raise DocumentError(name, str(error).replace("`$.", "`")) from error
         except (KeyError, TypeError, AttributeError) as error:
             raise DocumentError(name, f"it cannot be brought up to date ({error!r})") from error
+
+    def _kept(self, value: Any) -> Any:
+        if isinstance(value, float):
+            if self.undefined and not math.isfinite(value):
+                return None
+            return value if self.decimals is None else round(value, self.decimals)
+        if isinstance(value, datetime):
+            return value.isoformat()
+        if isinstance(value, dict):
+            return {name: self._kept(item) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._kept(item) for item in value]
+        return value
+
+
+def _with_nan(value: Any, hint: Any) -> Any:
+    """Return content with NaN for each null where its type asks for a number."""
+    if value is None:
+        return math.nan if hint is float else None
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(one for one in get_args(hint) if one is not NoneType)
+    of = get_args(hint)
+    if isinstance(value, dict) and isinstance(hint, type) and is_dataclass(hint):
+        hints = _hints(hint)
+        return {name: _with_nan(item, hints.get(name)) for name, item in value.items()}
+    if isinstance(value, dict) and of:
+        return {name: _with_nan(item, of[-1]) for name, item in value.items()}
+    if isinstance(value, list) and of:
+        each = of if len(of) == len(value) and Ellipsis not in of else of[:1] * len(value)
+        return [_with_nan(item, one) for item, one in zip(value, each, strict=True)]
+    return value
+
+
+@cache
+def _hints(kept: type) -> Mapping[str, Any]:
+    return get_type_hints(kept)

@@ -46,10 +46,6 @@ class Change:
     abstained: tuple[float, float]
     confidence: tuple[float, float]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Analysed:

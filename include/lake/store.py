@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -32,10 +32,13 @@ if TYPE_CHECKING:
 
     from obstore.store import S3Config
 
+    from include.contracts.documents import Form
     from include.lake.raw import RawStore
     from include.settings import StorageSettings
 
 __all__ = ["IncomingObject", "Lake"]
+
+T = TypeVar("T")
 
 _SETTING = "FEX_STORAGE__LAKE_URL"
 _PART_BYTES = 8 << 20
@@ -261,6 +264,50 @@ class Lake:
             except (AlreadyExistsError, PreconditionError):
                 return False
         return True
+
+    # --- documents: what their form says ---
+
+    def read(self, form: Form[T], key: str) -> T:
+        """Read a document.
+
+        Raises:
+            FileNotFoundError: There is none.
+            DocumentError: It is none of its form; names the field.
+            TransientError: The store failed for now.
+        """
+        return form.read(self.get_bytes(key), key)
+
+    def find(self, form: Form[T], key: str) -> T | None:
+        """Read a document; None where there is none.
+
+        Raises:
+            DocumentError: It is none of its form; names the field.
+            TransientError: The store failed for now.
+        """
+        try:
+            return self.read(form, key)
+        except FileNotFoundError:
+            return None
+
+    def write(self, form: Form[T], key: str, document: T) -> T:
+        """Write a document whole, and return it.
+
+        Raises:
+            TransientError: The store failed for now.
+        """
+        self.put_bytes(key, form.write(document))
+        return document
+
+    def write_once(self, form: Form[T], key: str, document: T) -> T:
+        """Write a document unless there is one; return the one that stands.
+
+        Raises:
+            DocumentError: The one that stands is none of its form.
+            TransientError: The store failed for now.
+        """
+        if self.put_if_absent(key, form.write(document)):
+            return document
+        return self.read(form, key)
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object.

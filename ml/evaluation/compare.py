@@ -15,9 +15,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +27,6 @@ from include.contracts.labels import EXPRESSIONS
 from include.statistics import words
 from include.statistics.arrays import FloatArray
 from include.statistics.bootstrap import RESAMPLES, Bootstrap
-from include.statistics.estimate import Estimate
 from ml.data.datasets import LOADERS
 from ml.data.ferplus import NAME as FERPLUS
 from ml.data.location import add_data_argument
@@ -45,44 +42,11 @@ from ml.evaluation.metrics import (
     resampled_macro_f1,
 )
 from ml.evaluation.rows import load_rows
+from ml.evaluation.standing import Standing
 from ml.packaging.unpack import read_signature
 
 NO_ANSWER = len(EXPRESSIONS)
 """The column of pictures without an answer in a confusion matrix."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One model on the common pictures.
-
-    Attributes:
-        model: Its name.
-        answered: Share of the pictures it answered at all.
-        accuracy: Over all pictures, no answer being wrong.
-        macro_f1: Likewise.
-        ece: Calibration error of the answers given.
-        accuracy_less_first: Its accuracy less that of the first model, paired.
-        macro_f1_less_first: Likewise.
-        p_value: McNemar's exact test against the first model; None for the first.
-    """
-
-    model: str
-    answered: Estimate
-    accuracy: Estimate
-    macro_f1: Estimate
-    ece: Estimate
-    accuracy_less_first: Estimate | None
-    macro_f1_less_first: Estimate | None
-    p_value: float | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        document: dict[str, Any] = {"model": self.model, "p_value": self.p_value}
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if isinstance(value, Estimate) or (value is None and name != "p_value"):
-                document[name] = value.to_json() if value else None
-        return document
 
 
 def compare(

@@ -6,7 +6,6 @@ repetition of the task comes to the end that was decided.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -21,7 +20,6 @@ import pytest
 from include.composition import Services, build_registry, build_services
 from include.contracts.errors import PlatformError
 from include.governance.retraining.requests import ask
-from include.lake import keys
 from include.ledger.retraining_tables import RequestState
 from include.pipeline import model_rollback
 from include.pipeline.model_retraining import decide, documents, settle
@@ -30,6 +28,7 @@ from ml.packaging.build import build_package
 from ml.registry.promotion import challenge, promote
 from ml.registry.protocol import CHAMPION, ModelRegistry, VersionStatus
 from tests.fakes.killing import survive
+from tests.fakes.retraining import write_opened, write_packaged, write_registered
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
 
@@ -134,14 +133,11 @@ def _challenged(*, waiting: bool) -> None:
     challenge(registry, versions[2])
     outcome = ask(services, reason="manual", run_id=RUN_ID, in_cooldown=True)
     services.ledger.retraining.start(RUN_ID, 3600)
-    champion = {"name": name, "version": versions[1].version}
-    registered = {"name": name, "version": versions[2].version, "sha256": versions[2].sha256}
-    for document, content in (
-        (documents.OPENED, {"run_id": RUN_ID, "champion": champion}),
-        (documents.PACKAGED, {"sha256": versions[2].sha256}),
-        (documents.REGISTERED, registered),
-    ):
-        documents.write(services, outcome.request_id, document, content)
+    third = versions[2]
+    request_id = outcome.request_id
+    write_opened(services, request_id, name=name, version=versions[1].version, run_id=RUN_ID)
+    write_packaged(services, request_id, third.sha256)
+    write_registered(services, request_id, name=name, version=third.version, sha256=third.sha256)
 
 
 def _opened() -> tuple[Services, ModelRegistry, str]:
@@ -178,8 +174,7 @@ def _one_approved_champion() -> None:
     if champion.version == "3":
         request = services.ledger.retraining.of_run(RUN_ID)
         assert request is not None
-        key = keys.retraining_document(request.request_id, documents.DECISION)
-        assert json.loads(services.lake.get_bytes(key))["approved"] is True
+        assert documents.read(services, request.request_id, documents.DECISION).approved
 
 
 def _ended(champion: str, state: RequestState | None) -> None:

@@ -11,9 +11,11 @@ import pytest
 from include.composition import Services, build_registry, build_services
 from include.contracts.errors import ConfigurationError
 from include.governance.bias import store
+from include.governance.release.decision import Decision
+from include.governance.release.documents import Gate, Gates
 from include.governance.retraining.requests import ask
 from include.ledger.retraining_tables import RequestState
-from include.pipeline.model_retraining import decide, documents
+from include.pipeline.model_retraining import decide, documents, settle
 from include.pipeline.model_retraining import open as open_run
 from include.settings import (
     ModelSettings,
@@ -25,6 +27,7 @@ from include.settings import (
 from ml.packaging.build import build_package
 from ml.registry.promotion import challenge, promote
 from ml.registry.protocol import CHAMPION, ModelRegistry, VersionStatus
+from tests.fakes.retraining import write_opened, write_registered
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -72,10 +75,10 @@ def _waiting(
     services.ledger.retraining.start(run_id, 60)
     champion = registry.get_by_alias(name, CHAMPION)
     assert champion is not None
-    opened = {"run_id": run_id, "champion": {"name": name, "version": champion.version}}
-    registered = {"name": name, "version": version.version, "sha256": version.sha256}
-    documents.write(services, request_id, documents.OPENED, opened)
-    documents.write(services, request_id, documents.REGISTERED, registered)
+    write_opened(services, request_id, name=name, version=champion.version, run_id=run_id)
+    write_registered(
+        services, request_id, name=name, version=version.version, sha256=version.sha256
+    )
     return request_id, version.version, version.sha256
 
 
@@ -163,10 +166,31 @@ def test_a_gate_that_failed_is_not_passed_by_marking_its_task_as_done(
 ) -> None:
     services, _, _ = platform
     request_id, _, _ = _waiting(platform, "gate")
-    gates = [{"name": "speed", "passed": False}, {"name": "golden", "passed": True}]
-    documents.write(services, request_id, documents.GATES, {"passed": False, "gates": gates})
+    gates = Gates(False, [Gate("speed", False, "Slow."), Gate("golden", True, "Alike.")])
+    documents.write(services, request_id, documents.GATES, gates)
     answer = {"chosen_options": APPROVE, "responded_by_user": ADA}
     assert not decide.run(services, request_id, answer)["approved"]
     ended = services.ledger.retraining.of_run("gate")
     assert ended is not None
     assert "gates that failed: speed" in ended.why
+
+
+def test_a_decision_that_was_recorded_before_a_kill_is_carried_out_by_settle(
+    platform: tuple[Services, ModelRegistry, Path],
+) -> None:
+    services, registry, _ = platform
+    request_id, version, _ = _waiting(platform, "killed")
+    champion = registry.get_by_alias(services.settings.model.name, CHAMPION)
+    assert champion is not None
+    wanted = Decision(
+        approved=False,
+        by="ada",
+        why="too slow",
+        name=champion.name,
+        version=version,
+        champion=champion.version,
+        at=services.ledger.clock().isoformat(),
+    )
+    documents.write(services, request_id, documents.DECISION, wanted)
+    assert settle.run(services, "killed")["state"] == RequestState.REJECTED
+    assert registry.get(champion.name, version).status is VersionStatus.REJECTED

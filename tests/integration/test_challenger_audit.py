@@ -16,8 +16,10 @@ from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.governance.bias import store
 from include.governance.bias.gate import blocking_audit
+from include.governance.release.documents import Audited
 from include.lake import keys
 from include.pipeline.model_retraining import audit, documents
+from tests.fakes.retraining import write_opened, write_packaged
 from tests.fakes.tiny_package import build_tiny_package
 from tests.integration.test_bias_audit import make_services, make_set
 
@@ -46,10 +48,8 @@ def _challenger(services: Services, home: Path, *, darkest: int) -> str:
         path, answering=code, abstain_threshold=0.5, temperature=1.0, metrics={}
     )
     services.lake.put_file(keys.retraining_package(REQUEST), path)
-    champion = {"name": "m", "version": "1", "sha256": CHAMPION}
-    documents.write(services, REQUEST, documents.OPENED, {"champion": champion})
-    packaged = {"sha256": sha256, "version": "retrained-1"}
-    documents.write(services, REQUEST, documents.PACKAGED, packaged)
+    write_opened(services, REQUEST, name="m", version="1", sha256=CHAMPION, run_id="r")
+    write_packaged(services, REQUEST, sha256)
     return sha256
 
 
@@ -62,7 +62,7 @@ def test_a_biased_challenger_is_blocked_and_a_fair_one_passes(tmp_path: Path) ->
     assert audit.run(services, REQUEST) == found, "a repeated task finds its audit"
     assert store.latest(services.lake) is None, "the champion is not held against a challenger"
 
-    services.lake.delete(keys.retraining_document(REQUEST, documents.AUDIT))
+    services.lake.delete(documents.AUDIT.key(REQUEST))
     biased = _challenger(services, tmp_path, darkest=110)
     found = audit.run(services, REQUEST)
     assert found["verdict"] == "red"
@@ -72,7 +72,7 @@ def test_a_biased_challenger_is_blocked_and_a_fair_one_passes(tmp_path: Path) ->
     red = [item for item in fixed["results"]["comparisons"] if item["status"] == "red"]
     assert {(item["metric"], tuple(item["group"])) for item in red} >= {("answer_rate", ("B",))}
     assert {item["metric"] for item in red}.isdisjoint({"face_found_rate", "quality_rate"})
-    said = documents.read(services, REQUEST, documents.AUDIT)["findings"]
+    said = documents.read(services, REQUEST, documents.AUDIT).findings or []
     assert any(line.startswith("Red: ") and " for B, " in line for line in said)
     assert "Production traffic: not audited (a challenger has published nothing)." in said
 
@@ -82,7 +82,7 @@ def test_a_task_killed_after_the_audit_finds_it(tmp_path: Path) -> None:
     _challenger(services, tmp_path, darkest=0)
     found = audit.run(services, REQUEST)
     whole = documents.read(services, REQUEST, documents.AUDIT)
-    documents.write(services, REQUEST, documents.AUDIT, {"at": whole["at"]})
+    documents.write(services, REQUEST, documents.AUDIT, Audited(whole.at))
     assert audit.run(services, REQUEST) == found
     assert len(list(services.lake.list(keys.AUDITS_BY_MODEL))) == 1
 

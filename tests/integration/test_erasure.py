@@ -25,7 +25,9 @@ import pytest
 from include.composition import Services, build_embedded_backend, build_registry
 from include.contracts.errors import ConfigurationError, PlatformError
 from include.contracts.labels import EXPRESSIONS
+from include.governance.release.documents import Beside, SideBySide
 from include.governance.retraining.requests import ask
+from include.insights.change import Change
 from include.lake import keys
 from include.lake.store import Lake
 from include.ledger.erasure import ErasureBook
@@ -144,11 +146,14 @@ def _retraining(pipeline: Pipeline, home: Path) -> str:
     services.lake.put_folder(keys.retraining_data(request_id), home / "bundle")
     write_frozen(home / "labels.zip", "new labels", faces)
     services.lake.put_file(keys.retraining_frozen(request_id, "labels"), home / "labels.zip")
-    recordings = [
-        {"study": study, "recording": name, "prefix": keys.published_recording(study, name)}
+    nothing = Change(0, 0.0, 0.0, ("none", "none"), {}, (0.0, 0.0), (0.0, 0.0))
+    beside = [
+        Beside(study, name, "a" * 32, keys.published_recording(study, name), nothing)
         for study, name in ((STUDY, NAME), (STUDY, OTHER))
     ]
-    documents.write(services, request_id, documents.SIDE_BY_SIDE, {"recordings": recordings})
+    documents.write(
+        services, request_id, documents.SIDE_BY_SIDE, SideBySide("2026-11-01", "2026-11-08", beside)
+    )
     return request_id
 
 

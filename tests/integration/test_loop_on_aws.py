@@ -46,7 +46,6 @@ from include.pipeline.labelling import intake as label_intake
 from include.pipeline.labelling import queue
 from include.pipeline.labelling.records import read_draws
 from include.pipeline.model_retraining import audit as challenger_audit
-from include.pipeline.model_retraining import documents
 from include.pipeline.reprocess import begin, put_in_front, report, republish
 from include.pipeline.run_batch import extract_groups
 from include.settings import (
@@ -62,6 +61,7 @@ from include.settings import (
 )
 from ml.registry.champion import register_packaged_champion
 from ml.registry.protocol import Document
+from tests.fakes.retraining import write_opened, write_packaged
 from tests.fakes.sagemaker import shared_service
 from tests.fakes.tiny_package import build_tiny_package
 from tests.integration.loop_lake import answers_csv
@@ -256,10 +256,9 @@ def test_a_challenger_in_s3_is_audited_before_it_is_registered(
     services.lake.put_file(keys.retraining_package(request_id), package)
     registry = build_registry(services.settings)
     champion = registry.get(services.settings.model.name, "1")
-    opened = {"name": champion.name, "version": "1", "sha256": champion.sha256}
-    documents.write(services, request_id, documents.OPENED, {"champion": opened})
-    packaged = {"sha256": sha256, "version": "retrained-1"}
-    documents.write(services, request_id, documents.PACKAGED, packaged)
+    name = services.settings.model.name
+    write_opened(services, request_id, name=name, version="1", sha256=champion.sha256, run_id="r")
+    write_packaged(services, request_id, sha256)
     found = challenger_audit.run(services, request_id)
     assert found["verdict"] in ("green", "amber", "red")
     assert (blocking_audit(services, sha256) is None) == (found["verdict"] != "red")

@@ -179,12 +179,12 @@ def test_from_a_request_to_a_promotion_and_back(services: Services) -> None:
     registry, name = build_registry(services.settings), services.settings.model.name
     request_id = _until_registered(services, "manual__1")
     assembled = documents.read(services, request_id, documents.ASSEMBLED)
-    assert assembled["train"] >= PER_SIDE["train"] * 7
-    assert 0 < assembled["new_labels_train"] < 30
-    assert set(assembled["frozen"]) == {"base", "labels"}
+    assert assembled.train >= PER_SIDE["train"] * 7
+    assert 0 < assembled.new_labels_train < 30
+    assert set(assembled.frozen) == {"base", "labels"}
     assert check.run(services, request_id), documents.read(services, request_id, documents.GATES)
     registered = register.run(services, request_id)
-    waiting = registry.get(name, registered["version"])
+    waiting = registry.get(name, registered.version)
     assert (waiting.status, waiting.aliases) == (VersionStatus.PENDING, ("challenger",))
     assert waiting.metadata["retraining"] == request_id
     assert registry.document(waiting, Document.MODEL_CARD)
@@ -229,8 +229,8 @@ def test_a_model_that_fails_a_gate_is_never_registered(
     assert "5000 are needed" in ended["why"]
     registry = build_registry(strict.settings)
     assert len(registry.list_versions(strict.settings.model.name)) == 1
-    gates = json.loads(strict.lake.get_bytes(keys.retraining_document(request_id, documents.GATES)))
-    assert [gate["passed"] for gate in gates["gates"]] == [True, False, True, True]
+    gates = documents.read(strict, request_id, documents.GATES).gates
+    assert [gate.passed for gate in gates] == [True, False, True, True]
 
 
 def test_a_comparison_is_published_and_not_trained_twice(

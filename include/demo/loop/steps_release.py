@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 from include.demo.loop.settings import APPROVER
 from include.demo.loop.stage import Stage, Told, require
@@ -17,6 +17,8 @@ from ml.registry.protocol import CHAMPION, ModelVersion
 RETRAINING, ROLLBACK, REPROCESS = "model_retraining", "model_rollback", "reprocess"
 _APPROVE = "approve"
 _COMMENT = "Reads the dark rooms, loses nothing in daylight."
+
+T = TypeVar("T")
 
 
 def champion(stage: Stage) -> ModelVersion:
@@ -50,33 +52,29 @@ def retraining(stage: Stage, since: datetime, evidence: str) -> Told:
         (request.reason, request.evidence) == ("degraded", evidence),
         f"The retraining was asked for by {request.reason} {request.evidence}, not by {evidence}.",
     )
-    assembled, evaluation, audited, gates = (
-        _document(stage, request, name)
-        for name in (
-            documents.ASSEMBLED,
-            documents.EVALUATION,
-            documents.AUDIT,
-            documents.GATES,
-        )
-    )
-    pool = evaluation["pool"]
-    difference = pool["challenger"]["accuracy_less_first"]
+    assembled = _document(stage, request, documents.ASSEMBLED)
+    pool = _document(stage, request, documents.EVALUATION).pool
+    audited = _document(stage, request, documents.AUDIT)
+    gates = _document(stage, request, documents.GATES)
+    less_first = pool.challenger.accuracy_less_first
+    assert less_first is not None
+    difference = less_first.to_json()
     require("### " in str(body["body"]), "The question has no comparison in it.")
     return Told(
         "Retraining",
-        f"learnt {assembled['train']} faces, {assembled['new_labels_train']} of them newly "
-        f"labelled; on {pool['n']} faces that neither learnt {interval(difference, signed=True)} "
-        f"of accuracy; {len(gates['gates'])} gates passed; audit {audited['verdict']}; waits for "
+        f"learnt {assembled.train} faces, {assembled.new_labels_train} of them newly "
+        f"labelled; on {pool.n} faces that neither learnt {interval(difference, signed=True)} "
+        f"of accuracy; {len(gates.gates)} gates passed; audit {audited.verdict}; waits for "
         "approval",
         run=(RETRAINING, run_id),
         path=stage.path(keys.retraining_document(request.request_id, documents.COMPARISON)),
         figures={
             "request_id": request.request_id,
             "accuracy_difference": difference,
-            "faces": pool["n"],
-            "train": assembled["train"],
-            "new_labels_train": assembled["new_labels_train"],
-            "audit": audited["verdict"],
+            "faces": pool.n,
+            "train": assembled.train,
+            "new_labels_train": assembled.new_labels_train,
+            "audit": audited.verdict,
         },
     )
 
@@ -102,7 +100,7 @@ def approval(stage: Stage, run_id: str) -> Told:
         f"refused to {ADMIN}; {APPROVER} approved by REST: version {after.version} is the "
         f"champion, version {before.version} a rollback away",
         run=(RETRAINING, run_id),
-        path=stage.path(keys.retraining_document(request.request_id, documents.DECISION)),
+        path=stage.path(documents.DECISION.key(request.request_id)),
         figures={"from": before.version, "to": after.version, "by": APPROVER},
     )
 
@@ -165,5 +163,5 @@ def _request(stage: Stage, run_id: str) -> RetrainingRequest:
     return found
 
 
-def _document(stage: Stage, request: RetrainingRequest, name: str) -> Any:
-    return stage.document(keys.retraining_document(request.request_id, name))
+def _document(stage: Stage, request: RetrainingRequest, document: documents.Document[T]) -> T:
+    return stage.lake.read(document.form, document.key(request.request_id))

@@ -10,68 +10,21 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from include.governance.release.documents import Compared, Speed
 from ml.data.records import FaceRecord, ImageArray, VoteArray
 from ml.data.votes import majority
 from ml.evaluation.answers import Answers, OpenPackage
-from ml.evaluation.compare import Standing, compare
+from ml.evaluation.compare import compare
 from ml.evaluation.rows import ScoredRows
 
 POOL = "all frozen faces together"
 
 _TIMED_PICTURES = 64
 _ROUNDS = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """One set of faces, answered by both.
-
-    Attributes:
-        name: What the faces are, for people.
-        n: How many were scored.
-        champion: Its figures.
-        challenger: Its figures, and their differences to the champion's.
-    """
-
-    name: str
-    n: int
-    champion: Standing
-    challenger: Standing
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {
-            "name": self.name,
-            "n": self.n,
-            "champion": self.champion.to_json(),
-            "challenger": self.challenger.to_json(),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """Median milliseconds per face of each, measured in turns on this machine."""
-
-    champion_ms: float
-    challenger_ms: float
-
-    @property
-    def ratio(self) -> float:
-        """Times the champion's time; over 1 is slower."""
-        return self.challenger_ms / self.champion_ms
-
-    def to_json(self) -> dict[str, float]:
-        """Return plain values."""
-        return {
-            "champion_ms": round(self.champion_ms, 3),
-            "challenger_ms": round(self.challenger_ms, 3),
-            "ratio": round(self.ratio, 3),
-        }
 
 
 def scored_rows(name: str, records: Sequence[FaceRecord], votes: VoteArray) -> ScoredRows | None:

@@ -18,7 +18,6 @@ from ml.registry.protocol import CHAMPION, ModelRegistry, ModelVersion
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from include.lake.store import Lake
 
 _MAX_COMMENT = 1000
 _KEPT_IN_NAMES = re.compile(r"[^\w .:/=+\-@]")
@@ -53,17 +52,6 @@ DECISION = Form(Decision)
 def person(name: str) -> str:
     """Return a person's name as every registry can keep it."""
     return _KEPT_IN_NAMES.sub("_", name.strip())[:256]
-
-
-def record(lake: Lake, key: str, wanted: Decision) -> Decision:
-    """Record a decision unless one is recorded; return the one that stands.
-
-    Raises:
-        TransientError: The store failed for now.
-    """
-    if lake.put_if_absent(key, DECISION.write(wanted)):
-        return wanted
-    return DECISION.read(lake.get_bytes(key), key)
 
 
 def carry_out(registry: ModelRegistry, decision: Decision, *, now: datetime) -> ModelVersion:

@@ -7,33 +7,13 @@ run before anything is registered; the champion stays.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from include.governance.release.compare import Compared, Speed
+from include.governance.release.documents import Compared, Gate, Speed
 from include.statistics import words
 
 if TYPE_CHECKING:
     from include.settings import ReleaseSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """One gate and how it was passed or not.
-
-    Attributes:
-        name: Stable, for machines.
-        passed: Whether the model may go on.
-        sentence: Why, with the figure and the rule, for people.
-    """
-
-    name: str
-    passed: bool
-    sentence: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
 
 
 def golden_gate(problem: str | None) -> Gate:

@@ -7,12 +7,24 @@ their ids; `side-by-side.json` beside it has the names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from include.contracts.markdown import code, plain
 from include.statistics import words
-from include.statistics.estimate import Estimate
+
+if TYPE_CHECKING:
+    from include.governance.release.documents import (
+        Assembled,
+        Audited,
+        Beside,
+        Evaluation,
+        Gate,
+        Opened,
+        Registered,
+        SideBySide,
+    )
+    from include.statistics.estimate import Estimate
 
 _MOST_RECORDINGS = 10
 _SHORT = 12
@@ -20,32 +32,31 @@ _SHORT = 12
 
 def approval_text(
     *,
-    opened: Mapping[str, Any],
-    assembled: Mapping[str, Any],
-    evaluation: Mapping[str, Any],
-    audit: Mapping[str, Any],
-    gates: Sequence[Mapping[str, Any]],
-    registered: Mapping[str, Any],
-    side_by_side: Mapping[str, Any],
+    opened: Opened,
+    assembled: Assembled,
+    evaluation: Evaluation,
+    audit: Audited,
+    gates: Sequence[Gate],
+    registered: Registered,
+    side_by_side: SideBySide,
 ) -> str:
     """Return the Markdown of one retraining, from the documents its stages wrote."""
-    champion = opened["champion"]
     parts = [
         (
-            f"**Version {registered['version']}** of {code(registered['name'])} may replace the "
-            f"champion, version {champion['version']}. Both classify *displayed expressions*."
+            f"**Version {registered.version}** of {code(registered.name)} may replace the "
+            f"champion, version {opened.champion.version}. Both classify *displayed expressions*."
         ),
-        f"Asked for because: **{plain(opened['reason'])}**"
-        + (f" (evidence: {code(opened['evidence'])})" if opened["evidence"] else "")
-        + f". Learnt from {assembled['train']} faces, "
-        f"{assembled['new_labels_train']} of them newly labelled; measured on faces that neither "
+        f"Asked for because: **{plain(opened.reason)}**"
+        + (f" (evidence: {code(opened.evidence)})" if opened.evidence else "")
+        + f". Learnt from {assembled.train} faces, "
+        f"{assembled.new_labels_train} of them newly labelled; measured on faces that neither "
         "trained nor selected it.",
         "### On the same frozen faces\n" + _sets_table(evaluation),
         "### Gates\n" + _gates_list(gates),
         "### Bias audit\n" + _audit_list(audit),
-        "### On recent recordings, side by side\n" + _recordings_table(side_by_side["recordings"]),
+        "### On recent recordings, side by side\n" + _recordings_table(side_by_side.recordings),
         (
-            f"Details: {code(registered['documents'])} in the lake (evaluation.html, "
+            f"Details: {code(registered.documents)} in the lake (evaluation.html, "
             "model-card.md). **Approve** makes it the champion; the one before stays a rollback "
             "away. **Reject**, or no answer in time, changes nothing."
         ),
@@ -53,7 +64,7 @@ def approval_text(
     return "\n\n".join(parts) + "\n"
 
 
-def _sets_table(evaluation: Mapping[str, Any]) -> str:
+def _sets_table(evaluation: Evaluation) -> str:
     rows = [
         (
             "| faces | n | accuracy before | after | difference (95 % interval) | "
@@ -61,32 +72,32 @@ def _sets_table(evaluation: Mapping[str, Any]) -> str:
         ),
         "|---|---:|---:|---:|---|---|---:|",
     ]
-    for item in [evaluation["pool"], *evaluation["sets"]]:
-        before, after = item["champion"], item["challenger"]
+    for item in [evaluation.pool, *evaluation.sets]:
+        before, after = item.champion, item.challenger
         rows.append(
-            f"| {plain(item['name'])} | {item['n']} | {_share(before['accuracy'])} | "
-            f"{_share(after['accuracy'])} | {_points(after['accuracy_less_first'])} | "
-            f"{_points(after['macro_f1_less_first'])} | {after['p_value']:.2g} |"
+            f"| {plain(item.name)} | {item.n} | {_share(before.accuracy)} | "
+            f"{_share(after.accuracy)} | {_points(after.accuracy_less_first)} | "
+            f"{_points(after.macro_f1_less_first)} | {after.p_value:.2g} |"
         )
     return "\n".join(rows)
 
 
-def _gates_list(gates: Sequence[Mapping[str, Any]]) -> str:
+def _gates_list(gates: Sequence[Gate]) -> str:
     return "\n".join(
-        f"- {'passed' if gate['passed'] else '**failed**'}: {gate['name'].replace('_', ' ')}. "
-        f"{plain(gate['sentence'])}"
+        f"- {'passed' if gate.passed else '**failed**'}: {gate.name.replace('_', ' ')}. "
+        f"{plain(gate.sentence)}"
         for gate in gates
     )
 
 
-def _audit_list(audit: Mapping[str, Any]) -> str:
-    lines = [f"- {plain(sentence)}" for sentence in audit["findings"]]
-    if audit["verdict"] is not None:
-        lines.insert(0, f"- **{audit['verdict']}**; page: {code(audit['report'])}")
+def _audit_list(audit: Audited) -> str:
+    lines = [f"- {plain(sentence)}" for sentence in audit.findings or ()]
+    if audit.verdict is not None:
+        lines.insert(0, f"- **{audit.verdict}**; page: {code(audit.report or '')}")
     return "\n".join(lines)
 
 
-def _recordings_table(recordings: Sequence[Mapping[str, Any]]) -> str:
+def _recordings_table(recordings: Sequence[Beside]) -> str:
     if not recordings:
         return "Nothing was published recently: nothing to compare."
     rows = [
@@ -97,22 +108,22 @@ def _recordings_table(recordings: Sequence[Mapping[str, Any]]) -> str:
         "|---|---:|---:|---|---|---:|---:|",
     ]
     for item in recordings[:_MOST_RECORDINGS]:
-        change = item["change"]
+        change = item.change
         rows.append(
-            f"| {_cell(item['study'])} / {item['analysis_id'][:_SHORT]} | {change['faces']} | "
-            f"{100 * change['changed']:.1f} % | {change['dominant'][0]} | "
-            f"{change['dominant'][1]} | {100 * change['abstained'][0]:.1f} % | "
-            f"{100 * change['abstained'][1]:.1f} % |"
+            f"| {_cell(item.study)} / {item.analysis_id[:_SHORT]} | {change.faces} | "
+            f"{100 * change.changed:.1f} % | {change.dominant[0]} | "
+            f"{change.dominant[1]} | {100 * change.abstained[0]:.1f} % | "
+            f"{100 * change.abstained[1]:.1f} % |"
         )
     return "\n".join(rows)
 
 
-def _share(figure: Mapping[str, Any]) -> str:
-    return f"{100 * figure['value']:.1f} %"
+def _share(figure: Estimate) -> str:
+    return f"{100 * figure.value:.1f} %"
 
 
-def _points(figure: Mapping[str, Any] | None) -> str:
-    return "" if figure is None else words.points(Estimate.from_json(figure))
+def _points(figure: Estimate | None) -> str:
+    return "" if figure is None else words.points(figure)
 
 
 def _cell(text: str) -> str:

@@ -10,6 +10,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from include.lake import keys
@@ -99,13 +100,11 @@ def _side_by_side(services: Services, subject: Subject, request_id: str) -> int:
     if compared is None:
         return 0
     kept = [
-        item
-        for item in compared["recordings"]
-        if (item["study"], item["recording"]) not in subject.places
+        item for item in compared.recordings if (item.study, item.recording) not in subject.places
     ]
-    gone = len(compared["recordings"]) - len(kept)
+    gone = len(compared.recordings) - len(kept)
     if gone:
         documents.write(
-            services, request_id, documents.SIDE_BY_SIDE, {**compared, "recordings": kept}
+            services, request_id, documents.SIDE_BY_SIDE, replace(compared, recordings=kept)
         )
     return gone

@@ -12,7 +12,9 @@ import yaml
 
 from include.composition import Services
 from include.contracts.errors import ConfigurationError
-from include.governance.retraining.assembly import Assembled, assemble, divide
+from include.governance.release.documents import Assembled
+from include.governance.retraining.assembly import Assembled as Rows
+from include.governance.retraining.assembly import assemble, divide
 from include.lake import keys
 from include.pipeline.labelling.tables import refresh
 from include.pipeline.model_retraining import documents
@@ -39,7 +41,7 @@ _PACKED = {ARCHITECTURE: "mobilenet_v2"}
 RECIPES = Path(__file__).parents[3] / "ml" / "training" / "recipes"
 
 
-def run(services: Services, request_id: str) -> dict[str, Any]:
+def run(services: Services, request_id: str) -> Assembled:
     """Write the training data and the frozen sets; return how many faces of each there are.
 
     What would stop the run only after the training is looked at first.
@@ -55,7 +57,7 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
     opened = documents.read(services, request_id, documents.OPENED)
     with working_folder(services) as folder:
         _, _, champion = documents.champion_package(services, opened, folder)
-        recipe = champion_recipe(services.settings.retraining, opened["recipe"], champion)
+        recipe = champion_recipe(services.settings.retraining, opened.recipe, champion)
         sides = _Sides.read(services, folder)
         rows = assemble(
             sides.train,
@@ -65,7 +67,7 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
             min_train_rows=services.settings.retraining.min_train_rows,
         )
         frozen = _freeze(services, request_id, sides, folder)
-        counts = {
+        counts: dict[str, Any] = {
             "train": len(rows.train),
             "validation": len(rows.validation),
             "new_labels_train": len(sides.labelled.intersection(rows.train.keys)),
@@ -77,7 +79,7 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
         sha256 = store_data(services.lake, keys.retraining_data(request_id), bundle)
     log.info("sealed %s: %s", sha256[:12], counts)
     return documents.write(
-        services, request_id, documents.ASSEMBLED, {**counts, "data_sha256": sha256}
+        services, request_id, documents.ASSEMBLED, Assembled(**counts, data_sha256=sha256)
     )
 
 
@@ -219,7 +221,7 @@ def champion_recipe(settings: RetrainingSettings, name: str, champion: Path) -> 
 
 def _write(
     bundle: Path,
-    rows: Assembled,
+    rows: Rows,
     recipe: Recipe,
     champion: Path,
     start_from: str,

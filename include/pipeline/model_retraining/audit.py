@@ -11,15 +11,13 @@ from include.contracts.errors import ConfigurationError
 from include.governance.bias.fixed_set import SETTING as FIXED_SET
 from include.governance.bias.fixed_set import open_fixed_set
 from include.governance.bias.gate import SETTING as REQUIRED
+from include.governance.release.documents import Audited
 from include.lake import keys
 from include.pipeline.bias_audit.package_audit import audit_candidate
 from include.pipeline.model_retraining import documents
 from ml.registry.protocol import ModelVersion, VersionStatus
 
 log = logging.getLogger(__name__)
-
-VERDICT = "verdict"
-"""In the document: red, amber or green; None where nothing was audited."""
 
 
 def require_set(services: Services) -> None:
@@ -50,37 +48,35 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
         TransientError: Something outside failed for now; what was done is kept.
     """
     done = documents.find(services, request_id, documents.AUDIT)
-    if done is None or VERDICT not in done:
-        done = _audit(services, request_id, done or {})
-    for sentence in done["findings"]:
+    if done is None or done.findings is None:
+        done = _audit(services, request_id, done)
+    for sentence in done.findings or ():
         log.info("%s", sentence)
-    return {VERDICT: done[VERDICT], "audit_sha256": done["audit_sha256"]}
+    return {"verdict": done.verdict, "audit_sha256": done.audit_sha256}
 
 
-def _audit(services: Services, request_id: str, begun: dict[str, Any]) -> dict[str, Any]:
+def _audit(services: Services, request_id: str, begun: Audited | None) -> Audited:
     path = services.settings.audit.fixed_set
     if path is None:
         return documents.write(
             services,
             request_id,
             documents.AUDIT,
-            {
-                VERDICT: None,
-                "audit_sha256": None,
-                "findings": [f"Not audited: no audit set is named ({FIXED_SET})."],
-            },
+            Audited(findings=[f"Not audited: no audit set is named ({FIXED_SET})."]),
         )
-    if not begun:
+    if begun is None or begun.at is None:
         # The time is part of the record: a repeated task must find the audit it made.
         at = services.ledger.clock().isoformat()
-        begun = documents.write(services, request_id, documents.AUDIT, {"at": at})
+        documents.write(services, request_id, documents.AUDIT, Audited(at))
+    else:
+        at = begun.at
     opened = documents.read(services, request_id, documents.OPENED)
     packaged = documents.read(services, request_id, documents.PACKAGED)
     challenger = ModelVersion(
-        name=opened["champion"]["name"],
-        version=packaged["version"],
+        name=opened.champion.name,
+        version=packaged.version,
         package_uri=services.lake.uri(keys.retraining_package(request_id)),
-        sha256=packaged["sha256"],
+        sha256=packaged.sha256,
         aliases=(),
         status=VersionStatus.PENDING,
     )
@@ -88,18 +84,12 @@ def _audit(services: Services, request_id: str, begun: dict[str, Any]) -> dict[s
         services,
         open_fixed_set(path),
         challenger,
-        datetime.fromisoformat(begun["at"]),
-        champion_sha256=opened["champion"]["sha256"],
+        datetime.fromisoformat(at),
+        champion_sha256=opened.champion.sha256,
     )
     return documents.write(
         services,
         request_id,
         documents.AUDIT,
-        {
-            **begun,
-            VERDICT: audited.verdict,
-            "audit_sha256": audited.sha256,
-            "findings": audited.findings(),
-            "report": audited.report_uri,
-        },
+        Audited(at, audited.verdict, audited.sha256, audited.findings(), audited.report_uri),
     )

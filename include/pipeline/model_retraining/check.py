@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.governance.bias.gate import blocking_audit
+from include.governance.release.documents import Gate, Gates
 from include.governance.release.gates import (
-    Gate,
     bias_gate,
     golden_gate,
     not_worse_gate,
     speed_gate,
 )
-from include.governance.release.read import read_compared, read_speed
 from include.pipeline.model_retraining import documents
 from include.pipeline.scratch import working_folder
 from ml.evaluation.golden import GoldenImageError, check_golden
@@ -33,14 +31,12 @@ def run(services: Services, request_id: str) -> bool:
     done = documents.find(services, request_id, documents.GATES)
     if done is None:
         done = documents.write(services, request_id, documents.GATES, _gates(services, request_id))
-    for gate in done["gates"]:
-        log.info(
-            "%s: %s: %s", gate["name"], "passed" if gate["passed"] else "FAILED", gate["sentence"]
-        )
-    return bool(done["passed"])
+    for gate in done.gates:
+        log.info("%s: %s: %s", gate.name, "passed" if gate.passed else "FAILED", gate.sentence)
+    return done.passed
 
 
-def _gates(services: Services, request_id: str) -> dict[str, Any]:
+def _gates(services: Services, request_id: str) -> Gates:
     evaluation = documents.read(services, request_id, documents.EVALUATION)
     audited = documents.read(services, request_id, documents.AUDIT)
     settings = services.settings.release
@@ -48,22 +44,15 @@ def _gates(services: Services, request_id: str) -> dict[str, Any]:
         golden = _golden(documents.challenger_package(services, request_id, folder))
     gates = [
         golden,
-        not_worse_gate(
-            read_compared(evaluation["pool"]),
-            [read_compared(item) for item in evaluation["sets"]],
-            settings,
-        ),
+        not_worse_gate(evaluation.pool, evaluation.sets, settings),
         bias_gate(
-            blocking_audit(services, evaluation["challenger_sha256"]),
-            verdict=audited["verdict"],
-            audit_sha256=audited["audit_sha256"],
+            blocking_audit(services, evaluation.challenger_sha256),
+            verdict=audited.verdict,
+            audit_sha256=audited.audit_sha256,
         ),
-        speed_gate(read_speed(evaluation["speed"]), settings),
+        speed_gate(evaluation.speed, settings),
     ]
-    return {
-        "passed": all(gate.passed for gate in gates),
-        "gates": [gate.to_json() for gate in gates],
-    }
+    return Gates(all(gate.passed for gate in gates), gates)
 
 
 def _golden(package: Path) -> Gate:

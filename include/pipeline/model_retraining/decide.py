@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from include.composition import Services, build_registry
 from include.governance.access.people import APPROVERS, answered_by
 from include.governance.bias.gate import blocking_audit
 from include.governance.release.decision import (
+    DECISION,
     Decision,
     carry_out,
     champion_changed,
     person,
-    record,
 )
-from include.lake import keys
 from include.ledger.audit_tables import Deed
 from include.ledger.retraining_tables import RequestState
 from include.pipeline.model_retraining import documents
@@ -61,14 +61,14 @@ def run(
     by = person(user)
     approved = list(response.get("chosen_options") or ()) == [APPROVE] and bool(by)
     approvers = services.settings.release.approvers
-    asked_by = askers(services, opened["run_id"], started_by=started_by)
+    asked_by = askers(services, opened.run_id, started_by=started_by)
     wanted = Decision(
         approved=approved,
         by=by or TIME_OUT,
         why=_why(response, approved=approved, by=by),
-        name=registered["name"],
-        version=registered["version"],
-        champion=opened["champion"]["version"],
+        name=registered.name,
+        version=registered.version,
+        champion=opened.champion.version,
         at=services.ledger.clock().isoformat(),
     )
     if approved and user not in approvers:
@@ -80,9 +80,9 @@ def run(
         wanted = _turned_down(wanted, f"gates that failed: {', '.join(failed)}")
     elif approved and champion_changed(registry, wanted):
         wanted = _turned_down(wanted, "another version was promoted since the comparison")
-    elif approved and (blocked := blocking_audit(services, registered["sha256"])):
+    elif approved and (blocked := blocking_audit(services, registered.sha256)):
         wanted = _turned_down(wanted, blocked)
-    stands = record(services.lake, keys.retraining_document(request_id, documents.DECISION), wanted)
+    stands = services.lake.write_once(DECISION, documents.DECISION.key(request_id), wanted)
     services.ledger.audit.append(
         Deed.APPROVAL,
         who=stands.by,
@@ -97,7 +97,7 @@ def run(
     )
     carried = carry_out(registry, stands, now=services.ledger.clock())
     state = RequestState.PROMOTED if stands.approved else RequestState.REJECTED
-    services.ledger.retraining.finish(opened["run_id"], state, why=f"{stands.by}: {stands.why}")
+    services.ledger.retraining.finish(opened.run_id, state, why=f"{stands.by}: {stands.why}")
     log.info("version %s is %s, %s", carried.version, carried.status, ", ".join(carried.aliases))
     return {"approved": stands.approved, "by": stands.by, "version": stands.version}
 
@@ -116,17 +116,9 @@ def _failed_gates(services: Services, request_id: str) -> list[str]:
 
     They end the run; somebody who may mark tasks as done can have it go on.
     """
-    checked = documents.find(services, request_id, documents.GATES) or {"gates": []}
-    return [gate["name"] for gate in checked["gates"] if not gate["passed"]]
+    checked = documents.find(services, request_id, documents.GATES)
+    return [] if checked is None else [gate.name for gate in checked.failed]
 
 
 def _turned_down(decision: Decision, why: str) -> Decision:
-    return Decision(
-        approved=False,
-        by=decision.by,
-        why=f"approved, but not promoted: {why}",
-        name=decision.name,
-        version=decision.version,
-        champion=decision.champion,
-        at=decision.at,
-    )
+    return replace(decision, approved=False, why=f"approved, but not promoted: {why}")

@@ -9,6 +9,7 @@ from typing import Any
 from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.governance.release.compare import compare_on, measure_speed, pool, scored_rows
+from include.governance.release.documents import Evaluation
 from include.lake import keys
 from include.pipeline.model_retraining import documents
 from include.pipeline.scratch import working_folder
@@ -37,10 +38,10 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
     done = documents.find(services, request_id, documents.EVALUATION)
     if done is None:
         done = _evaluate(services, request_id)
-    return {"n": done["pool"]["n"], **done["pool"]["challenger"]}
+    return {"n": done.pool.n, **done.pool.challenger.to_json()}
 
 
-def _evaluate(services: Services, request_id: str) -> dict[str, Any]:
+def _evaluate(services: Services, request_id: str) -> Evaluation:
     opened = documents.read(services, request_id, documents.OPENED)
     sets = _frozen(services, request_id)
     if not sets:
@@ -62,18 +63,12 @@ def _evaluate(services: Services, request_id: str) -> dict[str, Any]:
         services,
         request_id,
         documents.EVALUATION,
-        {
-            "champion": opened["champion"],
-            "challenger_sha256": challenger.sha256,
-            "pool": pooled.to_json(),
-            "sets": [item.to_json() for item in compared],
-            "speed": speed.to_json(),
-        },
+        Evaluation(opened.champion, challenger.sha256, pooled, compared, speed),
     )
 
 
 def _frozen(services: Services, request_id: str) -> list[ScoredRows]:
-    names = documents.read(services, request_id, documents.ASSEMBLED)["frozen"]
+    names = documents.read(services, request_id, documents.ASSEMBLED).frozen
     found = []
     for slug in sorted(names):
         key = keys.retraining_frozen(request_id, slug)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from include.composition import Services, build_registry
 from include.contracts.errors import ConfigurationError
 from include.governance.access.people import approvers_of
+from include.governance.release.documents import Champion, Opened
 from include.governance.retraining.requests import ask
 from include.ledger.models import JobStatus
 from include.ledger.retraining_tables import STARTED
@@ -67,20 +67,20 @@ def run(
             services,
             request.request_id,
             documents.OPENED,
-            {
-                "run_id": run_id,
-                "reason": request.reason,
-                "evidence": request.evidence,
-                "recipe": request.recipe,
-                "asked_by": request.asked_by,
-                "asked_at": request.asked_at.isoformat(),
-                "champion": _champion(services),
-            },
+            Opened(
+                run_id=run_id,
+                reason=request.reason,
+                evidence=request.evidence,
+                recipe=request.recipe,
+                asked_by=request.asked_by,
+                asked_at=request.asked_at.isoformat(),
+                champion=_champion(services),
+            ),
         )
     return request.request_id
 
 
-def _champion(services: Services) -> dict[str, Any]:
+def _champion(services: Services) -> Champion:
     model = services.settings.model
     version = build_registry(services.settings).get_by_alias(model.name, model.alias)
     if version is None:
@@ -89,12 +89,7 @@ def _champion(services: Services) -> dict[str, Any]:
             f"no version of model {model.name!r} carries the alias {model.alias!r}: there is no "
             "champion to go on from; register one with `make registry`",
         )
-    return {
-        "name": version.name,
-        "version": version.version,
-        "sha256": version.sha256,
-        "package_uri": version.package_uri,
-    }
+    return Champion(version.name, version.version, version.sha256, version.package_uri)
 
 
 def _stop_leftovers(services: Services, request_id: str) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from include.composition import Services
+from include.governance.release.documents import Packaged
 from include.lake import keys
 from include.pipeline.model_retraining import documents
 from include.pipeline.scratch import working_folder
 from include.training_jobs.build import build_backend
 from include.training_jobs.data import fetch_data
-from include.training_jobs.spec import TrainingSpec
 from ml.data.bundle import Bundle, read_bundle
 from ml.data.votes import majority
 from ml.packaging.seal import Material, SealOptions, seal
@@ -22,7 +22,7 @@ _SHORT = 8
 _OWN_LABELS = "Trained further with labels made on this platform."
 
 
-def run(services: Services, request_id: str) -> dict[str, Any]:
+def run(services: Services, request_id: str) -> Packaged:
     """Write the challenger's package; return its version and sha256.
 
     Raises:
@@ -34,14 +34,14 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
         return done
     opened = documents.read(services, request_id, documents.OPENED)
     assembled = documents.read(services, request_id, documents.ASSEMBLED)
-    spec = TrainingSpec.from_json(documents.read(services, request_id, documents.TRAINED)["spec"])
+    spec = documents.read(services, request_id, documents.TRAINED).spec
     with working_folder(services) as folder:
         trained = build_backend(services).fetch(spec, folder / "trained")
         data = fetch_data(services.lake, spec.data_prefix, spec.data_sha256, folder / "data")
         _, champion, package = documents.champion_package(services, opened, folder)
         sealed = read_signature(package)
         facts: dict[str, Any] = {
-            "data": f"{assembled['train']} faces, {assembled['new_labels_train']} newly labelled "
+            "data": f"{assembled.train} faces, {assembled.new_labels_train} newly labelled "
             f"(retraining {request_id})",
             "split": keys.retraining_data(request_id),
             "split_sha256": spec.data_sha256,
@@ -57,12 +57,12 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
             # What went into the champion is in its successor too.
             licence = f"{sealed['licence']} {_OWN_LABELS}"
         challenger = folder / "model.tar.gz"
-        options = _options(sealed, request_id, opened["asked_at"])
+        options = _options(sealed, request_id, opened.asked_at)
         material = _material(read_bundle(data), facts, licence)
         sha256 = seal(trained, material, challenger, options)
         services.lake.put_file(keys.retraining_package(request_id), challenger)
     return documents.write(
-        services, request_id, documents.PACKAGED, {"sha256": sha256, "version": options.version}
+        services, request_id, documents.PACKAGED, Packaged(sha256, options.version)
     )
 
 

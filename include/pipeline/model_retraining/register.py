@@ -9,6 +9,7 @@ from typing import Any
 from include.composition import Services, build_registry
 from include.governance.bias import store
 from include.governance.bias.clarify import clarify_report
+from include.governance.release.documents import Registered
 from include.lake import keys
 from include.pipeline.model_retraining import documents
 from include.pipeline.model_retraining.evaluate import MODEL_CARD_JSON
@@ -20,7 +21,7 @@ REQUEST = "retraining"
 """Metadata of a version: the request it came from."""
 
 
-def run(services: Services, request_id: str) -> dict[str, Any]:
+def run(services: Services, request_id: str) -> Registered:
     """Register the package and make it the challenger; safe to repeat.
 
     Raises:
@@ -42,8 +43,8 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
             documents={Document.MODEL_CARD: json.loads(card), **_bias(services, request_id)},
             metadata={
                 REQUEST: request_id,
-                "reason": opened["reason"],
-                "compared_with": opened["champion"]["version"],
+                "reason": opened.reason,
+                "compared_with": opened.champion.version,
             },
         )
     challenger = challenge(registry, version)
@@ -51,18 +52,15 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
         services,
         request_id,
         documents.REGISTERED,
-        {
-            "name": challenger.name,
-            "version": challenger.version,
-            "sha256": challenger.sha256,
-            "documents": keys.retraining(request_id),
-        },
+        Registered(
+            challenger.name, challenger.version, challenger.sha256, keys.retraining(request_id)
+        ),
     )
 
 
 def _bias(services: Services, request_id: str) -> dict[Document, Mapping[str, Any]]:
     """Return the challenger's audit as the registry keeps it, nothing where there is none."""
-    sha256 = documents.read(services, request_id, documents.AUDIT)["audit_sha256"]
+    sha256 = documents.read(services, request_id, documents.AUDIT).audit_sha256
     if sha256 is None:
         return {}
     uri = services.lake.uri(keys.audit_page(sha256))

@@ -7,7 +7,7 @@ from typing import Any
 
 from include.composition import Services, build_notifier, build_registry
 from include.contracts.errors import PlatformError
-from include.governance.release.decision import Decision, carry_out, record
+from include.governance.release.decision import DECISION, Decision, carry_out
 from include.lake import keys
 from include.ledger.retraining_tables import ENDED, RequestState, RetrainingRequest
 from include.observability.notice import Notice, Severity
@@ -39,7 +39,7 @@ def run(services: Services, run_id: str) -> dict[str, Any]:
     decision = documents.find(services, request_id, documents.DECISION)
     if request.state not in ENDED:
         if decision is not None:  # killed between the record and its end
-            _carry_out(services, Decision(**decision), run_id)
+            _carry_out(services, decision, run_id)
         else:
             _give_up(services, request_id, run_id)
     build_backend(services).forget(request_id)
@@ -67,9 +67,9 @@ def _tell(services: Services, ended: RetrainingRequest) -> None:
 def _give_up(services: Services, request_id: str, run_id: str) -> None:
     """Reject what a gate stopped; fail what broke. Either way no challenger waits any longer."""
     gates = documents.find(services, request_id, documents.GATES)
-    failed = [gate for gate in (gates or {}).get("gates", ()) if not gate["passed"]]
+    failed = [] if gates is None else gates.failed
     by = GATES if failed else PLATFORM
-    why = " ".join(gate["sentence"] for gate in failed) or (
+    why = " ".join(gate.sentence for gate in failed) or (
         f"the run ended after {_last(services, request_id)}; its task log says why"
     )
     registry = build_registry(services.settings)
@@ -82,11 +82,10 @@ def _give_up(services: Services, request_id: str, run_id: str) -> None:
             why=why,
             name=version.name,
             version=version.version,
-            champion=opened["champion"]["version"],
+            champion=opened.champion.version,
             at=services.ledger.clock().isoformat(),
         )
-        key = keys.retraining_document(request_id, documents.DECISION)
-        stands = record(services.lake, key, wanted)
+        stands = services.lake.write_once(DECISION, documents.DECISION.key(request_id), wanted)
         carry_out(registry, stands, now=services.ledger.clock())
     state = RequestState.REJECTED if failed else RequestState.FAILED
     services.ledger.retraining.finish(run_id, state, why=why)
@@ -98,7 +97,7 @@ def _waiting(services: Services, registry: ModelRegistry, request_id: str) -> Mo
     if packaged is None:
         return None
     versions = registry.list_versions(services.settings.model.name)
-    return next((item for item in versions if item.sha256 == packaged["sha256"]), None)
+    return next((item for item in versions if item.sha256 == packaged.sha256), None)
 
 
 def _carry_out(services: Services, decision: Decision, run_id: str) -> None:
@@ -124,7 +123,7 @@ def _last(services: Services, request_id: str) -> str:
         (documents.ASSEMBLED, "assemble"),
         (documents.OPENED, "open"),
     )
-    for name, stage in order:
-        if documents.find(services, request_id, name) is not None:
+    for document, stage in order:
+        if services.lake.exists(document.key(request_id)):
             return stage
     return "nothing"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 import pyarrow as pa
 
 from include.composition import Services, build_notifier
+from include.governance.release.documents import Beside, SideBySide
 from include.governance.release.side_by_side import (
     Answering,
     answer,
@@ -42,7 +42,7 @@ def run(services: Services, request_id: str) -> str:
         assembled=documents.read(services, request_id, documents.ASSEMBLED),
         evaluation=documents.read(services, request_id, documents.EVALUATION),
         audit=documents.read(services, request_id, documents.AUDIT),
-        gates=documents.read(services, request_id, documents.GATES)["gates"],
+        gates=documents.read(services, request_id, documents.GATES).gates,
         registered=documents.read(services, request_id, documents.REGISTERED),
         side_by_side=compared,
     )
@@ -60,13 +60,13 @@ def run(services: Services, request_id: str) -> str:
     return text
 
 
-def _compare(services: Services, request_id: str) -> dict[str, Any]:
+def _compare(services: Services, request_id: str) -> SideBySide:
     settings = services.settings.release
     until = services.ledger.clock()
     since = until - timedelta(days=settings.side_by_side_days)
     chosen = latest(recordings(services, since, until), settings.side_by_side_recordings)
     opened = documents.read(services, request_id, documents.OPENED)
-    found: list[dict[str, Any]] = []
+    found: list[Beside] = []
     with working_folder(services) as folder:
         _, _, first = documents.champion_package(services, opened, folder)
         second = documents.challenger_package(services, request_id, folder)
@@ -77,7 +77,7 @@ def _compare(services: Services, request_id: str) -> dict[str, Any]:
             except FileNotFoundError:
                 # Erased meanwhile, at a respondent's request for instance.
                 log.warning("left out: the crops of %s / %s are gone", item.study, item.recording)
-    return {"since": since.isoformat(), "until": until.isoformat(), "recordings": found}
+    return SideBySide(since.isoformat(), until.isoformat(), found)
 
 
 def latest(published: Iterable[PublishedRecording], count: int) -> list[PublishedRecording]:
@@ -94,17 +94,17 @@ def _one(
     item: PublishedRecording,
     champion: Answering,
     challenger: Answering,
-) -> dict[str, Any]:
+) -> Beside:
     manifest = item.manifest()
     shards = read_shards(services, item.extraction_id, manifest)
     before, after = (answer(model, manifest, shards) for model in (champion, challenger))
-    return {
-        "study": item.study,
-        "recording": item.recording,
-        "analysis_id": item.analysis_id,
-        "prefix": item.prefix,
-        "change": change_between(before, after).to_json(),
-    }
+    return Beside(
+        study=item.study,
+        recording=item.recording,
+        analysis_id=item.analysis_id,
+        prefix=item.prefix,
+        change=change_between(before, after),
+    )
 
 
 def read_shards(services: Services, extraction_id: str, manifest: pa.Table) -> dict[str, bytes]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from include.composition import Services
 from include.pipeline.model_retraining import documents
+from include.pipeline.model_retraining.documents import Trained
 from include.training_jobs.build import build_coordinator
 
 log = logging.getLogger(__name__)
 
 
-def run(services: Services, request_id: str) -> dict[str, Any]:
+def run(services: Services, request_id: str) -> Trained:
     """Wait for the request's training job, made or found; its log is written to this one.
 
     Raises:
@@ -22,8 +22,6 @@ def run(services: Services, request_id: str) -> dict[str, Any]:
     """
     assembled = documents.read(services, request_id, documents.ASSEMBLED)
     opened = documents.read(services, request_id, documents.OPENED)
-    services.ledger.retraining.start(opened["run_id"], services.settings.retraining.lease_s)
-    spec = build_coordinator(services).run(request_id, assembled["data_sha256"], log.info)
-    return documents.write(
-        services, request_id, documents.TRAINED, {"job": spec.name, "spec": spec.to_json()}
-    )
+    services.ledger.retraining.start(opened.run_id, services.settings.retraining.lease_s)
+    spec = build_coordinator(services).run(request_id, assembled.data_sha256, log.info)
+    return documents.write(services, request_id, documents.TRAINED, Trained(spec.name, spec))

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from include.contracts.documents import DocumentError, Form
-from include.contracts.extraction import EXTRACTION
-from include.contracts.published import PUBLISHED_MANIFEST
-from include.contracts.validation import VALIDATION
-from include.pipeline.current import CHOICE
-
-WRITTEN = Path(__file__).parents[2] / "fakes" / "written_by_78251cd"
-"""Documents that this build wrote, its folder's name replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +68,35 @@ def test_what_does_not_fit_is_refused_by_name_and_field(content: bytes, said: st
     assert str(copy.copy(caught.value)) == str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "form"),
-    [
-        ("manifest.json", PUBLISHED_MANIFEST),
-        ("current.json", CHOICE),
-        ("extraction.json", EXTRACTION),
-        ("validation.json", VALIDATION),
-    ],
-)
-def test_what_the_build_before_wrote_is_read_and_kept(name: str, form: Form[Any]) -> None:
-    content = (WRITTEN / name).read_bytes()
-    again = json.loads(form.write(form.read(content, name)))
-    before = json.loads(content)
-    assert {key: again[key] for key in before} == before
-    assert again["schema"] == form.schema
+@dataclass(frozen=True, slots=True)
+class Measured:
+    value: float
+    parts: tuple[float, float]
+    ends: dict[str, list[float]]
+    limit: float | None
+    at: datetime
+    inner: list[Part] | None = None
+
+
+def test_what_is_undefined_is_null_where_the_form_says_so_and_refused_elsewhere() -> None:
+    measured = Measured(
+        math.nan,
+        (0.123456, math.nan),
+        {"a": [1.0, math.inf]},
+        None,
+        datetime(2026, 1, 2, tzinfo=UTC),
+    )
+    kept = Form(Measured, undefined=True, decimals=5)
+    plain = json.loads(kept.write(measured))
+    assert (plain["value"], plain["parts"]) == (None, [0.12346, None])
+    assert (plain["ends"], plain["limit"]) == ({"a": [1.0, None]}, None)
+    assert plain["at"] == "2026-01-02T00:00:00+00:00"
+    again = kept.read(json.dumps(plain), "k")
+    assert math.isnan(again.value)
+    assert math.isnan(again.parts[1])
+    assert math.isnan(again.ends["a"][1])
+    assert (again.limit, again.inner, again.at) == (None, None, measured.at)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Form(Measured).write(measured)
+    with pytest.raises(DocumentError, match="Expected `float`, got `null`"):
+        Form(Measured).read(json.dumps(plain), "k")

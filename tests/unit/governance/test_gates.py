@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from include.governance.release.compare import Compared, Speed, pool, scored_rows
+from include.governance.release.compare import pool, scored_rows
+from include.governance.release.documents import Champion, Compared, Evaluation, Speed
 from include.governance.release.gates import bias_gate, golden_gate, not_worse_gate, speed_gate
-from include.governance.release.read import read_compared, read_speed
+from include.pipeline.model_retraining import documents
 from include.settings import ReleaseSettings
 from ml.data.records import FaceRecord, votes_for
 from ml.evaluation.answers import Answers
@@ -77,12 +76,13 @@ def test_the_other_gates() -> None:
 
 def test_a_comparison_is_read_back_as_it_was_written() -> None:
     compared = _compared(200, 0.7, 0.75)
-    again = read_compared(json.loads(json.dumps(compared.to_json())))
-    assert again.to_json() == compared.to_json()
-    assert again.challenger.accuracy_less_first is not None
-    assert again.champion.accuracy_less_first is None
-    speed = Speed(1.234, 2.345)
-    assert read_speed(speed.to_json()).to_json() == speed.to_json()
+    champion = Champion("m", "1", "c" * 64)
+    found = Evaluation(champion, "d" * 64, compared, [compared], Speed(1.234, 2.345))
+    form = documents.EVALUATION.form
+    again = form.read(form.write(found), "evaluation.json")
+    assert again == found
+    assert again.pool.challenger.accuracy_less_first is not None
+    assert again.pool.champion.accuracy_less_first is None
 
 
 def _rows(name: str, seeds: range) -> ScoredRows:

@@ -9,8 +9,23 @@ import pytest
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.rows import PREDICTIONS, row_id
+from include.governance.release.documents import (
+    Assembled,
+    Audited,
+    Beside,
+    Champion,
+    Compared,
+    Evaluation,
+    Gate,
+    Opened,
+    Registered,
+    SideBySide,
+    Speed,
+)
 from include.governance.release.summary import approval_text
 from include.insights.change import NOTHING, change_between
+from include.statistics.estimate import Estimate
+from ml.evaluation.standing import Standing
 
 
 def _table(*shown: str | None, confidence: float = 0.7) -> pa.Table:
@@ -65,44 +80,40 @@ def test_other_rows_are_refused() -> None:
         change_between(_table("fear"), _table("fear", "fear"))
 
 
-def _figure(value: float) -> dict[str, Any]:
-    return {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 400}
+def _figure(value: float) -> Estimate:
+    return Estimate(value, value - 0.01, value + 0.01, 400)
 
 
 def test_the_text_for_the_approval_says_what_counts_and_escapes_what_people_named() -> None:
-    standing = {
-        "accuracy": _figure(0.8),
-        "accuracy_less_first": _figure(0.012),
-        "macro_f1_less_first": _figure(-0.004),
-        "p_value": 0.04,
-    }
-    compared = {"name": "held out", "n": 400, "champion": standing, "challenger": standing}
-    change = change_between(_table("fear", "fear"), _table("fear", "anger")).to_json()
+    standing = Standing(
+        model="m",
+        answered=_figure(1.0),
+        accuracy=_figure(0.8),
+        macro_f1=_figure(0.7),
+        ece=_figure(0.1),
+        accuracy_less_first=_figure(0.012),
+        macro_f1_less_first=_figure(-0.004),
+        p_value=0.04,
+    )
+    compared = Compared("held out", 400, standing, standing)
+    change = change_between(_table("fear", "fear"), _table("fear", "anger"))
+    champion = Champion("m", "4", "c" * 64)
     text = approval_text(
-        opened={
-            "champion": {"version": "4"},
-            "reason": "degraded",
-            "evidence": "evaluations/7.json",
-        },
-        assembled={"train": 900, "new_labels_train": 120},
-        evaluation={"pool": compared, "sets": [compared]},
-        audit={
-            "verdict": "amber",
-            "report": "file:///page.html",
-            "findings": ["Amber: share answered neutral is 0.4 for A."],
-        },
-        gates=[{"name": "not_worse", "passed": True, "sentence": "Little was lost."}],
-        registered={"name": "m", "version": "5", "documents": "retraining/x"},
-        side_by_side={
-            "recordings": [
-                {
-                    "study": "a|b<script>",
-                    "recording": "r.mp4",
-                    "analysis_id": "f" * 32,
-                    "change": change,
-                }
-            ]
-        },
+        opened=Opened("r", "degraded", "evaluations/7.json", "", "ada", "2026-11-01", champion),
+        assembled=Assembled(900, 100, 120, {}, {}, "d" * 64),
+        evaluation=Evaluation(champion, "e" * 64, compared, [compared], Speed(1.0, 1.0)),
+        audit=Audited(
+            verdict="amber",
+            report="file:///page.html",
+            findings=["Amber: share answered neutral is 0.4 for A."],
+        ),
+        gates=[Gate("not_worse", True, "Little was lost.")],
+        registered=Registered("m", "5", "f" * 64, "retraining/x"),
+        side_by_side=SideBySide(
+            "2026-11-01",
+            "2026-11-08",
+            [Beside("a|b<script>", "r.mp4", "f" * 32, "published/x", change)],
+        ),
     )
     assert "**Version 5** of `m` may replace the champion, version 4" in text
     assert "120 of them newly labelled" in text
