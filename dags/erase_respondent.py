@@ -60,12 +60,13 @@ def erase_respondent() -> None:
     ) -> dict[str, object]:
         """Erase originals, results, labels and training data of a respondent."""
         from include.composition import build_services
+        from include.contracts.documents import plain_values
         from include.pipeline.erasure import stage
 
         asked_by = dag_run.triggering_user_name or "platform"
         record = stage.run(build_services(), run_id or "", asked_by=asked_by, **(params or {}))
         stage.require_done(record)
-        return record
+        return plain_values(record)
 
     erase()
 

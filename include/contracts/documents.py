@@ -73,7 +73,7 @@ class Form(Generic[T]):
 
     def plain(self, document: T) -> Content:
         """Return a document as what JSON knows, with the number of its schema."""
-        content = msgspec.to_builtins(document, builtin_types=(datetime,))
+        content = msgspec.to_builtins(document, builtin_types=(datetime,), enc_hook=dict)
         return {SCHEMA: self.schema, **self._kept(content)}
 
     def write(self, document: T) -> bytes:
@@ -83,9 +83,19 @@ class Form(Generic[T]):
             ValueError: A number is not finite, and the form knows none that is undefined.
         """
         content = self.plain(document)
-        return json.dumps(
-            content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False
-        ).encode()
+        text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        try:
+            return text.encode()
+        except UnicodeEncodeError:  # half a character, in a name somebody chose: escaped it is kept
+            return json.dumps(content, indent=1, sort_keys=True, allow_nan=False).encode()
+
+    def line(self, document: T) -> str:
+        """Return a document as one line, for files of JSON Lines.
+
+        Raises:
+            ValueError: As for `write`.
+        """
+        return json.dumps(self.plain(document), sort_keys=True, allow_nan=False)
 
     def read(self, content: bytes | str, name: str) -> T:
         """Return a document.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from include.contracts.documents import DocumentError
+from include.contracts.quarantine import QUARANTINE_REASON
 from include.ledger.models import Recording, State
 from include.platform.console import print_addresses
 from include.platform.supervisor import Platform
@@ -72,12 +75,10 @@ def explanation(row: Recording, lake: Path) -> str:
     """Say why a recording was not published and what to do."""
     name = f"{row.recording!r}: {row.state}"
     if row.state is State.QUARANTINED and row.result_key:
-        try:
-            reason = json.loads((lake / row.result_key).read_text())
-        except (OSError, ValueError):
-            reason = None
-        if reason:
-            return f"{name}: {reason['sentence']}\n    What to do: {reason['what_to_do']}"
+        with suppress(OSError, DocumentError):
+            content = (lake / row.result_key).read_bytes()
+            reason = QUARANTINE_REASON.read(content, row.result_key)
+            return f"{name}: {reason.sentence}\n    What to do: {reason.what_to_do}"
     return f"{name}: {row.reason or 'no end was reached; see the task logs in Airflow'}"
 
 

@@ -9,15 +9,31 @@ copied; the object points at the job's own `.out` files.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from include.contracts.documents import Content, Form
 from include.lake import keys
 
 if TYPE_CHECKING:
     from include.lake.store import Lake
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Lake keys of the answers to an extraction's shards, by basename of the shard."""
+
+    answers: dict[str, str]
+
+
+def _wrapped(content: Content) -> Content:
+    """Schema 1 was the mapping alone."""
+    return {"answers": content}
+
+
+ANSWERS = Form(Answers, schema=2, upgrades={1: _wrapped})
 
 
 class AnswerIndex:
@@ -55,15 +71,12 @@ class AnswerIndex:
         for extraction_id, found in by_extraction.items():
             known = self._read(extraction_id)
             if not known.items() >= found.items():
-                content = json.dumps(known | found, sort_keys=True, indent=1)
-                self._lake.put_bytes(self._key(extraction_id), content.encode())
+                answers_of = Answers(known | found)
+                self._lake.write(ANSWERS, self._key(extraction_id), answers_of)
 
     def _read(self, extraction_id: str) -> dict[str, str]:
-        try:
-            content: dict[str, str] = json.loads(self._lake.get_bytes(self._key(extraction_id)))
-        except FileNotFoundError:
-            return {}
-        return content
+        found = self._lake.find(ANSWERS, self._key(extraction_id))
+        return {} if found is None else found.answers
 
     def _key(self, extraction_id: str) -> str:
         return keys.transform_answers(self._model_sha256, extraction_id)

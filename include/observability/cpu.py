@@ -7,16 +7,28 @@ none, so the sum is a lower bound.
 
 from __future__ import annotations
 
-import json
 import resource
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from include.contracts.documents import Form
 from include.lake import keys
 
 if TYPE_CHECKING:
     from include.lake.store import Lake
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """CPU seconds of one try of a task."""
+
+    task: str
+    cpu_s: float
+
+
+NOTE = Form(Note, decimals=3)
 
 
 def process_cpu_s() -> float:
@@ -39,8 +51,7 @@ def note(lake: Lake, batch_id: str, task: str, cpu_s: float) -> None:
     Raises:
         TransientError: The lake failed for now.
     """
-    content = json.dumps({"task": task, "cpu_s": round(cpu_s, 3)})
-    lake.put_bytes(keys.cpu_note(batch_id, task), content.encode())
+    lake.write(NOTE, keys.cpu_note(batch_id, task), Note(task, cpu_s))
 
 
 def noted_cpu_s(lake: Lake, batch_id: str) -> float:
@@ -49,7 +60,7 @@ def noted_cpu_s(lake: Lake, batch_id: str) -> float:
     Raises:
         TransientError: The lake failed for now.
     """
-    return float(sum(note["cpu_s"] for note in _notes(lake, batch_id)))
+    return float(sum(found.cpu_s for found in _notes(lake, batch_id)))
 
 
 def lost_tries(lake: Lake, batch_id: str) -> list[str]:
@@ -60,7 +71,7 @@ def lost_tries(lake: Lake, batch_id: str) -> list[str]:
     """
     noted: dict[tuple[str, int], set[int]] = defaultdict(set)
     for found in _notes(lake, batch_id):
-        task, map_index, number = found["task"].rsplit("/", 2)
+        task, map_index, number = found.task.rsplit("/", 2)
         noted[task, int(map_index)].add(int(number))
     return [
         f"{task if map_index < 0 else f'{task} [{map_index}]'}, try {number}"
@@ -70,6 +81,6 @@ def lost_tries(lake: Lake, batch_id: str) -> list[str]:
     ]
 
 
-def _notes(lake: Lake, batch_id: str) -> Iterator[dict[str, Any]]:
+def _notes(lake: Lake, batch_id: str) -> Iterator[Note]:
     for key in lake.list(keys.cpu_notes(batch_id)):
-        yield json.loads(lake.get_bytes(key))
+        yield lake.read(NOTE, key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from include.contracts.errors import ConfigurationError
 from include.contracts.identity import stable_hash
 from include.lake import keys
-from include.observability.sink import Metric
+from include.observability.sink import METRIC, Metric
 
 if TYPE_CHECKING:
     from include.lake.store import Lake
@@ -39,7 +38,7 @@ class LakeSink:
         """See `MetricSink.emit`."""
         by_day: dict[date, list[str]] = {}
         for metric in metrics:
-            by_day.setdefault(metric.at.date(), []).append(_line(metric))
+            by_day.setdefault(metric.at.date(), []).append(METRIC.line(metric))
         for day, lines in by_day.items():
             name = stable_hash({"lines": lines})
             self._lake.put_bytes(keys.metrics_part(day, name), _join(lines))
@@ -48,7 +47,7 @@ class LakeSink:
 def read_metrics(lake: Lake, day: date) -> Iterator[Metric]:
     """The figures of a day (UTC) in the embedded sink, in no particular order."""
     for line in _lines(lake, day):
-        yield Metric.from_json(json.loads(line))
+        yield METRIC.read(line, f"a figure of {day}")
 
 
 def tidy(lake: Lake, day: date) -> int:
@@ -69,10 +68,6 @@ def tidy(lake: Lake, day: date) -> int:
 def _lines(lake: Lake, day: date) -> list[str]:
     found = [lake.get_bytes(key).decode() for key in lake.list(keys.metrics_day(day))]
     return sorted({line for text in found for line in text.splitlines() if line})
-
-
-def _line(metric: Metric) -> str:
-    return json.dumps(metric.to_json(), sort_keys=True)
 
 
 def _join(lines: Sequence[str]) -> bytes:

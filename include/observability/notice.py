@@ -7,7 +7,6 @@ cannot both win, whatever the channel.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from include.contracts.documents import Form
 from include.lake import keys
 
 if TYPE_CHECKING:
@@ -71,6 +71,29 @@ class Notice:
                 f"the title of a notice is one line of 1 to 100 characters: {self.title!r}"
             )
         object.__setattr__(self, "severity", Severity(self.severity))
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A notice that a sender has in hand, or has sent: its text, and since when."""
+
+    key: str
+    severity: Severity
+    title: str
+    body: str
+    link: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """When a notice was sent."""
+
+    at: datetime
+
+
+CLAIMED = Form(Claimed)
+DELIVERED = Form(Delivered)
 
 
 class Notifier(Protocol):
@@ -150,27 +173,29 @@ class OnceNotifier:
             try:
                 if not self._lake.exists(mark):
                     channel.deliver(notice)
-                    self._lake.put_if_absent(mark, self._stamp({}))
+                    self._mark(mark)
             except Exception as error:  # noqa: BLE001 - raised below, after the others had theirs
                 first = first or error
         if first is not None:
             self._lake.delete(f"{folder}/notice.json")
             raise first
-        self._lake.put_if_absent(f"{folder}/delivered.json", self._stamp({}))
+        self._mark(f"{folder}/delivered.json")
         return True
 
     def _claim(self, folder: str, notice: Notice) -> bool:
         claim = f"{folder}/notice.json"
-        if self._lake.put_if_absent(claim, self._stamp(asdict(notice))):
+        claimed = Claimed(**asdict(notice), at=self._now())
+        if self._lake.put_if_absent(claim, CLAIMED.write(claimed)):
             return True
         if self._lake.exists(f"{folder}/delivered.json"):
             return False
-        try:
-            claimed_at = datetime.fromisoformat(json.loads(self._lake.get_bytes(claim))["at"])
-        except FileNotFoundError:  # withdrawn meanwhile: whoever had it raised, and will send again
+        held = self._lake.find(CLAIMED, claim)
+        if held is None:  # withdrawn meanwhile: whoever had it raised, and will send again
             return False
-        return self._clock() - claimed_at > IN_FLIGHT
+        return self._clock() - held.at > IN_FLIGHT
 
-    def _stamp(self, content: dict[str, str]) -> bytes:
-        at = self._clock().astimezone(UTC).isoformat()
-        return json.dumps({**content, "at": at}, indent=2).encode()
+    def _mark(self, key: str) -> None:
+        self._lake.put_if_absent(key, DELIVERED.write(Delivered(self._now())))
+
+    def _now(self) -> datetime:
+        return self._clock().astimezone(UTC)

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
+
+from include.contracts.documents import Form
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 _TEXT = re.compile(r"[ -~]{1,255}")
@@ -76,28 +78,8 @@ class Metric:
         object.__setattr__(self, "at", self.at.astimezone(UTC))
         object.__setattr__(self, "dimensions", MappingProxyType(dict(self.dimensions)))
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, as one line of the embedded sink."""
-        return {
-            "name": self.name,
-            "value": self.value,
-            "unit": self.unit.value,
-            "at": self.at.isoformat(),
-            "dimensions": dict(self.dimensions),
-            "adds_up": self.adds_up,
-        }
 
-    @classmethod
-    def from_json(cls, line: Mapping[str, Any]) -> Metric:
-        """The inverse of `to_json`."""
-        return cls(
-            name=line["name"],
-            value=line["value"],
-            unit=Unit(line["unit"]),
-            at=datetime.fromisoformat(line["at"]),
-            dimensions=line["dimensions"],
-            adds_up=line["adds_up"],
-        )
+METRIC = Form(Metric)
 
 
 class MetricSink(Protocol):

@@ -6,12 +6,13 @@ cannot be taken or handed over is a line in the task log, and the batch goes on.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from include.composition import Services, build_metric_sink
+from include.contracts.documents import Form
 from include.contracts.extraction import EXTRACTION
 from include.lake import keys
 from include.ledger.ledger import Recording, State
@@ -24,6 +25,16 @@ from include.observability.sink import Metric
 log = logging.getLogger(__name__)
 
 _LOOKUPS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFigures:
+    """What was emitted of a settled batch."""
+
+    metrics: list[Metric]
+
+
+BATCH_FIGURES = Form(BatchFigures)
 
 
 def emit_queue(services: Services) -> None:
@@ -42,8 +53,7 @@ def emit_batch(services: Services, batch_id: str) -> None:
         return work_figures(work) + _cost(services, work)
 
     def done(metrics: list[Metric]) -> None:
-        content = json.dumps([metric.to_json() for metric in metrics], indent=1)
-        services.lake.put_if_absent(marker, content.encode())
+        services.lake.put_if_absent(marker, BATCH_FIGURES.write(BatchFigures(metrics)))
 
     _emit(f"of {batch_id}", services, take, done)
 
@@ -96,7 +106,7 @@ def _work(services: Services, batch_id: str) -> BatchWork:
 
 def _video_s(services: Services, recording: Recording) -> float:
     key = keys.extraction_marker(recording.extraction_id or "")
-    return EXTRACTION.read(services.lake.get_bytes(key), key).duration_s
+    return services.lake.read(EXTRACTION, key).duration_s
 
 
 def _cost(services: Services, work: BatchWork) -> list[Metric]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from typing import TYPE_CHECKING
 
+from include.contracts.quarantine import QUARANTINE_REASON, Original, QuarantineReason
 from include.lake import keys
 
 if TYPE_CHECKING:
@@ -55,22 +55,21 @@ def _write_reason(
     lake: Lake, ledger: Ledger, recording: Recording, error: PermanentInputError
 ) -> str:
     key = keys.quarantine_reason(recording.study, recording.recording, recording.object_id)
-    reason = {
-        "code": str(error.code),
-        "sentence": error.sentence,
-        "what_to_do": error.remedy,
-        "study": recording.study,
-        "recording": recording.recording,
-        "original": {
-            "uri": recording.uri,
-            "key": recording.key,
-            "version": recording.version,
-            "size_bytes": recording.size_bytes,
-            "first_seen_at": recording.first_seen_at.isoformat(),
-        },
-        "quarantined_at": ledger.clock().isoformat(),
-    }
-    lake.put_bytes(key, json.dumps(reason, indent=2, ensure_ascii=False).encode())
+    original = Original(
+        uri=recording.uri,
+        key=recording.key,
+        version=recording.version,
+        size_bytes=recording.size_bytes,
+        first_seen_at=recording.first_seen_at.isoformat(),
+    )
+    reason = QuarantineReason.of(
+        error,
+        original,
+        ledger.clock().isoformat(),
+        study=recording.study,
+        recording=recording.recording,
+    )
+    lake.write(QUARANTINE_REASON, key, reason)
     return key
 
 

@@ -272,7 +272,7 @@ def test_nobody_who_was_erased_since_comes_back(world: World, tmp_path: Path) ->
         recordings=["erased.mp4"],
         asked_by="Anna",
     )
-    assert stage.DONE in record
+    assert record.done
     noted = (tmp_path / "erasures.jsonl").read_text()
     assert "erased" not in noted
     assert STUDY not in noted

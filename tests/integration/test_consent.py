@@ -98,11 +98,11 @@ def test_a_withdrawal_takes_a_recording_out_of_everything_that_is_read(tmp_path:
     request = {"study": "Spot ä", "recordings": ["r01.mp4"], "asked_by": "Anna Muster"}
     record = erasure.run(services, "erase", **request)
     # People's own file of answers names its faces: it is theirs to take away.
-    [left] = record["left"]
-    assert left["place"].endswith("labels/incoming/answers.csv")
-    assert "done_at" not in record
-    Path(left["place"]).unlink()
-    assert erasure.run(services, "erase", **request)["done_at"]
+    [left] = record.left
+    assert left.place.endswith("labels/incoming/answers.csv")
+    assert not record.done
+    Path(left.place).unlink()
+    assert erasure.run(services, "erase", **request).done
     assert not list(services.lake.list(keys.published_recording("Spot ä", "r01.mp4")))
 
 

@@ -223,14 +223,14 @@ def test_no_object_and_no_row_holds_the_person_afterwards(
 
     assert deaths > 15
     answers = "labels/incoming/answers.csv"
-    assert stage.DONE not in record, "the file of answers is people's: it is named, not touched"
-    left = [one["place"] for one in record["left"]]
+    assert not record.done, "the file of answers is people's: it is named, not touched"
+    left = [one.place for one in record.left]
     assert [place.endswith(answers) for place in left] == [True], "\n".join(left)
     assert _traces(world) == {answers, keys.open_erasure("e1")}
     (world.pipeline.home / "lake" / answers).unlink()
     deaths, record = _die_and_go_on(world, monkeypatch)
     assert deaths > 2
-    assert stage.DONE in record
+    assert record.done
     assert "not_looked_into" not in record
     assert _traces(world) == set()
     assert (world.pipeline.incoming / STUDY / OTHER).exists()

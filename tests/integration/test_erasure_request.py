@@ -20,6 +20,7 @@ from include.composition import Services
 from include.contracts.errors import ConfigurationError, PlatformError
 from include.lake import keys
 from include.pipeline.erasure import stage
+from include.pipeline.erasure.record import Record
 from include.settings import ErasureSettings, ModelSettings, TransformSettings
 from tests.fakes.home import services_in, storage_in
 
@@ -71,7 +72,7 @@ def _as_typed(folder: Path) -> None:
     )
 
 
-def _erase(services: Services, **asked: Any) -> dict[str, Any]:
+def _erase(services: Services, **asked: Any) -> Record:
     request = {"study": STUDY, "respondent": "P-17", "asked_by": "Ada", **asked}
     return stage.run(services, "e1", **request)
 
@@ -85,9 +86,9 @@ def test_four_recordings_listed_as_people_type_them_all_go(
 ) -> None:
     _as_typed(folder)
     record = _erase(services)
-    assert stage.DONE in record, record
+    assert record.done, record
     assert _originals(folder) == {OTHER}
-    assert record["erased"]["originals"] == 4
+    assert record.erased["originals"] == 4
     assert (folder / "respondents.csv").read_bytes() == (
         b"\xef\xbb\xbfrecording,respondent,age\n" + f"{OTHER},P-18,40\n".encode()
     ), "the person's lines are gone, the others are what they were"
@@ -111,7 +112,7 @@ def test_study_and_id_are_matched_likewise(
     services: Services, folder: Path, asked: dict[str, Any]
 ) -> None:
     _as_typed(folder)
-    assert stage.DONE in _erase(services, **asked)
+    assert _erase(services, **asked).done
     assert _originals(folder) == {OTHER}
     assert (folder / "respondents.csv").read_text("utf-8-sig").split("\n")[1:] == [
         f"{OTHER},P-18,40",
@@ -138,8 +139,8 @@ def test_every_line_that_is_not_settled_is_named_and_nothing_is_erased(
     with pytest.raises(ConfigurationError, match="no open line of this request is 'recht'"):
         _erase(services, without=["ohne", "kamara", "recht"])
     record = _erase(services, without=["ohne", "kamara.MP4"])
-    assert record["without"] == 2
-    assert stage.DONE in record
+    assert record.without == 2
+    assert record.done
     assert _originals(folder) == {*FOUR, OTHER, "ohne.mp4"} - {"recht.mp4"}
     assert (folder / "respondents.csv").read_text("utf-8-sig").endswith("age\nandere,P-18,\n")
 
@@ -260,11 +261,11 @@ def test_it_is_not_done_while_anything_is_left(
     _as_typed(folder)
     place = plant(services, tmp_path)
     record = _erase(services)
-    assert stage.DONE not in record
-    assert [place in one["place"] for one in record["left"]] == [True], record["left"]
-    assert record["left"][0]["do"]
+    assert not record.done
+    assert [place in one.place for one in record.left] == [True], record.left
+    assert record.left[0].do
     kept = services.lake.get_bytes(keys.erasure("e1")).decode()
-    assert stage.DONE not in kept
+    assert json.loads(kept)["done_at"] is None
     for form in ("NFC", "NFD"):
         assert unicodedata.normalize(form, FOUR[0]) not in kept, "the record names nobody"
     with pytest.raises(PlatformError, match="the record is open"):
@@ -272,13 +273,13 @@ def test_it_is_not_done_while_anything_is_left(
     assert _originals(folder) - {"respondents (1).csv"} == {OTHER}
 
     again = _erase(services)
-    assert stage.DONE not in again
-    assert again["left"] == record["left"], "what it looks for is known although all rows are gone"
+    assert not again.done
+    assert again.left == record.left, "what it looks for is known although all rows are gone"
     _take_away(tmp_path)
     done = _erase(services)
-    assert stage.DONE in done, done["left"]
-    assert done["left"] == []
-    assert done["erased"]["originals"] == 4
+    assert done.done, done.left
+    assert done.left == []
+    assert done.erased["originals"] == 4
     assert list(services.lake.list("erasures")) == [keys.erasure("e1")]
 
 
@@ -309,9 +310,9 @@ def test_deleted_rows_that_still_stand_in_mlflows_file_are_found(
         database.executemany("INSERT INTO tags VALUES (?)", [(f"x{FOUR[0]}",)] * 50)
         database.execute("DELETE FROM tags")
     record = _erase(services)
-    (left,) = record["left"]
-    assert "mlflow.sqlite" in left["place"]
-    assert "VACUUM" in left["do"]
+    (left,) = record.left
+    assert "mlflow.sqlite" in left.place
+    assert "VACUUM" in left.do
 
 
 # --- the same in a bucket that keeps versions -----------------------------------------
@@ -371,8 +372,8 @@ def test_nothing_is_left_in_buckets(s3: tuple[Any, str], tmp_path: Path) -> None
     client.put_object(Bucket="logs", Key="models/1/worst.csv", Body=f"1,{FOUR[0]}".encode())
 
     record = _erase(services)
-    assert stage.DONE not in record
-    places = {one["place"]: one["do"] for one in record["left"]}
+    assert not record.done
+    places = {one.place: one.do for one in record.left}
     earlier = next(place for place in places if place.startswith(f"s3://lake/{note} (version"))
     assert "earlier version" in places.pop(earlier)
     assert set(places) == {f"s3://logs/{log}", "s3://logs/models/1/worst.csv"}
@@ -382,7 +383,7 @@ def test_nothing_is_left_in_buckets(s3: tuple[Any, str], tmp_path: Path) -> None
     for key in (log, "models/1/worst.csv"):
         client.delete_object(Bucket="logs", Key=key)
 
-    assert stage.DONE in _erase(services)
+    assert _erase(services).done
     left = dict(_everything(client))
     assert set(left) == {
         f"lake/{folder}/respondents.csv", f"lake/{folder}/{OTHER}", f"lake/{note}",
@@ -409,9 +410,9 @@ def test_names_of_others_keep_nothing_open(
     longer = f"read '{STUDY}/tag 2/recht.mp4' of '{STUDY}'\n"
     log.write_text(longer + "-" * 600 + "\n" + "read 'recht.mp4' of 'Sommer'\n" * 40)
     _as_typed(folder)
-    assert stage.DONE in _erase(services)
+    assert _erase(services).done
     log.write_text(f"read 'recht.mp4' of '{STUDY}'\n")
     _declare(folder)
     (folder / "recht.mp4").write_bytes(b"again")
     record = stage.run(services, "e2", study=STUDY, recordings=["recht.mp4"], asked_by="Ada")
-    assert [str(log) == one["place"] for one in record["left"]] == [True]
+    assert [str(log) == one.place for one in record.left] == [True]

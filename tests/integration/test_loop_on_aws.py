@@ -279,13 +279,13 @@ def test_a_respondent_is_erased_from_s3(cloud: Cloud) -> None:
     (row,) = services.ledger.erasure.uploads(STUDY, {"r0.mp4"})
     asked = {"study": STUDY, "respondent": "P0", "asked_by": "Ada"}
     done = erasure.run(services, "e", **asked)
-    assert done["erased"]["originals"] == 1
+    assert done.erased["originals"] == 1
     client = boto3.client("s3")
-    for one in done["left"]:
-        assert one["place"].endswith("labels/incoming/answers.csv"), "people's own file"
+    for one in done.left:
+        assert one.place.endswith("labels/incoming/answers.csv"), "people's own file"
         client.delete_object(Bucket=cloud.bucket, Key="lake/labels/incoming/answers.csv")
     done = erasure.run(services, "e", **asked)
-    assert erasure.DONE in done, done["left"]
+    assert done.done, done.left
     left: list[Any] = []
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=cloud.bucket):
         for found in page["Contents"]:

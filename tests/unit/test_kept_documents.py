@@ -13,47 +13,87 @@ from typing import Any
 
 import pytest
 
-from include.contracts.documents import DocumentError, Form
+from include.contracts.documents import SCHEMA, DocumentError, Form
 from include.contracts.extraction import EXTRACTION
 from include.contracts.published import PUBLISHED_MANIFEST
+from include.contracts.quarantine import QUARANTINE_REASON
 from include.contracts.validation import VALIDATION
+from include.governance.bias.record import SIGN_OFF
+from include.governance.bias.store import POINTER
+from include.inference.answers import ANSWERS
+from include.observability.cpu import NOTE
+from include.observability.notice import CLAIMED, DELIVERED
+from include.observability.sink import METRIC
 from include.pipeline.current import CHOICE
+from include.pipeline.erasure.record import RECORD as ERASURE
+from include.pipeline.labelling.milestones import MILESTONE
+from include.pipeline.labelling.receipts import RECEIPT
 from include.pipeline.model_retraining import documents as retraining
+from include.pipeline.model_rollback import ROLLBACK
+from include.pipeline.reprocess.request import REQUEST_FORM
 
 WRITTEN = Path(__file__).parents[1] / "fakes" / "written_by_78251cd"
+
+SHARD = f"{'e' * 32}-00000.tar"
 
 KEPT: dict[str, Form[Any]] = {
     "manifest.json": PUBLISHED_MANIFEST,
     "current.json": CHOICE,
     "extraction.json": EXTRACTION,
     "validation.json": VALIDATION,
+    "reason.json": QUARANTINE_REASON,
+    "label-reason.json": QUARANTINE_REASON,
+    "receipt.json": RECEIPT,
+    "milestone.json": MILESTONE,
+    "rollback.json": ROLLBACK,
+    "request.json": REQUEST_FORM,
+    "erasure.json": ERASURE,
+    "answers.json": ANSWERS,
+    "notice.json": CLAIMED,
+    "delivered.json": DELIVERED,
+    "cpu.json": NOTE,
+    "metric.json": METRIC,
+    "audit-pointer.json": POINTER,
+    "sign-off.json": SIGN_OFF,
     **{
         f"retraining/{document.name}": document.form
         for document in vars(retraining).values()
         if isinstance(document, retraining.Document)
     },
 }
-LEFT_OUT = {"retraining/evaluation.json": {"ratio"}}
-"""What was written beside and follows from the rest."""
+LEFT_OUT = {
+    "retraining/evaluation.json": {"ratio"},
+    "rollback.json": {"from", "to"},
+    "answers.json": {SHARD},
+}
+"""What follows from the rest, or is called otherwise now."""
 
 
 @pytest.mark.parametrize("name", KEPT)
 def test_what_the_build_before_wrote_is_read_and_kept(name: str) -> None:
     form, content = KEPT[name], (WRITTEN / name).read_bytes()
     again = json.loads(form.write(form.read(content, name)))
-    assert again.pop("schema") == form.schema
+    assert again.pop(SCHEMA) == form.schema
     left_out = LEFT_OUT.get(name, set())
     assert _lost(json.loads(content), again, left_out) == []
 
 
 @pytest.mark.parametrize("name", KEPT)
 def test_a_field_of_another_type_is_refused_by_file_and_name(name: str) -> None:
-    content = json.loads((WRITTEN / name).read_bytes())
-    field = next(iter(content))
+    form = KEPT[name]
+    content = json.loads(form.write(form.read((WRITTEN / name).read_bytes(), name)))
+    field = next(one for one in content if one != SCHEMA)
     with pytest.raises(DocumentError) as caught:
-        KEPT[name].read(json.dumps({**content, field: [{"no": "such"}]}), f"x/{name}")
+        form.read(json.dumps({**content, field: [{"no": "such"}]}), f"x/{name}")
     assert str(caught.value).startswith(f"x/{name}: ")
     assert f"`{field}" in str(caught.value)
+
+
+def test_what_is_called_otherwise_now_is_found() -> None:
+    rollback = ROLLBACK.read((WRITTEN / "rollback.json").read_bytes(), "k")
+    assert (rollback.source, rollback.target) == ("2", "1")
+    answers = ANSWERS.read((WRITTEN / "answers.json").read_bytes(), "k").answers
+    assert answers == {SHARD: f"transforms/fex-1/output/{SHARD}.out"}
 
 
 def test_every_file_of_that_build_has_a_form() -> None:

@@ -11,6 +11,7 @@ from include.demo.loop.steps_week import interval
 from include.lake import keys
 from include.ledger.retraining_tables import RequestState, RetrainingRequest
 from include.pipeline.model_retraining import documents
+from include.pipeline.model_rollback import ROLLBACK as ROLLBACK_RECORD
 from include.platform.credentials import ADMIN
 from ml.registry.protocol import CHAMPION, ModelVersion
 
@@ -141,9 +142,9 @@ def rollback(stage: Stage) -> Told:
     before = champion(stage)
     run_id = stage.run(ROLLBACK, {"why": "the demonstration ends"})
     after = champion(stage)
-    moved = stage.document(keys.rollback_record(run_id))
+    moved = stage.lake.read(ROLLBACK_RECORD, keys.rollback_record(run_id))
     require(
-        (moved["from"], after.version) == (before.version, moved["to"])
+        (moved.source, after.version) == (before.version, moved.target)
         and after.version != before.version,
         f"Version {after.version} answers after a rollback from version {before.version}.",
     )

@@ -15,7 +15,7 @@ from include.labelling.health import Health
 from include.labelling.queue import Draw, read_draw
 from include.lake import keys
 from include.ledger.models import State
-from include.observability.notice import Severity
+from include.observability.notice import CLAIMED, Severity
 from include.platform.console import duration
 from include.platform.dropping import Followed, drop
 from include.platform.following import follow_recordings
@@ -138,7 +138,7 @@ def alarms(stage: Stage) -> list[str]:
     found = []
     for key in stage.lake.list(keys.NOTICES):
         if key.endswith("/notice.json"):
-            notice = stage.document(key)
-            if notice["severity"] != Severity.INFO:
-                found.append(str(notice["title"]))
+            notice = stage.lake.read(CLAIMED, key)
+            if notice.severity != Severity.INFO:
+                found.append(notice.title)
     return sorted(found)

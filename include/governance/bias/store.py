@@ -7,13 +7,13 @@ pointer per audit of a package, named so that the newest sorts last.
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from include.contracts.documents import Form
 from include.governance.bias.record import (
     SIGN_OFF,
     SignOff,
@@ -27,8 +27,20 @@ if TYPE_CHECKING:
     from include.lake.store import Lake
 
 
-CANDIDATE = "candidate"
-"""In a pointer: the package was not the champion when it was audited."""
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Which audit is one of a package.
+
+    Attributes:
+        audit_sha256: Hash of its record.
+        candidate: Whether the package was not the champion when it was audited.
+    """
+
+    audit_sha256: str
+    candidate: bool = False
+
+
+POINTER = Form(Pointer)
 
 
 def save(
@@ -53,7 +65,7 @@ def save(
     lake.put_if_absent(keys.audit_record(sha256), canonical_json(record))
     lake.put_if_absent(keys.audit_page(sha256), page)
     pointer = keys.audit_pointer(str(record["model"]["sha256"]), _stamp(at), sha256)
-    lake.put_if_absent(pointer, canonical_json({"audit_sha256": sha256, CANDIDATE: candidate}))
+    lake.put_if_absent(pointer, POINTER.write(Pointer(sha256, candidate)))
     return sha256
 
 
@@ -89,10 +101,9 @@ def latest(
     for name in sorted(names, reverse=True):
         if bound is not None and name >= bound:
             continue
-        pointer = json.loads(lake.get_bytes(names[name]))
-        if model_sha256 is not None or not pointer.get(CANDIDATE, False):
-            sha256 = str(pointer["audit_sha256"])
-            return sha256, load(lake, sha256)
+        pointer = lake.read(POINTER, names[name])
+        if model_sha256 is not None or not pointer.candidate:
+            return pointer.audit_sha256, load(lake, pointer.audit_sha256)
     return None
 
 
@@ -102,11 +113,7 @@ def save_sign_off(lake: Lake, signed: SignOff) -> SignOff:
     Raises:
         TransientError: The lake failed for now; save again.
     """
-    key = keys.audit_sign_off(signed.audit_sha256)
-    if lake.put_if_absent(key, canonical_json(asdict(signed))):
-        return signed
-    held = read_sign_off(lake, signed.audit_sha256)
-    return signed if held is None else held
+    return lake.write_once(SIGN_OFF, keys.audit_sign_off(signed.audit_sha256), signed)
 
 
 def read_sign_off(lake: Lake, sha256: str) -> SignOff | None:
@@ -115,11 +122,7 @@ def read_sign_off(lake: Lake, sha256: str) -> SignOff | None:
     Raises:
         TransientError: The lake failed for now.
     """
-    try:
-        content = lake.get_bytes(keys.audit_sign_off(sha256))
-    except FileNotFoundError:
-        return None
-    return SIGN_OFF.read(content, keys.audit_sign_off(sha256))
+    return lake.find(SIGN_OFF, keys.audit_sign_off(sha256))
 
 
 def _stamp(at: datetime) -> str:

@@ -9,7 +9,6 @@ found any longer in the lake, the ledger, MLflow and the logs; until then the co
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import uuid
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from collections.abc import Sequence
 from include.composition import build_services
 from include.contracts.errors import ConfigurationError, PlatformError
 from include.pipeline.erasure import stage
+from include.pipeline.erasure.record import RECORD
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,11 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not isinstance(error, ConfigurationError):  # of which nothing was begun
             sys.stderr.write(f"erasure: go on with --run-id {run_id}\n")
         return error.exit_status
-    sys.stdout.write(f"{json.dumps(record, indent=1, ensure_ascii=False)}\n")
-    if stage.DONE in record:
+    sys.stdout.write(f"{RECORD.write(record).decode()}\n")
+    if record.done:
         return 0
     sys.stderr.write(
-        f"erasure: not done: {len(record[stage.LEFT])} place(s) still hold something of the "
+        f"erasure: not done: {len(record.left)} place(s) still hold something of the "
         f"person\nerasure: do what `left` says, then go on with --run-id {run_id}\n"
     )
     return 1

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.contracts.documents import Form
 from include.lake import keys
+from include.pipeline.erasure.record import Left
 from include.pipeline.erasure.scan.wanted import Name, Wanted
 from include.pipeline.erasure.subject import originals
 from include.study.naming import folded, has_ending
@@ -38,24 +39,24 @@ class Opened:
         ids: Recordings, extractions, analyses, objects and labelled faces.
         files: Size in bytes and sha256 of originals.
         without: Lines that were left out of the request.
-        left: What was found last: place, what, what to do.
+        left: What was found last.
     """
 
     study: str
-    places: list[list[str]]
+    places: list[tuple[str, str]]
     respondents: list[str] = field(default_factory=list)
-    lines: list[list[str]] = field(default_factory=list)
+    lines: list[tuple[str, str]] = field(default_factory=list)
     extraction_ids: list[str] = field(default_factory=list)
     analysis_ids: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
-    files: list[list[Any]] = field(default_factory=list)
+    files: list[tuple[int, str]] = field(default_factory=list)
     without: int = 0
-    left: list[dict[str, str]] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
 
     @property
     def place_set(self) -> frozenset[tuple[str, str]]:
         """Study and name of every recording."""
-        return frozenset((study, name) for study, name in self.places)
+        return frozenset(self.places)
 
 
 OPENED = Form(Opened)
@@ -63,16 +64,12 @@ OPENED = Form(Opened)
 
 def find(services: Services, run_id: str) -> Opened | None:
     """Return what a run looks for; None where it has not begun, or is done."""
-    key = keys.open_erasure(run_id)
-    try:
-        return OPENED.read(services.lake.get_bytes(key), key)
-    except FileNotFoundError:
-        return None
+    return services.lake.find(OPENED, keys.open_erasure(run_id))
 
 
 def write(services: Services, run_id: str, opened: Opened) -> None:
     """Keep what a run looks for."""
-    services.lake.put_bytes(keys.open_erasure(run_id), OPENED.write(opened))
+    services.lake.write(OPENED, keys.open_erasure(run_id), opened)
 
 
 def begin(
@@ -90,9 +87,9 @@ def begin(
     """
     return Opened(
         study=asked.study,
-        places=sorted(map(list, subject.places)),
+        places=sorted(subject.places),
         respondents=sorted(asked.respondents),
-        lines=sorted(map(list, {*lines, *((asked.study, typed) for typed in asked.lines)})),
+        lines=sorted({*lines, *((asked.study, typed) for typed in asked.lines)}),
         extraction_ids=sorted(subject.extraction_ids),
         analysis_ids=sorted(subject.analysis_ids),
         ids=sorted({*faces, *_ids(subject)}),
@@ -112,18 +109,13 @@ def merged(opened: Opened, subject: Subject) -> tuple[Opened, Subject]:
     return (
         replace(
             opened,
-            places=sorted(map(list, whole.places)),
+            places=sorted(whole.places),
             extraction_ids=sorted(whole.extraction_ids),
             analysis_ids=sorted(whole.analysis_ids),
             ids=sorted({*opened.ids, *_ids(whole)}),
         ),
         whole,
     )
-
-
-def with_left(opened: Opened, left: list[dict[str, str]]) -> Opened:
-    """Return it with what was found last."""
-    return replace(opened, left=left)
 
 
 def wanted(services: Services, opened: Opened) -> Wanted:
@@ -172,7 +164,7 @@ def _ids(subject: Subject) -> set[str]:
     return {row.object_id for row in rows} | {row.video_id for row in rows if row.video_id}
 
 
-def _files(services: Services, subject: Subject) -> list[list[Any]]:
+def _files(services: Services, subject: Subject) -> list[tuple[int, str]]:
     """Return size and sha256 of every original."""
     found = {(row.size_bytes, row.video_id) for row in subject.uploads if row.video_id}
     for key in originals(services.lake, subject.places):
@@ -181,4 +173,4 @@ def _files(services: Services, subject: Subject) -> list[list[Any]]:
             digest.update(chunk)
             count += len(chunk)
         found.add((count, digest.hexdigest()))
-    return [list(pair) for pair in sorted(found) if pair[0]]
+    return [pair for pair in sorted(found) if pair[0]]

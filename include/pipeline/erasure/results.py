@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +11,7 @@ from include.lake import keys
 from include.pipeline.drift import figures
 from include.pipeline.erasure.subject import Subject, originals
 from include.pipeline.reprocess import report
-from include.pipeline.reprocess.request import REQUEST, Request, read_request, request_bytes
+from include.pipeline.reprocess.request import REQUEST, REQUEST_FORM, Request
 
 if TYPE_CHECKING:
     from include.composition import Services
@@ -105,7 +104,7 @@ def _change_reports(services: Services, subject: Subject) -> int:
         if services.lake.exists(keys.reprocess(request.run_id, report.DOCUMENT)):
             report.write(services, cleared)
         # Last: as long as it names them, a repeated erasure finds the report again.
-        services.lake.put_bytes(key, request_bytes(cleared))
+        services.lake.write(REQUEST_FORM, key, cleared)
         count += 1
     return count
 
@@ -113,4 +112,4 @@ def _change_reports(services: Services, subject: Subject) -> int:
 def _requests(services: Services) -> Iterator[tuple[str, Request]]:
     for key in services.lake.list(keys.REPROCESS):
         if key.endswith(f"/{REQUEST}"):
-            yield key, read_request(json.loads(services.lake.get_bytes(key)))
+            yield key, services.lake.read(REQUEST_FORM, key)

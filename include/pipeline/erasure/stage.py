@@ -8,10 +8,10 @@ it is.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
@@ -19,6 +19,7 @@ from include.contracts.errors import ConfigurationError, PlatformError
 from include.lake import keys
 from include.ledger.audit_tables import Deed
 from include.pipeline.erasure import asked, labels, lines, opened, register, results, training_data
+from include.pipeline.erasure.record import RECORD, Left, Record
 from include.pipeline.erasure.scan.places import scan
 from include.pipeline.erasure.subject import Subject, find
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from include.pipeline.erasure.scan.wanted import Wanted
 
 log = logging.getLogger(__name__)
-
-DONE, CLEAR, LEFT = "done_at", "nothing_left_at", "left"
 
 
 def run(
@@ -41,7 +40,7 @@ def run(
     recordings: Collection[str] = (),
     without: Collection[str] = (),
     asked_by: str,
-) -> dict[str, Any]:
+) -> Record:
     """Erase everything of a respondent's recordings; return the record of it.
 
     Safe to repeat after a kill at any point: the same run goes on, and a run that is done
@@ -74,10 +73,10 @@ def run(
     """
     if not asked_by.strip():
         raise ConfigurationError("asked_by", "names the person who answers for the erasure")
-    record = _read(services, keys.erasure(run_id))
-    if DONE in record:
+    record = services.lake.find(RECORD, keys.erasure(run_id))
+    if record is not None and record.done:
         return record
-    if CLEAR in record:
+    if record is not None and record.nothing_left_at is not None:
         return _close(services, run_id, record)
     known = opened.find(services, run_id)
     if known is None:
@@ -93,28 +92,27 @@ def run(
         faces = training_data.labelled_faces(services, subject)
         _require_idle(services, subject, faces)
     opened.write(services, run_id, known)
-    if not record:
-        begun = {"asked_by": asked_by, "begun_at": _now(services), "without": known.without}
-        record = _write(services, run_id, begun)
+    if record is None:
+        record = _write(services, run_id, Record(asked_by, _now(services), known.without))
         _write_down(services, run_id, record, "begun")
     register.note(services.settings, run_id, subject.places, services.ledger.clock())
     erased = _erase(services, subject, faces, known)
-    record = _write(services, run_id, {**record, "erased": _added(record, erased)})
+    record = _write(services, run_id, replace(record, erased=_added(record, erased)))
     services.ledger.erasure.forget(subject.upload_ids, subject.extraction_ids)
     log.info("erased: %s", erased)
     _scrub(services)
     return _look(services, run_id, known, record)
 
 
-def require_done(record: dict[str, Any]) -> None:
+def require_done(record: Record) -> None:
     """Fail where a record is not done: for callers whose success people take for the end.
 
     Raises:
         PlatformError: Something is left; the sentence says how much, and where to read of it.
     """
-    if DONE not in record:
+    if not record.done:
         raise PlatformError(
-            f"erased, but {len(record[LEFT])} place(s) still hold something of the person: the "
+            f"erased, but {len(record.left)} place(s) still hold something of the person: the "
             "record is open. What they are and what to do: `erasures/open/` in the lake, under "
             "this run's name; then run it again (clear the task, or --run-id)"
         )
@@ -142,9 +140,9 @@ def _take_out(services: Services, known: Opened) -> int:
     return sum(lines.take_out(services, study, typed) for study, typed in by_study.items())
 
 
-def _added(record: dict[str, Any], erased: dict[str, int]) -> dict[str, int]:
+def _added(record: Record, erased: dict[str, int]) -> dict[str, int]:
     """Add up what several tries of one run erased; recordings are the same ones each time."""
-    before = record.get("erased", {})
+    before = record.erased
     fixed = ("recordings", "uploads")
     return {
         name: max(before.get(name, 0), count) if name in fixed else before.get(name, 0) + count
@@ -186,42 +184,45 @@ def _scrub(services: Services) -> None:
         log.warning("the ledger's file could not be cleared of deleted rows: %s", error.orig)
 
 
-def _look(services: Services, run_id: str, known: Opened, record: dict[str, Any]) -> dict[str, Any]:
+def _look(services: Services, run_id: str, known: Opened, record: Record) -> Record:
     """Look through everything; close the record when nothing is left, else say what is."""
     looked_for = opened.wanted(services, known)
     mine = frozenset({keys.open_erasure(run_id), keys.erasure(run_id)})
     found = scan(services, looked_for, leave_out=mine)
-    record = {**record, "looked_through": dict(found.looked), "looked_at": _now(services)}
-    if found.opaque:
-        record["not_looked_into"] = [looked_for.masked(place) for place in found.opaque]
+    record = replace(
+        record,
+        looked_through=dict(found.looked),
+        looked_at=_now(services),
+        not_looked_into=[looked_for.masked(place) for place in found.opaque],
+    )
     if not found.found:
-        _write(services, run_id, {**record, LEFT: [], CLEAR: _now(services)})
-        return _close(services, run_id, _read(services, keys.erasure(run_id)))
-    told = [{"place": one.place, "what": one.what, "do": one.do} for one in found.found]
+        clear = replace(record, left=[], nothing_left_at=_now(services))
+        return _close(services, run_id, _write(services, run_id, clear))
+    told = [Left(one.place, one.what, one.do) for one in found.found]
     if found.more:
-        told.append({"place": f"{found.more} more", "what": "", "do": "run again after these"})
-    opened.write(services, run_id, opened.with_left(known, told))
-    _write(services, run_id, {**record, LEFT: _masked(told, looked_for)})
+        told.append(Left(f"{found.more} more", "", "run again after these"))
+    opened.write(services, run_id, replace(known, left=told))
+    _write(services, run_id, replace(record, left=_masked(told, looked_for)))
     log.warning("not done: %d place(s) still hold something of the person", len(told))
-    return {**record, LEFT: told}
+    return replace(record, left=told)
 
 
-def _masked(told: list[dict[str, str]], looked_for: Wanted) -> list[dict[str, str]]:
-    return [{**one, "place": looked_for.masked(one["place"])} for one in told]
+def _masked(told: list[Left], looked_for: Wanted) -> list[Left]:
+    return [replace(one, place=looked_for.masked(one.place)) for one in told]
 
 
-def _close(services: Services, run_id: str, record: dict[str, Any]) -> dict[str, Any]:
+def _close(services: Services, run_id: str, record: Record) -> Record:
     """Forget whom it was about, then say that it is done."""
     services.lake.erase_versions(keys.open_erasure(run_id))
     _write_down(services, run_id, record, "done")
-    return _write(services, run_id, {**record, DONE: _now(services)})
+    return _write(services, run_id, replace(record, done_at=_now(services)))
 
 
-def _write_down(services: Services, run_id: str, record: dict[str, Any], state: str) -> None:
+def _write_down(services: Services, run_id: str, record: Record, state: str) -> None:
     """Write into the audit log who had somebody erased; whom is forgotten there as well."""
     services.ledger.audit.append(
         Deed.ERASURE,
-        who=record["asked_by"],
+        who=record.asked_by,
         what=keys.erasure(run_id),
         detail={"state": state},
         once=f"{run_id}/{state}",
@@ -245,18 +246,8 @@ def _require_idle(services: Services, subject: Subject, faces: frozenset[str]) -
         )
 
 
-def _read(services: Services, key: str) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(services.lake.get_bytes(key))
-    except FileNotFoundError:
-        return {}
-    return content
-
-
-def _write(services: Services, run_id: str, record: dict[str, Any]) -> dict[str, Any]:
-    content = json.dumps(record, indent=1, ensure_ascii=False).encode()
-    services.lake.put_bytes(keys.erasure(run_id), content)
-    return record
+def _write(services: Services, run_id: str, record: Record) -> Record:
+    return services.lake.write(RECORD, keys.erasure(run_id), record)
 
 
 def _now(services: Services) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from include.contracts.extraction import EXTRACTION
 from include.contracts.identity import analysis_id
 from include.insights.collect import COLLECT_VERSION
 from include.labelling.votes import extraction_of
@@ -120,10 +120,8 @@ def _extractions(
 
 
 def _video(lake: Lake, marker: str) -> str | None:
-    try:
-        return str(json.loads(lake.get_bytes(marker))["video_id"])
-    except FileNotFoundError:
-        return None
+    found = lake.find(EXTRACTION, marker)
+    return None if found is None else found.video_id
 
 
 def _analyses(

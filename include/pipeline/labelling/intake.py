@@ -8,7 +8,6 @@ all receipts whenever they are behind (`labels.tables`).
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from include.composition import Services, build_metric_sink, build_notifier
 from include.contracts.errors import PermanentInputError, TransientError
 from include.contracts.identity import stable_hash
+from include.contracts.quarantine import QUARANTINE_REASON, Original, QuarantineReason
 from include.contracts.reasons import QuarantineCode
 from include.labelling.exports import MAX_BYTES, read_answers
 from include.labelling.votes import votes_bytes
@@ -167,24 +167,14 @@ def _quarantine(services: Services, item: IncomingObject, error: PermanentInputE
     """Write the reason for people, then the receipt that closes the file."""
     object_id = _object_id(item)
     reason_key = keys.quarantine_reason("labels", item.key, object_id)
-    reason = {
-        "code": str(error.code),
-        "sentence": error.sentence,
-        "what_to_do": error.remedy,
-        "original": {
-            "uri": item.uri,
-            "key": item.key,
-            "version": item.version,
-            "size_bytes": item.size_bytes,
-        },
-        "quarantined_at": services.ledger.clock().isoformat(),
-    }
-    services.lake.put_bytes(reason_key, json.dumps(reason, indent=2, ensure_ascii=False).encode())
+    original = Original(item.uri, item.key, item.version, item.size_bytes)
+    at = services.ledger.clock().isoformat()
+    services.lake.write(QUARANTINE_REASON, reason_key, QuarantineReason.of(error, original, at))
     receipt = Receipt(
         object_id=object_id,
         key=item.key,
         version=item.version,
-        received_at=services.ledger.clock().isoformat(),
+        received_at=at,
         reason=f"{error.sentence} {error.remedy}",
         reason_key=reason_key,
     )

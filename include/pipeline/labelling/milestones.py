@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import posixpath
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from include.contracts.documents import Form
 from include.governance.retraining.requests import ask
 from include.lake import keys
 from include.pipeline.labelling.tables import read_summary
@@ -15,6 +16,24 @@ if TYPE_CHECKING:
     from include.composition import Services
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """That a retraining was started because so many faces were labelled.
+
+    Attributes:
+        faces: Labelled by then.
+        since: Labelled when one was started before; 0 for the first.
+        run_id: The retraining's run.
+    """
+
+    faces: int
+    since: int
+    run_id: str | None
+
+
+MILESTONE = Form(Milestone)
 
 
 def ask_for_retraining(services: Services) -> list[dict[str, Any]]:
@@ -41,6 +60,6 @@ def ask_for_retraining(services: Services) -> list[dict[str, Any]]:
     if not answer.accepted:
         log.warning("%d faces are newly labelled, but: %s", faces_n - last, answer.why)
         return []
-    note = {"faces": faces_n, "since": last, "run_id": answer.run_id}
-    services.lake.put_if_absent(evidence, json.dumps(note, indent=2).encode())
+    reached_now = Milestone(faces_n, last, answer.run_id)
+    services.lake.put_if_absent(evidence, MILESTONE.write(reached_now))
     return answer.triggers()

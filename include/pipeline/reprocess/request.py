@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from include.composition import Services
+from include.contracts.documents import Form
 from include.contracts.errors import PlatformError
 from include.lake import keys
 from include.ledger.ledger import Batch
@@ -55,6 +54,9 @@ class Request:
     same_model: int
 
 
+REQUEST_FORM = Form(Request)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a run takes, and what it leaves."""
@@ -97,30 +99,13 @@ def run_key(run_id: str) -> str:
 
 def find_request(services: Services, run_id: str) -> Request | None:
     """Return what a run is to do, None before that is written down."""
-    try:
-        content = json.loads(services.lake.get_bytes(keys.reprocess(run_id, REQUEST)))
-    except FileNotFoundError:
-        return None
-    return read_request(content)
-
-
-def read_request(content: Mapping[str, Any]) -> Request:
-    """Return the request that `request_bytes` wrote, from its JSON."""
-    pairs = {name: [tuple(pair) for pair in content[name]] for name in ("chosen", "remaining")}
-    return Request(**{**content, **pairs})
-
-
-def request_bytes(request: Request) -> bytes:
-    """Return a request as JSON."""
-    return json.dumps(asdict(request), indent=1, ensure_ascii=False).encode()
+    return services.lake.find(REQUEST_FORM, keys.reprocess(run_id, REQUEST))
 
 
 def write_request(services: Services, request: Request) -> Request:
     """Write down what a run is to do; the first to do so wins, everyone gets what is written."""
-    services.lake.put_if_absent(keys.reprocess(request.run_id, REQUEST), request_bytes(request))
-    written = find_request(services, request.run_id)
-    assert written is not None
-    return written
+    key = keys.reprocess(request.run_id, REQUEST)
+    return services.lake.write_once(REQUEST_FORM, key, request)
 
 
 def opened(services: Services, run_id: str) -> tuple[Request, Batch]:

@@ -246,7 +246,7 @@ def _erase_again(
             asked_by="the register of erasures, after a restore",
         )
         done["recordings"] += len(names)
-        done["open"] += stage.DONE not in record
+        done["open"] += not record.done
     return done
 
 

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from include.contracts.errors import ConfigurationError
+from include.contracts.quarantine import QUARANTINE_REASON, Original, QuarantineReason
 from include.demo.__main__ import main
 from include.demo.results import explanation, results_table
 from include.lake.store import Lake
@@ -175,7 +176,9 @@ def test_the_table_stands_without_a_summary(lake: Path) -> None:
 def test_a_refused_recording_comes_with_reason_and_remedy(lake: Path) -> None:
     reason = lake / "quarantine/reason.json"
     reason.parent.mkdir(parents=True)
-    reason.write_text(json.dumps({"sentence": "It is empty.", "what_to_do": "Export again."}))
+    original = Original("file:///lake/incoming/s/r.mp4", "incoming/s/r.mp4", "1", 0)
+    told = QuarantineReason("empty", "It is empty.", "Export again.", original, "2026-11-02")
+    reason.write_bytes(QUARANTINE_REASON.write(told))
     row = recording(State.QUARANTINED, result_key="quarantine/reason.json", reason="short")
     assert "It is empty.\n    What to do: Export again." in explanation(row, lake)
     reason.unlink()

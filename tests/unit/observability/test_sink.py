@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -14,7 +13,7 @@ from include.contracts.errors import ConfigurationError
 from include.lake.store import Lake
 from include.observability.embedded import LakeSink, StatsdSink, read_metrics, tidy
 from include.observability.notice import Notice, Severity
-from include.observability.sink import Fanout, Metric, Unit
+from include.observability.sink import METRIC, Fanout, Metric, Unit
 from include.settings import StorageSettings, WatchSettings
 from tests.fakes.home import services_in
 
@@ -59,7 +58,7 @@ def test_a_metric_survives_json_and_is_kept_in_utc() -> None:
     east = timezone(timedelta(hours=2))
     before = metric(at=NOW.astimezone(east), dimensions={"Reason": "gap"}, adds_up=True)
     assert before.at.tzinfo is UTC
-    assert Metric.from_json(json.loads(json.dumps(before.to_json()))) == before
+    assert METRIC.read(METRIC.line(before), "k") == before
 
 
 def test_the_same_figures_emitted_again_count_once(lake: Lake) -> None:
