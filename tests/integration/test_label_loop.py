@@ -387,7 +387,8 @@ def test_an_evaluation_is_tracked_once_counted_and_told(pipeline: Pipeline, seco
     figures = {metric.name: metric.value for metric in read_metrics(lake, day)}
     assert figures["EvaluationHealth"] == 2
     assert figures["EvaluationAccuracy"] == 0.0
-    assert figures["EvaluationAccuracyHigh"] < 0.5
+    # Every label of a handful of people is wrong: each of them counts once.
+    assert 0.3 < figures["EvaluationAccuracyHigh"] < 0.6
     notices = [json.loads(lake.get_bytes(key)) for key in lake.list("watch/notices")]
     [told] = [item for item in notices if item.get("severity") == "critical"]
     assert "is degraded" in told["title"]

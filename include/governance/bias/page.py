@@ -14,6 +14,7 @@ from jinja2 import Template
 from include.contracts.pages import page_environment
 from include.governance.bias.metrics import METRICS
 from include.governance.bias.record import record_sha256
+from include.statistics import words
 
 _METRICS = {metric.name: metric for metric in METRICS}
 _ORDER = {metric.name: number for number, metric in enumerate(METRICS)}
@@ -64,7 +65,7 @@ def render_page(record: Mapping[str, Any]) -> bytes:
         sentence=_SENTENCES[record["verdict"]],
         findings=plain_findings(record),
         sections=[_section(section, record["settings"]) for section in record["sections"]],
-        number=_number,
+        number=words.plain,
     )
     return html.encode("utf-8", "replace")
 
@@ -95,10 +96,11 @@ def _finding(item: Mapping[str, Any]) -> str:
     group = ", ".join(item["group"])
     four_fifths = item["rule"] == "four_fifths"
     kind, size = ("ratio", item["ratio"]) if four_fifths else ("gap", item["gap"])
+    own, others = (words.plain(item[side]) for side in ("value", "others"))
+    value, low, high = (words.plain(size[end]) for end in ("value", "low", "high"))
     return (
         f"{item['status'].capitalize()}: {_METRICS[item['metric']].title.lower()} is "
-        f"{_number(item['value'])} for {group}, {_number(item['others'])} for everybody else "
-        f"({kind} {_number(size['value'])}, {_number(size['low'])} to {_number(size['high'])})."
+        f"{own} for {group}, {others} for everybody else ({kind} {value}, {low} to {high})."
     )
 
 
@@ -175,10 +177,6 @@ def _natural(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Sort bands such as 3-9 before 10-19, and words after numbers."""
     leading = re.match(r"\d+", row["group"][0])
     return (row["attributes"], int(leading[0]) if leading else math.inf, row["group"])
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 @cache
