@@ -9,14 +9,15 @@ and its effect reaches the metric's minimum.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
+from include.contracts.documents import Form
 from include.monitoring.alarm import Outcome
 from include.monitoring.metrics import EFFECT_NAMES, EMBEDDING, METRICS, Family, Metric, Test
 from include.monitoring.watched import COLUMNS, Sample
@@ -127,14 +128,15 @@ class DayReport:
             return Outcome.DRIFT
         return Outcome.STABLE if Outcome.STABLE in found else Outcome.INSUFFICIENT
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; null for what could not be computed."""
-        return {
-            "day": self.day.isoformat(),
-            "settings": asdict(self.settings),
-            "outcomes": {family.value: self.outcome(family).value for family in Family},
-            "comparisons": [_plain(asdict(entry)) for entry in self.comparisons],
-        }
+    def kept(self, reference: str | None, recordings: int) -> KeptDay:
+        """Return what is kept of it.
+
+        Args:
+            reference: Id of the frozen reference; None where there was none.
+            recordings: Those judged.
+        """
+        outcomes = {family.value: self.outcome(family) for family in Family}
+        return KeptDay(self.day, self.settings, outcomes, self.comparisons, reference, recordings)
 
     def violations(self) -> dict[str, Any]:
         """What drifted, in the form of SageMaker Model Monitor's constraint_violations.json."""
@@ -153,6 +155,30 @@ class DayReport:
                 if entry.outcome is Outcome.DRIFT
             ]
         }
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDay:
+    """The content of a day's `report.json`; null for what could not be computed.
+
+    Attributes:
+        day: The day.
+        settings: How it was judged.
+        outcomes: By family.
+        comparisons: Each metric against each baseline.
+        reference: Id of the frozen reference; None where there was none.
+        recordings: Those judged.
+    """
+
+    day: date
+    settings: Settings
+    outcomes: dict[str, Outcome]
+    comparisons: tuple[Comparison, ...]
+    reference: str | None
+    recordings: int
+
+
+KEPT_DAY = Form(KeptDay, undefined=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,10 +320,3 @@ def _decide(found: Sequence[Comparison], level: float) -> list[Comparison]:
         outcome = Outcome.DRIFT if drift else Outcome.STABLE
         decided.append(replace(entry, q_value=float(q_value), outcome=outcome))
     return decided
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in values.items()
-    }

@@ -21,10 +21,12 @@ from include.contracts.validation import VALIDATION
 from include.governance.bias.record import SIGN_OFF
 from include.governance.bias.store import POINTER
 from include.inference.answers import ANSWERS
+from include.monitoring.drift import KEPT_DAY
 from include.observability.cpu import NOTE
 from include.observability.notice import CLAIMED, DELIVERED
 from include.observability.sink import METRIC
 from include.pipeline.current import CHOICE
+from include.pipeline.drift.reference import FROZEN
 from include.pipeline.erasure.record import RECORD as ERASURE
 from include.pipeline.labelling.milestones import MILESTONE
 from include.pipeline.labelling.receipts import RECEIPT
@@ -49,6 +51,8 @@ KEPT: dict[str, Form[Any]] = {
     "request.json": REQUEST_FORM,
     "erasure.json": ERASURE,
     "answers.json": ANSWERS,
+    "drift-report.json": KEPT_DAY,
+    "drift-reference.json": FROZEN,
     "notice.json": CLAIMED,
     "delivered.json": DELIVERED,
     "cpu.json": NOTE,

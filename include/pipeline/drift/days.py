@@ -7,13 +7,12 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from include.composition import Services
 from include.lake import keys
 from include.monitoring import model_monitor
 from include.monitoring.alarm import Outcome, Policy, Step, follow
-from include.monitoring.drift import DayReport, Settings, Unit, judge_day
+from include.monitoring.drift import KEPT_DAY, DayReport, KeptDay, Settings, Unit, judge_day
 from include.monitoring.metrics import Family
 from include.monitoring.page import PageInput, render_page
 from include.pipeline.drift import figures, reference
@@ -47,7 +46,7 @@ class Judged:
     days: tuple[date, ...]
     episodes: Episodes
     prefix: str
-    report: Mapping[str, Any]
+    report: KeptDay
 
 
 def monitor_settings(services: Services) -> Settings:
@@ -94,7 +93,7 @@ def load(services: Services, day: date) -> Judged:
     """
     reference_id = reference.current(services).id
     prefix = keys.drift_day(reference_id or "none", day)
-    report = json.loads(services.lake.get_bytes(f"{prefix}/{keys.DRIFT_REPORT}"))
+    report = services.lake.read(KEPT_DAY, f"{prefix}/{keys.DRIFT_REPORT}")
     days, episodes = _episodes(_outcomes(services, reference_id, day), day)
     return Judged(day, reference_id, days, episodes, prefix, report)
 
@@ -118,10 +117,8 @@ def _publish(
     for name, content in files.items():
         services.lake.put_bytes(f"{prefix}/{name}", json.dumps(content, indent=1).encode())
     services.lake.put_bytes(f"{prefix}/index.html", page)
-    content = {**report.to_json(), "reference": frozen.id or None, "recordings": len(current)}
-    services.lake.put_if_absent(
-        f"{prefix}/{keys.DRIFT_REPORT}", json.dumps(content, indent=1).encode()
-    )
+    kept = report.kept(frozen.id or None, len(current))
+    services.lake.put_if_absent(f"{prefix}/{keys.DRIFT_REPORT}", KEPT_DAY.write(kept))
     return {family.value: report.outcome(family) for family in Family}
 
 
@@ -175,8 +172,7 @@ def _outcomes(
             continue
         each = date.fromisoformat(folder.rpartition("/")[2])
         if day - timedelta(days=REMEMBERED_DAYS) <= each <= day:
-            content = json.loads(services.lake.get_bytes(key))
-            found[each] = {name: Outcome(value) for name, value in content["outcomes"].items()}
+            found[each] = services.lake.read(KEPT_DAY, key).outcomes
     return found
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 from include.composition import Services, build_metric_sink, build_notifier
 from include.lake import keys
 from include.monitoring.alarm import Outcome, State
+from include.monitoring.drift import KEPT_DAY, Comparison
 from include.monitoring.metrics import Family
 from include.observability import catalogue
 from include.observability.notice import Notice, Severity
@@ -49,7 +49,7 @@ def tell(services: Services, judged: Judged) -> int:
 def day_figures(judged: Judged) -> list[Metric]:
     """The figures of one day, at its end."""
     at = datetime.combine(judged.day, time(23, 59, 59), UTC)
-    found = [catalogue.DRIFT_RECORDINGS.at(at, judged.report["recordings"])]
+    found = [catalogue.DRIFT_RECORDINGS.at(at, judged.report.recordings)]
     found += [
         catalogue.DRIFT_EPISODE.at(at, _LEVELS[steps[-1].state], Family=family.value)
         for family, steps in judged.episodes.items()
@@ -57,12 +57,12 @@ def day_figures(judged: Judged) -> list[Metric]:
     found += [
         catalogue.DRIFT_EFFECT.at(
             at,
-            abs(entry["effect"]) / entry["minimum_effect"],
-            Metric=entry["metric"],
-            Baseline=entry["baseline"],
+            abs(entry.effect) / entry.minimum_effect,
+            Metric=entry.metric,
+            Baseline=entry.baseline.value,
         )
-        for entry in judged.report["comparisons"]
-        if entry["effect"] is not None
+        for entry in judged.report.comparisons
+        if math.isfinite(entry.effect)
     ]
     return found
 
@@ -70,11 +70,11 @@ def day_figures(judged: Judged) -> list[Metric]:
 def _notice(services: Services, reference_id: str, day: date, family: Family) -> Notice:
     """The notice of the episode of a family that opened on that day."""
     prefix = keys.drift_day(reference_id or "none", day)
-    report = json.loads(services.lake.get_bytes(f"{prefix}/{keys.DRIFT_REPORT}"))
+    report = services.lake.read(KEPT_DAY, f"{prefix}/{keys.DRIFT_REPORT}")
     drifted = [
         entry
-        for entry in report["comparisons"]
-        if entry["family"] == family.value and entry["outcome"] == Outcome.DRIFT
+        for entry in report.comparisons
+        if entry.family is family and entry.outcome is Outcome.DRIFT
     ]
     return Notice(
         key=f"{prefix}/{family.value}",
@@ -92,9 +92,9 @@ def _notice(services: Services, reference_id: str, day: date, family: Family) ->
     )
 
 
-def _sentence(entry: Mapping[str, Any]) -> str:
+def _sentence(entry: Comparison) -> str:
     return (
-        f"- {entry['metric']} against the {entry['baseline']}: {entry['effect_name']} "
-        f"{entry['effect']:.2f}, from {entry['minimum_effect']:g} on it matters "
-        f"(q = {entry['q_value']:.3f}, {entry['n_current']} recordings this week)"
+        f"- {entry.metric} against the {entry.baseline.value}: {entry.effect_name} "
+        f"{entry.effect:.2f}, from {entry.minimum_effect:g} on it matters "
+        f"(q = {entry.q_value:.3f}, {entry.n_current} recordings this week)"
     )

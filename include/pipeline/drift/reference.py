@@ -7,11 +7,11 @@ change that people accept ends with a new reference.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 
 from include.composition import Services
+from include.contracts.documents import Content, Form
 from include.contracts.errors import ConfigurationError
 from include.contracts.identity import stable_hash
 from include.lake import keys
@@ -39,6 +39,19 @@ class Reference:
     sample: Sample
 
 
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What is kept of a reference; `statistics` and `constraints` as Model Monitor has them."""
+
+    id: str
+    first: date
+    last: date
+    frozen_at: datetime
+    statistics: Content
+    constraints: Content
+
+
+FROZEN = Form(Frozen)
 NONE = Reference("", None, None, as_sample([]))
 
 
@@ -69,17 +82,16 @@ def freeze(services: Services, first: date, last: date, settings: Settings) -> R
     if newest.id == identity:
         return newest
     now = services.ledger.clock().astimezone(UTC)
-    content = {
-        "id": identity,
-        "first": first.isoformat(),
-        "last": last.isoformat(),
-        "frozen_at": now.isoformat(),
-        "statistics": model_monitor.statistics(sample),
-        "constraints": model_monitor.constraints(settings),
-    }
+    frozen = Frozen(
+        id=identity,
+        first=first,
+        last=last,
+        frozen_at=now,
+        statistics=model_monitor.statistics(sample),
+        constraints=model_monitor.constraints(settings),
+    )
     services.lake.put_if_absent(
-        keys.drift_reference(now.strftime("%Y%m%dT%H%M%S%f")),
-        json.dumps(content, indent=1).encode(),
+        keys.drift_reference(now.strftime("%Y%m%dT%H%M%S%f")), FROZEN.write(frozen)
     )
     return current(services)
 
@@ -93,14 +105,9 @@ def current(services: Services) -> Reference:
     found = list(services.lake.list(keys.DRIFT_REFERENCES))
     if not found:
         return NONE
-    content = json.loads(services.lake.get_bytes(found[-1]))
-    first, last = date.fromisoformat(content["first"]), date.fromisoformat(content["last"])
-    return Reference(
-        id=content["id"],
-        first=first,
-        last=last,
-        sample=figures.read(services, first, last).sample,
-    )
+    frozen = services.lake.read(FROZEN, found[-1])
+    sample = figures.read(services, frozen.first, frozen.last).sample
+    return Reference(frozen.id, frozen.first, frozen.last, sample)
 
 
 def _check(services: Services, first: date, last: date) -> None:

@@ -36,8 +36,8 @@ def judge(services: Services, day: str) -> dict[str, object]:
     judged = days.judge(services, _date(day))
     return {
         "day": judged.day.isoformat(),
-        "recordings": judged.report["recordings"],
-        "outcomes": judged.report["outcomes"],
+        "recordings": judged.report.recordings,
+        "outcomes": {name: found.value for name, found in judged.report.outcomes.items()},
         "episodes": {
             family.value: steps[-1].state.value for family, steps in judged.episodes.items()
         },

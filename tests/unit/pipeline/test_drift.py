@@ -309,10 +309,10 @@ def test_a_new_reference_starts_the_episodes_anew(shifted: Services) -> None:
     # The weeks before are brighter still; the reference is not.
     (entry,) = [
         e
-        for e in judged.report["comparisons"]
-        if (e["metric"], e["baseline"]) == ("brightness", "reference")
+        for e in judged.report.comparisons
+        if (e.metric, e.baseline) == ("brightness", "reference")
     ]
-    assert entry["outcome"] == "stable"
+    assert entry.outcome == "stable"
 
 
 def test_without_a_reference_the_weeks_before_are_compared(tmp_path: Path) -> None:
