@@ -255,7 +255,6 @@ def ids(world: World) -> set[tuple[str, str | None]]:
     return {(row.recording, row.analysis_id) for row in ledger.published(STUDY)}
 
 
-@pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
 def test_nobody_who_was_erased_since_comes_back(world: World, tmp_path: Path) -> None:
     incoming = world.home / "lake" / "incoming" / STUDY
     for name in ("erased.mp4", "stays.mp4"):
