@@ -9,16 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from include.demo.quick import QUICK
 from include.platform.cli import run_command
 from include.platform.supervisor import Platform
-
-DEFAULTS = {
-    # The demo's files arrive by rename, complete: no need to watch them first.
-    "FEX_DISCOVERY__STABLE_FOR_S": "0",
-    # Somebody is watching: look for the next task more often than is good for a machine at rest.
-    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-}
-"""Used when the user's environment does not say otherwise."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,7 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
             return run_demo_loop(console, stop=chosen.stop)
         from include.demo.recording import run_demo
 
-        platform = Platform.from_environment({**DEFAULTS, **os.environ})
+        # What the user's environment says comes first.
+        platform = Platform.from_environment({**QUICK, **os.environ})
         return run_demo(platform, console, video=chosen.video, timeout_s=chosen.timeout)
 
     return run_command(run)

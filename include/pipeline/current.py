@@ -59,10 +59,7 @@ def history(lake: Lake, study: str, recording: str) -> list[Choice]:
     Raises:
         TransientError: The lake failed for now.
     """
-    return [
-        CHOICE.read(lake.get_bytes(key), key)
-        for key in lake.list(keys.current_choices(study, recording))
-    ]
+    return [lake.read(CHOICE, key) for key in lake.list(keys.current_choices(study, recording))]
 
 
 def choose(

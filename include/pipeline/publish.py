@@ -136,8 +136,7 @@ def _context(
     table: pa.Table,
 ) -> ReportContext:
     identity = recording.extraction_id or ""
-    key = keys.extraction_marker(identity)
-    extraction = EXTRACTION.read(services.lake.get_bytes(key), key)
+    extraction = services.lake.read(EXTRACTION, keys.extraction_marker(identity))
     return ReportContext(
         recording=recording.recording,
         study=recording.study,

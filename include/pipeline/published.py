@@ -142,7 +142,7 @@ def result_at(lake: Lake, prefix: str) -> PublishedRecording | None:
 def _read(lake: Lake, key: str, modified_at: datetime) -> PublishedRecording | None:
     """Return what a manifest says, or None where it is gone again or is none of ours."""
     try:
-        manifest = PUBLISHED_MANIFEST.read(lake.get_bytes(key), key)
+        manifest = lake.read(PUBLISHED_MANIFEST, key)
         return _recording(lake, posixpath.dirname(key), manifest, modified_at)
     except FileNotFoundError:
         return None

@@ -77,8 +77,7 @@ def files(services: Services, study: str, recording: str) -> tuple[str, list[Res
         choice = current(services.lake, study, recording)
     if choice is None:
         raise NotThereError("no result of that name is published")
-    key = f"{choice.prefix}/{keys.PUBLISHED_MANIFEST}"
-    manifest = PUBLISHED_MANIFEST.read(services.lake.get_bytes(key), key)
+    manifest = services.lake.read(PUBLISHED_MANIFEST, f"{choice.prefix}/{keys.PUBLISHED_MANIFEST}")
     listed = [ResultFile(name, entry.size_bytes) for name, entry in manifest.files.items()]
     return choice.prefix, sorted(listed, key=lambda item: item.name)
 

@@ -43,7 +43,7 @@ def run(services: Services, batch_id: str) -> dict[str, object]:
     return {
         **outcome.summary(),
         "warnings": levels.count("warning"),
-        "data_docs": services.lake.uri(f"{keys.data_docs(batch_id)}/index.html"),
+        "data_docs": services.lake.uri(f"{keys.data_docs(batch_id)}/{INDEX}"),
     }
 
 
@@ -54,8 +54,7 @@ def read_result(services: Services, extraction_id: str) -> ValidationResult:
         FileNotFoundError: It was never judged.
         DocumentError: What is stored is no such outcome.
     """
-    key = keys.validation_result(extraction_id)
-    return VALIDATION.read(services.lake.get_bytes(key), key)
+    return services.lake.read(VALIDATION, keys.validation_result(extraction_id))
 
 
 def _validate(
@@ -78,7 +77,7 @@ def _validate(
             services.lake.put_folder(keys.data_docs(batch_id), docs)
             for result in found:
                 key = keys.validation_result(result.extraction_id)
-                services.lake.put_bytes(key, VALIDATION.write(result))
+                services.lake.write(VALIDATION, key, result)
                 results[result.extraction_id] = result
             shutil.rmtree(docs)
             log.info("%d of %d manifests judged", min(start + AT_A_TIME, len(left)), len(left))
@@ -94,11 +93,10 @@ def _judged_before(services: Services, batch_id: str) -> dict[str, ValidationRes
     for recording in services.ledger.recordings(batch_id) if pages else ():
         if recording.extraction_id is None:
             continue
-        try:
-            result = read_result(services, recording.extraction_id)
-        except FileNotFoundError:
+        result = services.lake.find(VALIDATION, keys.validation_result(recording.extraction_id))
+        if result is None or result.docs_label is None:
             continue
-        if result.docs_label and f"{keys.data_docs(batch_id)}/{result.docs_page}" in pages:
+        if f"{keys.data_docs(batch_id)}/{result.docs_page}" in pages:
             found[result.extraction_id] = result
     return found
 
@@ -106,8 +104,7 @@ def _judged_before(services: Services, batch_id: str) -> dict[str, ValidationRes
 def _item(services: Services, scratch: Path, identity: str, name: str) -> ManifestToValidate:
     path = scratch / f"{identity}.parquet"
     path.write_bytes(services.lake.get_bytes(keys.extraction_manifest(identity)))
-    key = keys.extraction_marker(identity)
-    extraction = EXTRACTION.read(services.lake.get_bytes(key), key)
+    extraction = services.lake.read(EXTRACTION, keys.extraction_marker(identity))
     return ManifestToValidate(
         extraction_id=identity,
         name=name,

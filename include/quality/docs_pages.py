@@ -20,7 +20,7 @@ from include.contracts.validation import ValidationResult
 INDEX = "index.html"
 """Entry of a site."""
 
-SUITES = ("manifest", "manifest_schema")
+MANIFEST_SUITE, SCHEMA_SUITE = "manifest", "manifest_schema"
 """Names: the rules of every manifest; the one of a table that is none."""
 
 _HERE = Path(__file__).parent
@@ -82,4 +82,6 @@ def render_index(results: Sequence[ValidationResult]) -> str:
     environment = page_environment(_HERE / "templates", _HERE.parent / "insights" / "templates")
     listed = [result for result in results if result.docs_page]
     template = environment.get_template("index.html.j2")
-    return template.render(results=listed, suites=SUITES, labels=EXPRESSIONS)
+    return template.render(
+        results=listed, suites=(MANIFEST_SUITE, SCHEMA_SUITE), labels=EXPRESSIONS
+    )

@@ -11,7 +11,7 @@ from great_expectations.expectations.metadata_types import FailureSeverity
 
 from include.contracts.reasons import RowReason
 from include.contracts.rows import MANIFEST
-from include.quality.docs_pages import SUITES
+from include.quality.docs_pages import MANIFEST_SUITE, SCHEMA_SUITE
 from include.quality.table import SCHEMA_DIFFERENCE
 from include.settings import ValidationSettings
 
@@ -27,7 +27,7 @@ RULE = "rule"
 
 def build_suite(settings: ValidationSettings) -> gx.ExpectationSuite:
     """The rules of every manifest; `length_parameters` fills in a recording's length."""
-    suite = gx.ExpectationSuite(name=SUITES[0])
+    suite = gx.ExpectationSuite(name=MANIFEST_SUITE)
     for expectation in [
         *_shape(),
         *_times(),
@@ -52,7 +52,7 @@ def length_parameters(settings: ValidationSettings, instants_expected: int) -> d
 
 def build_schema_suite() -> gx.ExpectationSuite:
     """The one rule for a manifest whose columns or types are wrong."""
-    suite = gx.ExpectationSuite(name=SUITES[1])
+    suite = gx.ExpectationSuite(name=SCHEMA_SUITE)
     suite.add_expectation(
         gxe.ExpectColumnValuesToBeNull(
             column=SCHEMA_DIFFERENCE,

@@ -57,6 +57,20 @@ class ClusterBootstrap:
         """Return where each of these people stands in `people`, all of whom are known there."""
         return np.searchsorted(self.people, np.asarray(respondents, str))
 
+    def by_person(
+        self, columns: FloatArray, places: npt.NDArray[np.intp] | None = None
+    ) -> FloatArray:
+        """Return the sums of each person's rows, shape (people, k); 0 for people without one.
+
+        Args:
+            columns: What each row adds, shape (rows, k).
+            places: Whose each row is, shape (rows,), as `places` returns it; the rows that
+                the bootstrap was made of where None.
+        """
+        sums = np.zeros((self.people_n, columns.shape[1]))
+        np.add.at(sums, self._of_row if places is None else places, columns)
+        return sums
+
     def totals(
         self, by_person: FloatArray, members: npt.NDArray[np.bool_] | None = None
     ) -> FloatArray:
@@ -84,7 +98,7 @@ class ClusterBootstrap:
             n: Number of rows behind the figure.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = statistic(self.totals(self._by_person(columns)))
+            found = statistic(self.totals(self.by_person(columns)))
         value = float(found[0])
         if self.people_n < MIN_RESPONDENTS or math.isnan(value):
             return Estimate.without_interval(value, n)
@@ -108,7 +122,7 @@ class ClusterBootstrap:
         n = counted if n is None else n
         if not counted:
             return Estimate.undefined(n)
-        by_person = self._by_person(np.column_stack([hits * weights, weights]))
+        by_person = self.by_person(np.column_stack([hits * weights, weights]))
         by_person = by_person[by_person[:, 1] > 0]
         people = len(by_person)
         hit, total = by_person.sum(axis=0).tolist()
@@ -122,11 +136,6 @@ class ClusterBootstrap:
         rows = effective_n(weights)
         size = min(rows, value * (1 - value) / variance) if variance > 0 else rows
         return counts.exact_share(value, size * _shrinkage(people), n)
-
-    def _by_person(self, columns: FloatArray) -> FloatArray:
-        by_person = np.zeros((self.people_n, columns.shape[1]))
-        np.add.at(by_person, self._of_row, columns)
-        return by_person
 
 
 def ratio(sums: FloatArray) -> FloatArray:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from include.contracts.errors import PlatformError
+from include.demo.quick import QUICK
 from include.platform.environment import PREFIX, load_platform_settings
 from include.platform.layout import HOME_VARIABLE, Layout
 from include.platform.supervisor import Platform
@@ -25,10 +26,7 @@ MADE_HERE = ".made-by-demo-loop"
 _PORTS = 50
 
 SHORTENED: Mapping[str, str] = {
-    # Files arrive by rename, complete: no need to watch them first.
-    "FEX_DISCOVERY__STABLE_FOR_S": "0",
-    # Somebody is watching: look for the next task more often than is good for a machine at rest.
-    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+    **QUICK,
     # The archive is small.
     "FEX_RETRAINING__RECIPE": "retraining_small",
     # Two threads that wait for each other are slower than one where others work as well.

@@ -236,8 +236,7 @@ def _side(rows: AuditRows, drawn: ClusterBootstrap) -> _Side:
     table = statistics(rows)
     person_of_row = drawn.places(list(rows.frame[PERSON]))
     row_counts = np.bincount(person_of_row, minlength=drawn.people_n)
-    per_person = np.zeros((drawn.people_n, table.values.shape[1]))
-    np.add.at(per_person, person_of_row, table.values)
+    per_person = drawn.by_person(table.values, person_of_row)
     touched = (per_person > 0).astype(np.float64)
     return _Side(rows, table, per_person, touched, row_counts, row_counts > 0)
 

@@ -149,7 +149,7 @@ def _is_first(services: Services, recording: PublishedRecording) -> bool:
         if posixpath.basename(key) != keys.PUBLISHED_MANIFEST or key == own:
             continue
         try:
-            manifest = PUBLISHED_MANIFEST.read(services.lake.get_bytes(key), key)
+            manifest = services.lake.read(PUBLISHED_MANIFEST, key)
             at = published_at(manifest, modified_at)
         except (FileNotFoundError, ValueError):
             continue

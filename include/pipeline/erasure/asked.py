@@ -130,7 +130,7 @@ def _names(services: Services, study: str) -> Iterator[str]:
         folder = posixpath.dirname(posixpath.dirname(key))
         if posixpath.basename(key) == keys.PUBLISHED_MANIFEST and folder not in seen:
             seen.add(folder)
-            manifest = PUBLISHED_MANIFEST.read(services.lake.get_bytes(key), key)
+            manifest = services.lake.read(PUBLISHED_MANIFEST, key)
             if manifest.study == study:
                 yield manifest.recording
 

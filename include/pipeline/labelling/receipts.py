@@ -80,9 +80,8 @@ def read_receipts(lake: Lake) -> list[Receipt]:
         TransientError: The lake failed for now.
     """
     found = [
-        RECEIPT.read(lake.get_bytes(key), key)
+        lake.read(RECEIPT, f"{keys.label_answer(name)}/{keys.LABEL_RECEIPT}")
         for name in sorted(known_objects(lake))
-        for key in (f"{keys.label_answer(name)}/{keys.LABEL_RECEIPT}",)
     ]
     return sorted(found, key=lambda receipt: (receipt.received_at, receipt.object_id))
 

@@ -66,7 +66,7 @@ def _wrong(
         return
     key = f"{whole[0]}/{keys.PUBLISHED_MANIFEST}"
     try:
-        manifest = PUBLISHED_MANIFEST.read(services.lake.get_bytes(key), key)
+        manifest = services.lake.read(PUBLISHED_MANIFEST, key)
     except DocumentError as error:
         yield f"has a manifest that is none: {error}"
         return

@@ -68,7 +68,7 @@ def test_a_missing_file_half_a_result_and_a_second_one_are_told(services: Servic
 def test_a_file_of_the_manifest_that_is_not_there_is_told(services: Services) -> None:
     recording, prefix = published(services)
     key = f"{prefix}/{keys.PUBLISHED_MANIFEST}"
-    manifest = PUBLISHED_MANIFEST.read(services.lake.get_bytes(key), key)
+    manifest = services.lake.read(PUBLISHED_MANIFEST, key)
     more = {**manifest.files, "report.html": PublishedFile("d", 1)}
     services.lake.put_bytes(key, PUBLISHED_MANIFEST.write(replace(manifest, files=more)))
     (told,) = contradictions(services, [recording])
