@@ -73,7 +73,9 @@ class Form(Generic[T]):
 
     def plain(self, document: T) -> Content:
         """Return a document as what JSON knows, with the number of its schema."""
-        content = msgspec.to_builtins(document, builtin_types=(datetime,), enc_hook=dict)
+        content = msgspec.to_builtins(
+            document, builtin_types=(datetime,), enc_hook=_builtin, order="deterministic"
+        )
         return {SCHEMA: self.schema, **self._kept(content)}
 
     def write(self, document: T) -> bytes:
@@ -131,6 +133,18 @@ class Form(Generic[T]):
         except (KeyError, TypeError, AttributeError) as error:
             raise DocumentError(name, f"it cannot be brought up to date ({error!r})") from error
 
+    def read_lines(self, content: bytes, name: str) -> list[T]:
+        """Return the documents of a file of JSON Lines; empty lines are passed over.
+
+        Raises:
+            DocumentError: As for `read`; the name has the line's number.
+        """
+        return [
+            self.read(line, f"{name}, line {number}")
+            for number, line in enumerate(content.splitlines(), 1)
+            if line.strip()
+        ]
+
     def _kept(self, value: Any) -> Any:
         if isinstance(value, float):
             if self.undefined and not math.isfinite(value):
@@ -143,6 +157,11 @@ class Form(Generic[T]):
         if isinstance(value, list | tuple):
             return [self._kept(item) for item in value]
         return value
+
+
+def _builtin(value: Any) -> object:
+    """Return a number of NumPy, or a mapping that is no dict, as what JSON knows."""
+    return float(value) if isinstance(value, float) else dict(value)
 
 
 def _with_nan(value: Any, hint: Any) -> Any:

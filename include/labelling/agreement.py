@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +32,6 @@ class Agreement:
     votes_n: int
     alpha: Estimate
     majority_share: Estimate
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        figures = {"alpha": self.alpha.to_json(), "majority_share": self.majority_share.to_json()}
-        return asdict(self) | figures
 
 
 def agreement(

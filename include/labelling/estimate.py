@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -84,17 +83,6 @@ class Estimates:
     effective_n: float
     figures: Mapping[str, Estimate]
     confusion: tuple[tuple[float, ...], ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values; `figures` has the form of a package's sealed metrics."""
-        return {
-            "n": self.judged_n,
-            "labelled_n": self.labelled_n,
-            "respondents_n": self.respondents_n,
-            "effective_n": round(self.effective_n, 1),
-            "figures": {name: figure.to_json() for name, figure in self.figures.items()},
-            "confusion": [[round(cell, 6) for cell in row] for row in self.confusion],
-        }
 
 
 def truth(votes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from include.contracts.documents import Content, Form
 from include.contracts.identity import stable_hash
 from include.labelling.agreement import Agreement, agreement
 from include.labelling.estimate import Estimates, LabelledSample, estimate, truth
@@ -46,6 +46,29 @@ class EvaluatedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowRead:
+    """Draws that were read together, as they are kept.
+
+    Attributes:
+        since: First moment of the oldest; aware, ISO 8601.
+        until: First moment after the newest; aware, ISO 8601.
+        queues: The draws, the newest first.
+        published: Faces that could have been drawn.
+        asked: Faces drawn.
+        labelled: Those with a label that the model answered.
+        strata: Faces drawn that the model answered, by the wish that chose them.
+    """
+
+    since: str
+    until: str
+    queues: tuple[str, ...]
+    published: int
+    asked: int
+    labelled: int
+    strata: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """Draws that are read together.
 
@@ -57,16 +80,58 @@ class Window:
     draws: tuple[Draw, ...]
     sample: LabelledSample
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {
-            "since": min(draw.since for draw in self.draws).isoformat(),
-            "until": max(draw.until for draw in self.draws).isoformat(),
-            "queues": [draw.queue_id for draw in self.draws],
-            "published": sum(draw.frame_n for draw in self.draws),
-            "asked": sum(len(draw.selected) for draw in self.draws),
-            "labelled": len(self.sample.respondents),
-        }
+    def kept(self, model: EvaluatedModel) -> WindowRead:
+        """Return what is kept of it when a model was evaluated on it."""
+        answered = (item for draw in self.draws for item in draw.answered_by(model.sha256))
+        return WindowRead(
+            since=min(draw.since for draw in self.draws).isoformat(),
+            until=max(draw.until for draw in self.draws).isoformat(),
+            queues=tuple(draw.queue_id for draw in self.draws),
+            published=sum(draw.frame_n for draw in self.draws),
+            asked=sum(len(draw.selected) for draw in self.draws),
+            labelled=len(self.sample.respondents),
+            strata=Counter(str(item.stratum) for item in answered),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRecord:
+    """An evaluation as it is kept: `evaluation.json`. Fields are those of `Evaluation`.
+
+    Attributes:
+        version: `VERSION` of the code that evaluated.
+        rule_version: `RULE_VERSION` of the rule that decided.
+        evaluated_at: Aware, ISO 8601.
+    """
+
+    version: int
+    evaluation_id: str
+    evaluated_at: str
+    model: EvaluatedModel
+    window: WindowRead
+    before: WindowRead | None
+    estimates: Estimates
+    references: tuple[Reference, ...]
+    rule: Rule
+    rule_version: int
+    decision: Decision
+    agreement: Agreement | None
+
+
+def _nested(content: Content) -> Content:
+    """Schema 1 had the ends of a drop beside its name, and how many it rests on in its parts."""
+    estimates, decision = content["estimates"], content["decision"]
+    estimates["judged_n"] = estimates.pop("n")
+    content["rule_version"] = content["rule"].pop("version")
+    references = {reference["name"]: reference["figures"] for reference in content["references"]}
+    for drop in decision["drops"]:
+        parts = (references[drop["reference"]], estimates["figures"])
+        ends = {name: drop.pop(name) for name in ("value", "low", "high")}
+        drop["fell"] = ends | {"n": min(part[drop["figure"]]["n"] for part in parts)}
+    return content
+
+
+EVALUATION = Form(EvaluationRecord, schema=2, upgrades={1: _nested}, undefined=True, decimals=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,33 +160,22 @@ class Evaluation:
     decision: Decision
     agreement: Agreement | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        strata = Counter(
-            str(item.stratum)
-            for draw in self.window.draws
-            for item in draw.answered_by(self.model.sha256)
+    def kept(self, at: datetime) -> EvaluationRecord:
+        """Return what is kept of it; `at` is when it was evaluated."""
+        return EvaluationRecord(
+            version=VERSION,
+            evaluation_id=self.evaluation_id,
+            evaluated_at=at.isoformat(),
+            model=self.model,
+            window=self.window.kept(self.model),
+            before=None if self.before is None else self.before.kept(self.model),
+            estimates=self.estimates,
+            references=self.references,
+            rule=self.rule,
+            rule_version=RULE_VERSION,
+            decision=self.decision,
+            agreement=self.agreement,
         )
-        return {
-            "version": VERSION,
-            "evaluation_id": self.evaluation_id,
-            "model": asdict(self.model),
-            "window": self.window.to_json() | {"strata": dict(strata)},
-            "before": None if self.before is None else self.before.to_json(),
-            "estimates": self.estimates.to_json(),
-            "references": [
-                {
-                    "name": reference.name,
-                    "figures": {
-                        name: figure.to_json() for name, figure in reference.figures.items()
-                    },
-                }
-                for reference in self.references
-            ],
-            "rule": _rule(self.rule),
-            "decision": self.decision.to_json(),
-            "agreement": None if self.agreement is None else self.agreement.to_json(),
-        }
 
 
 def evaluate(
@@ -198,7 +252,8 @@ def _identity(window: Window, before: Window | None, model: EvaluatedModel, rule
     def content(part: Window | None) -> object:
         if part is None:
             return None
-        return {"queues": part.to_json()["queues"], "votes": part.sample.votes.tolist()}
+        queues = [draw.queue_id for draw in part.draws]
+        return {"queues": queues, "votes": part.sample.votes.tolist()}
 
     return stable_hash(
         {
@@ -206,11 +261,6 @@ def _identity(window: Window, before: Window | None, model: EvaluatedModel, rule
             "model": model.sha256,
             "window": content(window),
             "before": content(before),
-            "rule": _rule(rule),
+            "rule": asdict(rule) | {"version": RULE_VERSION},
         }
     )
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    plain = asdict(rule)
-    return plain | {"tolerated_drop": dict(rule.tolerated_drop), "version": RULE_VERSION}

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.contracts.labels import EXPRESSIONS
-from include.labelling.evaluation import LAST_WINDOW
-from include.labelling.health import Health
+from include.labelling.evaluation import LAST_WINDOW, EvaluationRecord
+from include.labelling.health import Drop, Health
 from include.labelling.html import share_text, template, time_text, value_text
+from include.statistics.estimate import Estimate
 
 _MARK = {Health.HEALTHY: "good", Health.WATCH: "care", Health.DEGRADED: "bad"}
 _WORDS = {
@@ -38,15 +39,15 @@ class _Interval:
     tolerated: float
 
 
-def render_evaluation(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bytes:
+def render_evaluation(document: EvaluationRecord, history: Sequence[EvaluationRecord]) -> bytes:
     """Render an evaluation as one self-contained HTML file.
 
     Args:
-        document: The content of `evaluation.json`.
+        document: What is kept of it.
         history: Earlier evaluations, the oldest first.
     """
-    health = Health(document["decision"]["health"])
-    figures = document["estimates"]["figures"]
+    health = document.decision.health
+    figures = document.estimates.figures
     sealed = _sealed(document)
     html = template("evaluation.html.j2").render(
         document=document,
@@ -57,9 +58,9 @@ def render_evaluation(document: Mapping[str, Any], history: Sequence[Mapping[str
         sealed=sealed,
         drops=_drops(document),
         expressions=[_expression(name, figures, sealed) for name in EXPRESSIONS],
-        confusion=_confusion(document["estimates"]["confusion"]),
+        confusion=_confusion(document.estimates.confusion),
         past=_history([*history, document]),
-        agreement=document["agreement"],
+        agreement=document.agreement,
         share=share_text,
         value=value_text,
         time=time_text,
@@ -67,21 +68,20 @@ def render_evaluation(document: Mapping[str, Any], history: Sequence[Mapping[str
     return html.encode("utf-8", "replace")
 
 
-def _sealed(document: Mapping[str, Any]) -> Mapping[str, Any]:
+def _sealed(document: EvaluationRecord) -> Mapping[str, Estimate]:
     """The figures the package was sealed with; empty where it has none."""
-    for reference in document["references"]:
-        if reference["name"] != LAST_WINDOW:
-            found: Mapping[str, Any] = reference["figures"]
-            return found
+    for reference in document.references:
+        if reference.name != LAST_WINDOW:
+            return reference.figures
     return {}
 
 
-def _drops(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _drops(document: EvaluationRecord) -> Mapping[str, Any] | None:
     """The chart of drops: each interval beside what is tolerated. None without comparisons."""
-    drops = [drop for drop in document["decision"]["drops"] if drop["low"] is not None]
+    drops = [drop for drop in document.decision.drops if drop.fell.has_interval]
     if not drops:
         return None
-    ends = [drop[part] for drop in drops for part in ("low", "high", "tolerated")]
+    ends = [end for drop in drops for end in (drop.fell.low, drop.fell.high, drop.tolerated)]
     low: float = min(-0.02, *ends) - 0.02
     high: float = max(0.02, *ends) + 0.02
 
@@ -90,17 +90,17 @@ def _drops(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
     rows = [
         _Interval(
-            label=f"{_NAMES.get(drop['figure'], drop['figure'])} against {drop['reference']}",
+            label=f"{_NAMES.get(drop.figure, drop.figure)} against {drop.reference}",
             text=(
-                f"{100 * drop['value']:+.1f} points "
-                f"({100 * drop['low']:+.1f} to {100 * drop['high']:+.1f})"
+                f"{100 * drop.fell.value:+.1f} points "
+                f"({100 * drop.fell.low:+.1f} to {100 * drop.fell.high:+.1f})"
             ),
             state=_state(drop),
             y=_TOP + index * _ROW + _ROW / 2,
-            low=place(drop["low"]),
-            high=place(drop["high"]),
-            value=place(drop["value"]),
-            tolerated=place(drop["tolerated"]),
+            low=place(drop.fell.low),
+            high=place(drop.fell.high),
+            value=place(drop.fell.value),
+            tolerated=place(drop.tolerated),
         )
         for index, drop in enumerate(drops)
     ]
@@ -123,18 +123,18 @@ def _drops(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
     }
 
 
-def _state(drop: Mapping[str, Any]) -> str:
-    if drop["low"] > drop["tolerated"]:
+def _state(drop: Drop) -> str:
+    if drop.fell.low > drop.tolerated:
         return "bad"
-    return "care" if drop["value"] > drop["tolerated"] else "good"
+    return "care" if drop.fell.value > drop.tolerated else "good"
 
 
 def _expression(
-    name: str, figures: Mapping[str, Any], sealed: Mapping[str, Any]
+    name: str, figures: Mapping[str, Estimate], sealed: Mapping[str, Estimate]
 ) -> Mapping[str, Any]:
     return {
         "name": name,
-        "n": (figures.get(f"recall_{name}") or {}).get("n", 0),
+        "n": figures.get(f"recall_{name}", Estimate.undefined()).n,
         **{part: figures.get(f"{part}_{name}") for part in ("recall", "precision", "f1")},
         "sealed_f1": sealed.get(f"f1_{name}"),
     }
@@ -152,12 +152,12 @@ def _confusion(
     return rows
 
 
-def _history(documents: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _history(documents: Sequence[EvaluationRecord]) -> Mapping[str, Any] | None:
     """Accuracy of the evaluations over time, evenly spaced; None before there are two."""
     points = [
         (document, figure)
         for document in documents
-        if (figure := document["estimates"]["figures"].get("accuracy")) and figure["value"]
+        if (figure := document.estimates.figures.get("accuracy")) and figure.is_defined
     ]
     if len(points) < 2:
         return None
@@ -169,20 +169,22 @@ def _history(documents: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None
 
     marks = []
     for index, (document, figure) in enumerate(points):
-        low, high = figure["low"], figure["high"]
+        low, high = (
+            (figure.low, figure.high) if figure.has_interval else (figure.value, figure.value)
+        )
         marks.append(
             {
                 "x": 60 + span * (index + 0.5) / len(points),
-                "y": height(figure["value"]),
-                "low": height(figure["value"] if low is None else low),
-                "high": height(figure["value"] if high is None else high),
-                "state": _MARK[Health(document["decision"]["health"])],
-                "health": document["decision"]["health"],
-                "version": document["model"]["version"],
-                "day": time_text(document["evaluated_at"])[5:10],
-                "when": time_text(document["evaluated_at"]),
+                "y": height(figure.value),
+                "low": height(low),
+                "high": height(high),
+                "state": _MARK[document.decision.health],
+                "health": document.decision.health,
+                "version": document.model.version,
+                "day": time_text(document.evaluated_at)[5:10],
+                "when": time_text(document.evaluated_at),
                 "figure": figure,
-                "labels": document["estimates"]["n"],
+                "labels": document.estimates.judged_n,
             }
         )
     return {

@@ -88,25 +88,12 @@ class Decision:
     reasons: tuple[str, ...]
     drops: tuple[Drop, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values; NaN becomes null."""
-        return {
-            "rule_version": RULE_VERSION,
-            "health": str(self.health),
-            "reasons": list(self.reasons),
-            "drops": [
-                {"figure": drop.figure, "reference": drop.reference, "tolerated": drop.tolerated}
-                | {name: end for name, end in drop.fell.to_json().items() if name != "n"}
-                for drop in self.drops
-            ],
-        }
-
 
 def read_reference(name: str, metrics: Mapping[str, Any]) -> Reference:
     """Read a reference from `{"figures": {name: {value, low, high, n}}}`.
 
     That is the form of a package's sealed `metrics.test` and `metrics.validation`
-    (`signature.json`), and of `Estimates.to_json` of an earlier window.
+    (`signature.json`).
 
     Raises:
         ValueError: It has not that form.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Template
 
@@ -28,14 +26,14 @@ def template(name: str) -> Template:
     return environment.get_template(name)
 
 
-def value_text(figure: Mapping[str, Any] | None, digits: int = 2) -> str:
+def value_text(figure: Estimate | None, digits: int = 2) -> str:
     """Return `0.61 (0.52 to 0.70)`: a figure with its 95 % interval; a dash for none."""
-    return words.number(None if figure is None else Estimate.from_json(figure), digits)
+    return words.number(figure, digits)
 
 
-def share_text(figure: Mapping[str, Any] | None) -> str:
+def share_text(figure: Estimate | None) -> str:
     """Return `61.3 % (52.0 to 70.1)`; a dash for none."""
-    return words.share(None if figure is None else Estimate.from_json(figure))
+    return words.share(figure)
 
 
 def time_text(iso: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from include.labelling.html import share_text, template, time_text, value_text
+from include.labelling.agreement import Agreement
+from include.labelling.html import template, time_text, value_text
+from include.labelling.summary import LabelSummary
 from include.labelling.tasks import TEXTS
 
 ALPHA_GOOD, ALPHA_USABLE = 0.8, 0.667
@@ -13,31 +12,29 @@ ALPHA_GOOD, ALPHA_USABLE = 0.8, 0.667
 conclusions rest on an alpha of 0.8 or more, tentative ones on 0.667."""
 
 
-def render_overview(summary: Mapping[str, Any]) -> bytes:
+def render_overview(summary: LabelSummary) -> bytes:
     """Render `labels/summary.json` as one self-contained HTML file."""
     answers = [
-        (answer, TEXTS[answer], summary["answers"].get(answer, 0))
-        for answer in TEXTS
-        if summary["answers"].get(answer)
+        (answer, text, number)
+        for answer, text in TEXTS.items()
+        if (number := summary.answers.get(answer, 0))
     ]
     html = template("overview.html.j2").render(
         summary=summary,
         answers=sorted(answers, key=lambda item: -item[2]),
-        verdict=alpha_verdict(summary["agreement"]),
-        verdict_of=alpha_verdict,
-        refused=[item for item in summary["files"] if item["reason"]],
-        share=share_text,
+        verdict=alpha_verdict(summary.agreement),
+        refused=[item for item in summary.files if item.reason],
         value=value_text,
         time=time_text,
     )
     return html.encode("utf-8", "replace")
 
 
-def alpha_verdict(found: Mapping[str, Any] | None) -> tuple[str, str]:
+def alpha_verdict(found: Agreement | None) -> tuple[str, str]:
     """Return (class of the mark, words) for an agreement, by Krippendorff's customary bounds."""
-    alpha = ((found or {}).get("alpha") or {}).get("value")
-    if alpha is None:
+    if found is None or not found.alpha.is_defined:
         return "care", "Unknown: no face has two answers"
+    alpha = found.alpha.value
     if alpha >= ALPHA_GOOD:
         return "good", "People agree"
     if alpha >= ALPHA_USABLE:

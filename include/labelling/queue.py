@@ -6,20 +6,17 @@ answers. Without it no label can be weighted, so it is written before the tasks 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from include.contracts.documents import Content, Form
 from include.labelling.estimate import LabelledSample
-from include.labelling.selection import Instant, Plan, Selected, Stratum
+from include.labelling.selection import Plan, Selected
 from include.labelling.votes import extraction_of
-
-VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,45 +95,36 @@ def without(draw: Draw, extraction_ids: Collection[str]) -> Draw:
     )
 
 
-def draw_bytes(draw: Draw) -> bytes:
-    """Return the record of a draw as JSON; same input, same bytes."""
-    document = {
-        "version": VERSION,
-        "queue_id": draw.queue_id,
-        "since": draw.since.isoformat(),
-        "until": draw.until.isoformat(),
-        "plan": asdict(draw.plan),
-        "frame_n": draw.frame_n,
-        "sources": {name: asdict(source) for name, source in draw.sources.items()},
-        "items": [asdict(item) for item in draw.selected],
-        "abstained": sorted(draw.abstained),
-    }
-    return (json.dumps(document, sort_keys=True) + "\n").encode()
+def _named(content: Content) -> Content:
+    content["selected"] = content.pop("items")
+    return content
 
 
-def read_draw(content: bytes) -> Draw:
-    """Return the draw that `draw_bytes` recorded.
+DRAW = Form(Draw, schema=2, upgrades={1: _named})
 
-    Raises:
-        ValueError: It is no record of this version.
+
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """That everything annotators need of a draw is there: `queue.json`, written last.
+
+    Attributes:
+        queue_id: The draw.
+        since: First moment of its window; aware.
+        until: First moment after it; aware.
+        asked: Faces drawn.
+        pictures: Those with a crop.
+        files: Names of what lies beside the pictures.
     """
-    document = json.loads(content)
-    if document.get("version") != VERSION:
-        raise ValueError(f"queue record of version {document.get('version')}, not {VERSION}")
-    selected = (
-        Selected(_instant(item["instant"]), Stratum(item["stratum"]), item["inclusion_probability"])
-        for item in document["items"]
-    )
-    return Draw(
-        queue_id=document["queue_id"],
-        since=datetime.fromisoformat(document["since"]),
-        until=datetime.fromisoformat(document["until"]),
-        plan=Plan(**document["plan"]),
-        frame_n=document["frame_n"],
-        sources={name: Source(**source) for name, source in document["sources"].items()},
-        selected=tuple(selected),
-        abstained=frozenset(document["abstained"]),
-    )
+
+    queue_id: str
+    since: datetime
+    until: datetime
+    asked: int
+    pictures: int
+    files: tuple[str, ...]
+
+
+LAID_OUT = Form(LaidOut)
 
 
 def labelled_sample(
@@ -166,17 +154,4 @@ def labelled_sample(
         np.stack([votes[item.instant.row_id] for item in answered]),
         np.array([item.instant.champion for item in answered]),
         np.array([item.instant.row_id in draw.abstained for draw, item in chosen]),
-    )
-
-
-def _instant(value: Mapping[str, Any]) -> Instant:
-    challenger = value["challenger"]
-    return Instant(
-        row_id=value["row_id"],
-        study=value["study"],
-        recording=value["recording"],
-        respondent=value["respondent"],
-        face_id=value["face_id"],
-        champion=tuple(map(float, value["champion"])),
-        challenger=None if challenger is None else tuple(map(float, challenger)),
     )

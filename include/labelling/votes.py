@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from include.contracts.documents import Form
 from include.contracts.labels import EXPRESSIONS
 
 NON_EXPRESSIONS: tuple[str, ...] = ("contempt", "unknown", "not_a_face")
@@ -106,30 +106,18 @@ def _age(vote: Vote) -> float:
     return vote.answered_at.timestamp() if vote.answered_at else float("-inf")
 
 
+VOTE = Form(Vote)
+
+
 def votes_bytes(votes: Iterable[Vote]) -> bytes:
     """Return votes as JSON Lines; same input, same bytes."""
-    lines = (
-        json.dumps(
-            {
-                "row_id": vote.row_id,
-                "annotator": vote.annotator,
-                "label": vote.label,
-                "answered_at": vote.answered_at.isoformat() if vote.answered_at else None,
-            }
-        )
-        for vote in votes
-    )
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "".join(f"{VOTE.line(vote)}\n" for vote in votes).encode()
 
 
-def read_votes(content: bytes) -> list[Vote]:
-    """Return what `votes_bytes` wrote."""
-    return [
-        Vote(
-            line["row_id"],
-            line["annotator"],
-            line["label"],
-            datetime.fromisoformat(line["answered_at"]) if line["answered_at"] else None,
-        )
-        for line in map(json.loads, content.splitlines())
-    ]
+def read_votes(content: bytes, name: str) -> list[Vote]:
+    """Return what `votes_bytes` wrote; `name` is the file's, for what is said when it is refused.
+
+    Raises:
+        DocumentError: A line is no vote; names line and field.
+    """
+    return VOTE.read_lines(content, name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,13 @@ from include.composition import Services, build_metric_sink, build_notifier, bui
 from include.contracts.errors import ConfigurationError
 from include.governance.retraining.requests import ask
 from include.inference.package import model_cache, unpack_package
-from include.labelling.evaluation import EvaluatedModel, Evaluation, evaluate
+from include.labelling.evaluation import (
+    EVALUATION,
+    EvaluatedModel,
+    Evaluation,
+    EvaluationRecord,
+    evaluate,
+)
 from include.labelling.evaluation_page import render_evaluation
 from include.labelling.health import Health, Reference, Rule, read_reference
 from include.labelling.votes import counts
@@ -77,8 +84,8 @@ def run(services: Services, *, registry: ModelRegistry | None = None) -> dict[st
     )
     if found is None:
         return _nothing_labelled(services, champion)
-    key = _write(services, found, now)
-    document = json.loads(services.lake.get_bytes(key))
+    key = f"{keys.evaluation(found.evaluation_id)}/{DOCUMENT}"
+    document = services.lake.find(EVALUATION, key) or _write(services, key, found.kept(now))
     track(services, document, page=services.lake.get_bytes(_page(found.evaluation_id)))
     build_metric_sink(services).emit(list(_metrics(found, now)))
     _tell(services, found)
@@ -151,22 +158,18 @@ def _page(evaluation_id: str) -> str:
     return f"{keys.evaluation(evaluation_id)}/{PAGE}"
 
 
-def _write(services: Services, found: Evaluation, now: datetime) -> str:
-    """Write page and document unless this evaluation is there; return the document's key."""
-    key = f"{keys.evaluation(found.evaluation_id)}/{DOCUMENT}"
-    if not services.lake.exists(key):
-        document = found.to_json() | {"evaluated_at": now.isoformat()}
-        page = render_evaluation(document, history(services))
-        services.lake.put_bytes(_page(found.evaluation_id), page)
-        content = json.dumps(document, indent=2, allow_nan=False).encode()
-        services.lake.put_if_absent(key, content)
-    return key
+def _write(services: Services, key: str, document: EvaluationRecord) -> EvaluationRecord:
+    """Write page and document; return the document that stands."""
+    page = render_evaluation(document, history(services))
+    services.lake.put_bytes(_page(document.evaluation_id), page)
+    return services.lake.write_once(EVALUATION, key, document)
 
 
-def history(services: Services) -> list[dict[str, Any]]:
+def history(services: Services) -> list[EvaluationRecord]:
     """Return the latest evaluations, the oldest first.
 
     Raises:
+        DocumentError: One of them is none; names key and field.
         TransientError: The lake failed for now.
     """
     written = [
@@ -175,22 +178,23 @@ def history(services: Services) -> list[dict[str, Any]]:
         if key.endswith(f"/{DOCUMENT}")
     ]
     latest = [key for _, key in sorted(written)[-HISTORY_LENGTH:]]
-    found = [json.loads(services.lake.get_bytes(key)) for key in latest]
-    return sorted(found, key=lambda document: str(document["evaluated_at"]))
+    found = [services.lake.read(EVALUATION, key) for key in latest]
+    return sorted(found, key=lambda document: document.evaluated_at)
 
 
 def _metrics(found: Evaluation, now: datetime) -> Iterator[Metric]:
     """Figures that are defined; a figure without an interval has no bounds."""
-    figures = found.estimates.to_json()["figures"]
     of = {"Model": found.model.name}
     for figure, name in (_WITH_BOUNDS | _PLAIN).items():
-        given = figures.get(figure) or {}
-        bounds = (
-            {"": "value", "Low": "low", "High": "high"} if figure in _WITH_BOUNDS else {"": "value"}
-        )
-        for suffix, part in bounds.items():
-            if given.get(part) is not None:
-                yield Metric(name + suffix, given[part], Unit.NONE, now, of)
+        given = found.estimates.figures.get(figure)
+        if given is None:
+            continue
+        ends = {"": given.value}
+        if figure in _WITH_BOUNDS:
+            ends |= {"Low": given.low, "High": given.high}
+        for suffix, end in ends.items():
+            if math.isfinite(end):
+                yield Metric(name + suffix, end, Unit.NONE, now, of)
     yield Metric("EvaluationHealth", _LEVEL[found.decision.health], Unit.NONE, now, of)
     yield Metric("EvaluationLabels", found.estimates.judged_n, Unit.COUNT, now, of)
 

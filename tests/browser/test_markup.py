@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
@@ -99,8 +100,11 @@ def _audit(folder: Path, name: str) -> None:
 
 def _labels(folder: Path, name: str) -> None:
     content = summary()
-    content["files"] = [{**file, "key": name, "reason": name} for file in content["files"]]
-    content["queues"] = [{**queue, "queue_id": name} for queue in content["queues"]]
+    content = replace(
+        content,
+        files=tuple(replace(file, key=name, reason=name) for file in content.files),
+        queues=tuple(replace(queue, queue_id=name) for queue in content.queues),
+    )
     (folder / "labels.html").write_bytes(render_overview(content))
     (folder / "answer.html").write_bytes(labelling_page(name, [(f"e{name}-00", b"\xff\xd8face")]))
 
@@ -108,11 +112,14 @@ def _labels(folder: Path, name: str) -> None:
 def _evaluation(folder: Path, name: str) -> None:
     found = evaluated(week(1, right=0.9))
     assert found is not None
-    document: dict[str, Any] = found.to_json() | {"evaluated_at": MONDAY.isoformat()}
-    document["model"] |= {"name": name, "version": name}
-    document["evaluation_id"] = name
-    document["window"] |= {"queues": [name]}
-    document["decision"] |= {"reasons": [name]}
+    document = found.kept(MONDAY)
+    document = replace(
+        document,
+        model=replace(document.model, name=name, version=name),
+        evaluation_id=name,
+        window=replace(document.window, queues=(name,)),
+        decision=replace(document.decision, reasons=(name,)),
+    )
     (folder / "evaluation.html").write_bytes(render_evaluation(document, []))
 
 

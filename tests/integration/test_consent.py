@@ -109,7 +109,7 @@ def test_a_withdrawal_takes_a_recording_out_of_everything_that_is_read(tmp_path:
 def _labelled(pipeline: Pipeline) -> set[str]:
     services = pipeline.services
     table = services.lake.get_bytes(f"{keys.LABEL_ANNOTATIONS}/labels.csv").decode()
-    assert tables.read_summary(services.lake)["faces"]
+    assert tables.read_summary(services.lake).faces
     return {
         line.split(",")[0].removesuffix(".png").removesuffix(".jpg")
         for line in table.splitlines()[1:]

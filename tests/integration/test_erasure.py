@@ -241,7 +241,7 @@ def test_no_object_and_no_row_holds_the_person_afterwards(
     # What is left works: labels of the others, the change report, the drift figures.
     (draw,) = read_draws(lake)
     assert {item.instant.recording for item in draw.selected} <= {OTHER, "r02.mp4"}
-    assert tables.read_summary(lake)["faces"] == len(draw.selected) > 0
+    assert tables.read_summary(lake).faces == len(draw.selected) > 0
     folder = world.pipeline.home / "lake" / keys.LABEL_ANNOTATIONS
     assert len(list(load_annotations(folder))) == len(draw.selected)
     changed = json.loads(lake.get_bytes(keys.reprocess("r1", report.DOCUMENT)))

@@ -21,6 +21,10 @@ from include.contracts.validation import VALIDATION
 from include.governance.bias.record import SIGN_OFF
 from include.governance.bias.store import POINTER
 from include.inference.answers import ANSWERS
+from include.labelling.evaluation import EVALUATION
+from include.labelling.queue import DRAW, LAID_OUT
+from include.labelling.summary import SUMMARY
+from include.labelling.votes import VOTE, read_votes
 from include.monitoring.drift import KEPT_DAY
 from include.observability.cpu import NOTE
 from include.observability.notice import CLAIMED, DELIVERED
@@ -46,6 +50,10 @@ KEPT: dict[str, Form[Any]] = {
     "reason.json": QUARANTINE_REASON,
     "label-reason.json": QUARANTINE_REASON,
     "receipt.json": RECEIPT,
+    "label-record.json": DRAW,
+    "label-queue.json": LAID_OUT,
+    "label-summary.json": SUMMARY,
+    "evaluation.json": EVALUATION,
     "milestone.json": MILESTONE,
     "rollback.json": ROLLBACK,
     "request.json": REQUEST_FORM,
@@ -69,6 +77,8 @@ LEFT_OUT = {
     "retraining/evaluation.json": {"ratio"},
     "rollback.json": {"from", "to"},
     "answers.json": {SHARD},
+    "label-record.json": {"items", "version"},
+    "evaluation.json": {"drops", "n", "rule_version", "version"},
 }
 """What follows from the rest, or is called otherwise now."""
 
@@ -98,6 +108,30 @@ def test_what_is_called_otherwise_now_is_found() -> None:
     assert (rollback.source, rollback.target) == ("2", "1")
     answers = ANSWERS.read((WRITTEN / "answers.json").read_bytes(), "k").answers
     assert answers == {SHARD: f"transforms/fex-1/output/{SHARD}.out"}
+
+
+def test_a_draw_and_the_drops_of_an_evaluation_are_found() -> None:
+    content = (WRITTEN / "label-record.json").read_bytes()
+    items = DRAW.plain(DRAW.read(content, "k"))["selected"]
+    assert _lost(json.loads(content)["items"], json.loads(json.dumps(items)), set()) == []
+    content = (WRITTEN / "evaluation.json").read_bytes()
+    before, found = json.loads(content), EVALUATION.read(content, "k")
+    assert found.estimates.judged_n == before["estimates"]["n"]
+    assert found.rule_version == before["rule"]["version"]
+    drops = [
+        drop.fell.to_json() | {"figure": drop.figure, "reference": drop.reference}
+        for drop in found.decision.drops
+    ]
+    assert _lost(before["decision"]["drops"], drops, {"tolerated"}) == []
+    assert [drop["n"] for drop in drops] == [15] * 4
+
+
+def test_lines_of_votes_are_read_and_a_bad_one_is_named() -> None:
+    content = (WRITTEN / "votes.jsonl").read_bytes()
+    votes = [json.loads(VOTE.line(vote)) for vote in read_votes(content, "votes.jsonl")]
+    assert _lost([json.loads(line) for line in content.splitlines()], votes, set()) == []
+    with pytest.raises(DocumentError, match=r"votes\.jsonl, line 3: .*`row_id`"):
+        read_votes(b"".join([*content.splitlines(keepends=True)[:2], b"{}"]), "votes.jsonl")
 
 
 def test_every_file_of_that_build_has_a_form() -> None:

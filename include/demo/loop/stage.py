@@ -20,6 +20,7 @@ from include.platform.console import Ticker
 from include.platform.following import until
 from include.platform.supervisor import Platform
 from include.settings import StorageSettings
+from include.statistics.estimate import Estimate
 from ml.registry.mlflow import MlflowRegistry
 from ml.registry.protocol import ModelRegistry
 
@@ -275,8 +276,12 @@ def to_json(told: Sequence[Told]) -> list[dict[str, Any]]:
             "dag": item.run[0] if item.run else None,
             "run": item.run[1] if item.run else None,
             "path": str(item.path) if item.path else None,
-            "figures": item.figures,
+            "figures": {name: _plain(figure) for name, figure in item.figures.items()},
             "took_s": item.took_s,
         }
         for item in told
     ]
+
+
+def _plain(figure: Any) -> Any:
+    return figure.to_json() if isinstance(figure, Estimate) else figure

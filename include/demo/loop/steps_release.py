@@ -59,19 +59,18 @@ def retraining(stage: Stage, since: datetime, evidence: str) -> Told:
     gates = _document(stage, request, documents.GATES)
     less_first = pool.challenger.accuracy_less_first
     assert less_first is not None
-    difference = less_first.to_json()
     require("### " in str(body["body"]), "The question has no comparison in it.")
     return Told(
         "Retraining",
         f"learnt {assembled.train} faces, {assembled.new_labels_train} of them newly "
-        f"labelled; on {pool.n} faces that neither learnt {interval(difference, signed=True)} "
+        f"labelled; on {pool.n} faces that neither learnt {interval(less_first, signed=True)} "
         f"of accuracy; {len(gates.gates)} gates passed; audit {audited.verdict}; waits for "
         "approval",
         run=(RETRAINING, run_id),
         path=stage.path(keys.retraining_document(request.request_id, documents.COMPARISON)),
         figures={
             "request_id": request.request_id,
-            "accuracy_difference": difference,
+            "accuracy_difference": less_first,
             "faces": pool.n,
             "train": assembled.train,
             "new_labels_train": assembled.new_labels_train,

@@ -11,8 +11,11 @@ from typing import Any
 from include.demo.loop.annotators import answers
 from include.demo.loop.stage import Stage, Told, require
 from include.demo.loop.weeks import Week
+from include.labelling.evaluation import EVALUATION as EVALUATED
+from include.labelling.evaluation import EvaluationRecord
 from include.labelling.health import Health
-from include.labelling.queue import Draw, read_draw
+from include.labelling.queue import DRAW, Draw
+from include.labelling.summary import SUMMARY
 from include.lake import keys
 from include.ledger.models import State
 from include.observability.notice import CLAIMED, Severity
@@ -46,7 +49,7 @@ def week(
     draw = _label(stage, shown)
     run_id = _hand_in(stage, shown, draw, began)
     outcome = stage.returned(EVALUATION, run_id, "evaluate")
-    document = stage.document(outcome["key"])
+    document = stage.lake.read(EVALUATED, outcome["key"])
     told = _told(stage, shown, outcome, document, run_id)
     require(
         outcome["health"] in expected and str(outcome["model_version"]) == version,
@@ -78,7 +81,7 @@ def _label(stage: Stage, shown: Week) -> Draw:
     run_id = stage.run(QUEUE)
     drawn = stage.returned(QUEUE, run_id, "draw")
     require(drawn["queue_id"] is not None, "Nothing was drawn to be labelled.")
-    draw = read_draw(stage.lake.get_bytes(keys.label_record(drawn["queue_id"])))
+    draw = stage.lake.read(DRAW, keys.label_record(drawn["queue_id"]))
     require(len(draw.selected) > 0, f"{shown.study}: no face was drawn to be labelled.")
     content = answers(draw, shown)
     target = stage.path(keys.LABELS_INCOMING) / f"{draw.queue_id}.csv"
@@ -94,24 +97,24 @@ def _hand_in(stage: Stage, shown: Week, draw: Draw, began: datetime) -> str:
     stage.run(INTAKE)
     run_id = stage.started_since(EVALUATION, began)
     stage.finish(EVALUATION, run_id)
-    labelled = stage.document(keys.LABEL_SUMMARY)
-    queue = next(item for item in labelled["queues"] if item["queue_id"] == draw.queue_id)
+    labelled = stage.lake.read(SUMMARY, keys.LABEL_SUMMARY)
+    queue = next(item for item in labelled.queues if item.queue_id == draw.queue_id)
     require(
-        queue["labelled"] == len(draw.selected),
-        f"{shown.study}: {queue['labelled']} of {len(draw.selected)} faces have a label.",
+        queue.labelled == len(draw.selected),
+        f"{shown.study}: {queue.labelled} of {len(draw.selected)} faces have a label.",
     )
     return run_id
 
 
 def _told(
-    stage: Stage, shown: Week, outcome: Mapping[str, Any], document: Mapping[str, Any], run_id: str
+    stage: Stage, shown: Week, outcome: Mapping[str, Any], document: EvaluationRecord, run_id: str
 ) -> Told:
-    estimates = document["estimates"]
-    accuracy = estimates["figures"]["accuracy"]
+    estimates = document.estimates
+    accuracy = estimates.figures["accuracy"]
     text = (
         f"version {outcome['model_version']} is {outcome['health']}: {outcome['reason']} Accuracy "
-        f"{interval(accuracy)} of what was published, n = {estimates['n']} labels of "
-        f"{estimates['respondents_n']} respondents"
+        f"{interval(accuracy)} of what was published, n = {estimates.judged_n} labels of "
+        f"{estimates.respondents_n} respondents"
     )
     return Told(
         shown.study,
@@ -127,10 +130,9 @@ def _told(
     )
 
 
-def interval(figure: Mapping[str, Any], *, signed: bool = False) -> str:
+def interval(figure: Estimate, *, signed: bool = False) -> str:
     """Say a share of faces with its 95 % interval, or a difference of shares in points."""
-    estimate = Estimate.from_json(figure)
-    return words.points(estimate, said=True) if signed else words.share(estimate, said=True)
+    return words.points(figure, said=True) if signed else words.share(figure, said=True)
 
 
 def alarms(stage: Stage) -> list[str]:

@@ -116,7 +116,7 @@ def _recovered(stage: Stage, recorded: Recorded, version: str, before: Told) -> 
     )
     now, then = told.figures["accuracy"], before.figures["accuracy"]
     require(
-        now["low"] > then["high"],
+        now.low > then.high,
         f"Accuracy {interval(now)} is not surely above {interval(then)} of the week before.",
     )
     return told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from include.labelling.folder import LABEL_FILE
-from include.labelling.queue import draw_bytes, without
+from include.labelling.queue import DRAW, without
 from include.labelling.votes import read_votes, votes_bytes
 from include.lake import keys
 from include.pipeline.labelling import queue, tables
@@ -50,7 +50,7 @@ def _queues(services: Services, subject: Subject) -> int:
         if cleared != draw:
             queue.lay_out_again(services, cleared)
             # Last: as long as it names them, a repeated erasure lays the queue out again.
-            services.lake.put_bytes(keys.label_record(draw.queue_id), draw_bytes(cleared))
+            services.lake.write(DRAW, keys.label_record(draw.queue_id), cleared)
             count += 1
     return count
 
@@ -73,7 +73,7 @@ def _votes(services: Services, subject: Subject) -> int:
 
 def _kept_votes(services: Services, subject: Subject, key: str) -> int:
     try:
-        votes = read_votes(services.lake.get_bytes(key))
+        votes = read_votes(services.lake.get_bytes(key), key)
     except FileNotFoundError:
         return 0
     kept = [vote for vote in votes if not subject.owns_row(vote.row_id)]

@@ -26,7 +26,7 @@ from include.observability.notice import Notice, Severity
 from include.observability.sink import Metric, Unit
 from include.pipeline.labelling import tables
 from include.pipeline.labelling.queue import pseudonym_key
-from include.pipeline.labelling.receipts import COPY, VOTES, Receipt, known_objects, receipt_bytes
+from include.pipeline.labelling.receipts import COPY, RECEIPT, VOTES, Receipt, known_objects
 from include.pipeline.labelling.records import read_draws
 from include.pipeline.scratch import working_folder
 
@@ -137,7 +137,7 @@ def _read(
         ignored=reading.ignored,
         superseded=reading.superseded,
     )
-    services.lake.put_bytes(f"{prefix}/{keys.LABEL_RECEIPT}", receipt_bytes(receipt))
+    services.lake.write(RECEIPT, f"{prefix}/{keys.LABEL_RECEIPT}", receipt)
     if reading.unknown_rows:
         shown = ", ".join(reading.unknown_rows[:3])
         log.warning("%r: %d rows were never asked: %s", item.key, receipt.unknown_rows, shown)
@@ -190,7 +190,7 @@ def _quarantine(services: Services, item: IncomingObject, error: PermanentInputE
         )
     )
     prefix = keys.label_answer(object_id)
-    services.lake.put_bytes(f"{prefix}/{keys.LABEL_RECEIPT}", receipt_bytes(receipt))
+    services.lake.write(RECEIPT, f"{prefix}/{keys.LABEL_RECEIPT}", receipt)
     return receipt
 
 

@@ -48,7 +48,7 @@ def ask_for_retraining(services: Services) -> list[dict[str, Any]]:
     Raises:
         TransientError: The lake failed for now.
     """
-    faces_n = int(read_summary(services.lake).get("faces", 0))
+    faces_n = read_summary(services.lake).faces
     milestones = services.lake.list(keys.LABEL_MILESTONES)
     reached = [int(posixpath.basename(key).removesuffix(".json")) for key in milestones]
     # A repeated task finds the milestone it noted itself and gets the same run again.

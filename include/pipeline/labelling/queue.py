@@ -7,7 +7,6 @@ finds its record and finishes what is missing: the same faces, never a second dr
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from include.composition import Services, build_metric_sink, build_notifier, bui
 from include.contracts.errors import ConfigurationError
 from include.contracts.identity import slug, stable_hash
 from include.labelling.page import labelling_page
-from include.labelling.queue import Draw, draw_bytes
+from include.labelling.queue import DRAW, LAID_OUT, Draw, LaidOut
 from include.labelling.selection import Plan, select
 from include.labelling.tasks import (
     labelling_configuration,
@@ -175,10 +174,8 @@ def _draw(
         selected=selected,
         abstained=frozenset(frame.abstained & asked),
     )
-    if services.lake.put_if_absent(keys.label_record(queue_id), draw_bytes(draw)):
-        return draw
     # The same run twice at once: whoever recorded first decides for both.
-    return read_record(services.lake, queue_id)
+    return services.lake.write_once(DRAW, keys.label_record(queue_id), draw)
 
 
 def lay_out_again(services: Services, draw: Draw) -> None:
@@ -199,8 +196,8 @@ def lay_out_again(services: Services, draw: Draw) -> None:
 def _lay_out(services: Services, draw: Draw) -> int:
     """Write pictures and tasks, the marker last; return how many faces have a picture."""
     lake, prefix = services.lake, keys.label_queue(draw.queue_id)
-    if lake.exists(f"{prefix}/{MARKER}"):
-        return int(json.loads(lake.get_bytes(f"{prefix}/{MARKER}"))["pictures"])
+    if (laid_out := lake.find(LAID_OUT, f"{prefix}/{MARKER}")) is not None:
+        return laid_out.pictures
     pictures = dict(crops(lake, draw.asked))
     for row_id, picture in pictures.items():
         lake.put_bytes(f"{prefix}/{PICTURES}/{picture_name(row_id)}", picture)
@@ -223,15 +220,15 @@ def _write_files(services: Services, draw: Draw, pictures: Mapping[str, bytes]) 
     }
     for name, content in files.items():
         lake.put_bytes(f"{prefix}/{name}", content)
-    marker = {
-        "queue_id": draw.queue_id,
-        "since": draw.since.isoformat(),
-        "until": draw.until.isoformat(),
-        "asked": len(draw.selected),
-        "pictures": len(shown),
-        "files": sorted(files),
-    }
-    lake.put_bytes(f"{prefix}/{MARKER}", json.dumps(marker, indent=2).encode())
+    laid_out = LaidOut(
+        queue_id=draw.queue_id,
+        since=draw.since,
+        until=draw.until,
+        asked=len(draw.selected),
+        pictures=len(shown),
+        files=tuple(sorted(files)),
+    )
+    lake.write(LAID_OUT, f"{prefix}/{MARKER}", laid_out)
     return len(shown)
 
 

@@ -55,11 +55,6 @@ class Receipt:
 RECEIPT = Form(Receipt)
 
 
-def receipt_bytes(receipt: Receipt) -> bytes:
-    """Return a receipt as JSON."""
-    return RECEIPT.write(receipt)
-
-
 def known_objects(lake: Lake) -> set[str]:
     """Return the ids of all files that have a receipt: one listing, nothing is read.
 
@@ -92,9 +87,9 @@ def all_votes(lake: Lake, receipts: Iterable[Receipt]) -> list[Vote]:
     Raises:
         TransientError: The lake failed for now.
     """
-    return latest(
-        vote
+    files = (
+        f"{keys.label_answer(receipt.object_id)}/{VOTES}"
         for receipt in receipts
         if receipt.accepted
-        for vote in read_votes(lake.get_bytes(f"{keys.label_answer(receipt.object_id)}/{VOTES}"))
     )
+    return latest(vote for key in files for vote in read_votes(lake.get_bytes(key), key))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from include.labelling.queue import Draw, read_draw
+from include.labelling.queue import DRAW, Draw
 from include.lake import keys
 from include.pipeline.withdrawals import Withdrawals
 
@@ -18,13 +18,10 @@ def read_record(lake: Lake, queue_id: str) -> Draw | None:
     """Return one draw, None where there is none of this id.
 
     Raises:
-        ValueError: The record is of another version.
+        DocumentError: The record is none; names the field.
         TransientError: The lake failed for now.
     """
-    try:
-        return read_draw(lake.get_bytes(keys.label_record(queue_id)))
-    except FileNotFoundError:
-        return None
+    return lake.find(DRAW, keys.label_record(queue_id))
 
 
 def read_standing_draws(services: Services) -> list[Draw]:
@@ -34,7 +31,7 @@ def read_standing_draws(services: Services) -> list[Draw]:
     labels away and bring them back.
 
     Raises:
-        ValueError: A record is of another version.
+        DocumentError: A record is none; names key and field.
         TransientError: The lake failed for now.
     """
     withdrawals = Withdrawals(services, unread_stay_out=False)
@@ -55,8 +52,8 @@ def read_draws(lake: Lake) -> list[Draw]:
     """Return every draw, the oldest window first.
 
     Raises:
-        ValueError: A record is of another version.
+        DocumentError: A record is none; names key and field.
         TransientError: The lake failed for now.
     """
-    found = [read_draw(lake.get_bytes(key)) for key in lake.list(keys.LABEL_RECORDS)]
+    found = [lake.read(DRAW, key) for key in lake.list(keys.LABEL_RECORDS)]
     return sorted(found, key=lambda draw: (draw.until, draw.queue_id))

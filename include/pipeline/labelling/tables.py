@@ -6,21 +6,21 @@ written last: when it is behind, everything is made anew, whoever crashed in bet
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from include.composition import build_metric_sink
 from include.contracts.identity import stable_hash
-from include.labelling.agreement import agreement
+from include.labelling.agreement import Agreement, agreement
 from include.labelling.folder import IMAGE_FOLDER, LABEL_FILE, label_table, picture_file
 from include.labelling.overview import render_overview
 from include.labelling.queue import Draw
+from include.labelling.summary import SUMMARY, FileRead, LabelSummary, QueueAnswered
 from include.labelling.tasks import picture_name
 from include.labelling.votes import counts
 from include.lake import keys
@@ -57,8 +57,8 @@ def refresh(services: Services) -> tuple[bool, int]:
     draws = read_standing_draws(services)
     withdrawn = _asked(read_draws(services.lake)) - _asked(draws)
     state = stable_hash({"version": VERSION, "receipts": known, "withdrawn": sorted(withdrawn)})
-    if before.get("state") == state:
-        return False, int(before["faces"])
+    if before.state == state:
+        return False, before.faces
     receipts = read_receipts(services.lake)
     votes = [vote for vote in all_votes(services.lake, receipts) if vote.row_id not in withdrawn]
     pictures = _copy_pictures(services.lake, draws, {vote.row_id for vote in votes})
@@ -66,23 +66,23 @@ def refresh(services: Services) -> tuple[bool, int]:
     services.lake.put_bytes(f"{keys.LABEL_ANNOTATIONS}/{LABEL_FILE}", table)
     labels_id = stable_hash({"table": table.decode()}) if votes else ""
     counted = counts(votes)
-    summary = {
-        "state": state,
-        "labels_id": labels_id,
-        "updated_at": services.ledger.clock().isoformat(),
-        "faces": len(counted),
-        "faces_without_picture": len(counted.keys() - pictures),
-        "votes": len(votes),
-        "annotators": len({vote.annotator for vote in votes}),
-        "answers": dict(Counter(vote.label for vote in votes)),
-        "agreement": _agreement(draws, counted),
-        "queues": [_queue(draw, counted) for draw in reversed(draws)],
-        "files": [_file(receipt) for receipt in reversed(receipts)],
-    }
+    summary = LabelSummary(
+        state=state,
+        labels_id=labels_id,
+        updated_at=services.ledger.clock().isoformat(),
+        faces=len(counted),
+        faces_without_picture=len(counted.keys() - pictures),
+        votes=len(votes),
+        annotators=len({vote.annotator for vote in votes}),
+        answers=dict(Counter(vote.label for vote in votes)),
+        agreement=_agreement(draws, counted),
+        queues=tuple(_queue(draw, counted) for draw in reversed(draws)),
+        files=tuple(_file(receipt) for receipt in reversed(receipts)),
+    )
     services.lake.put_bytes(keys.LABEL_PAGE, render_overview(summary))
-    services.lake.put_bytes(keys.LABEL_SUMMARY, json.dumps(summary, indent=2).encode())
+    services.lake.write(SUMMARY, keys.LABEL_SUMMARY, summary)
     _emit(services, summary)
-    return labels_id != before.get("labels_id", ""), len(counted)
+    return labels_id != before.labels_id, len(counted)
 
 
 def remake(services: Services) -> None:
@@ -112,17 +112,14 @@ def pictures_of(lake: Lake, owns: Callable[[str], bool]) -> Iterator[str]:
                 yield key
 
 
-def read_summary(lake: Lake) -> dict[str, Any]:
+def read_summary(lake: Lake) -> LabelSummary:
     """Return the summary, empty before the first answer.
 
     Raises:
+        DocumentError: It is none; names the field.
         TransientError: The lake failed for now.
     """
-    try:
-        content: dict[str, Any] = json.loads(lake.get_bytes(keys.LABEL_SUMMARY))
-    except FileNotFoundError:
-        return {}
-    return content
+    return lake.find(SUMMARY, keys.LABEL_SUMMARY) or LabelSummary()
 
 
 def _asked(draws: Sequence[Draw]) -> set[str]:
@@ -147,7 +144,7 @@ def _copy_pictures(lake: Lake, draws: Sequence[Draw], row_ids: set[str]) -> set[
     return found
 
 
-def _agreement(draws: Sequence[Draw], votes: Votes) -> dict[str, Any] | None:
+def _agreement(draws: Sequence[Draw], votes: Votes) -> Agreement | None:
     """How far annotators agree, over the labelled faces of these draws."""
     people = {
         item.instant.row_id: item.instant.respondent
@@ -158,43 +155,42 @@ def _agreement(draws: Sequence[Draw], votes: Votes) -> dict[str, Any] | None:
     if not people:
         return None
     stacked = np.stack([votes[row_id] for row_id in people])
-    found = agreement(stacked, list(people.values()))
-    return None if found is None else found.to_json()
+    return agreement(stacked, list(people.values()))
 
 
-def _queue(draw: Draw, votes: Votes) -> dict[str, Any]:
+def _queue(draw: Draw, votes: Votes) -> QueueAnswered:
     answered = [votes[row_id].sum() for row_id in draw.asked if row_id in votes]
-    return {
-        "queue_id": draw.queue_id,
-        "since": draw.since.isoformat(),
-        "until": draw.until.isoformat(),
-        "frame": draw.frame_n,
-        "asked": len(draw.selected),
-        "labelled": len(answered),
-        "labelled_twice": sum(int(number >= 2) for number in answered),
-        "agreement": _agreement([draw], votes),
-    }
+    return QueueAnswered(
+        queue_id=draw.queue_id,
+        since=draw.since.isoformat(),
+        until=draw.until.isoformat(),
+        frame=draw.frame_n,
+        asked=len(draw.selected),
+        labelled=len(answered),
+        labelled_twice=sum(int(number >= 2) for number in answered),
+        agreement=_agreement([draw], votes),
+    )
 
 
-def _file(receipt: Receipt) -> dict[str, Any]:
-    return {
-        "key": receipt.key,
-        "received_at": receipt.received_at,
-        "votes": receipt.votes,
-        "unknown_rows": receipt.unknown_rows,
-        "ignored": receipt.ignored,
-        "superseded": receipt.superseded,
-        "reason": receipt.reason,
-    }
+def _file(receipt: Receipt) -> FileRead:
+    return FileRead(
+        key=receipt.key,
+        received_at=receipt.received_at,
+        votes=receipt.votes,
+        unknown_rows=receipt.unknown_rows,
+        ignored=receipt.ignored,
+        superseded=receipt.superseded,
+        reason=receipt.reason,
+    )
 
 
-def _emit(services: Services, summary: Mapping[str, Any]) -> None:
+def _emit(services: Services, summary: LabelSummary) -> None:
     now = services.ledger.clock()
     metrics = [
-        Metric("LabelledFaces", summary["faces"], Unit.COUNT, now),
-        Metric("LabelAnnotators", summary["annotators"], Unit.COUNT, now),
+        Metric("LabelledFaces", summary.faces, Unit.COUNT, now),
+        Metric("LabelAnnotators", summary.annotators, Unit.COUNT, now),
     ]
-    alpha = ((summary["agreement"] or {}).get("alpha") or {}).get("value")
-    if alpha is not None:
-        metrics.append(Metric("LabelAgreementAlpha", alpha, Unit.NONE, now))
+    found = summary.agreement
+    if found is not None and found.alpha.is_defined:
+        metrics.append(Metric("LabelAgreementAlpha", found.alpha.value, Unit.NONE, now))
     build_metric_sink(services).emit(metrics)

@@ -35,6 +35,7 @@ from include.labelling.selection import Instant, Plan, Selected, Stratum
 from include.made_media.posed_faces import READ_IN_DAYLIGHT
 from include.platform.api import AirflowApi
 from include.platform.console import Ticker
+from include.statistics.estimate import Estimate
 from ml.data.annotations import load_annotations
 from ml.data.splits import read_manifest
 
@@ -303,10 +304,10 @@ def test_an_answer_that_is_refused_ends_the_step(tmp_path: Path) -> None:
 
 
 def test_figures_are_said_with_their_interval() -> None:
-    figure = {"value": 0.9123, "low": 0.88, "high": 0.94, "n": 9}
+    figure = Estimate(0.9123, 0.88, 0.94, 9)
     assert interval(figure) == "91.2 % (95 % interval 88.0 to 94.0)"
     assert interval(figure, signed=True).startswith("+91.2 points (95 % interval +88.0")
-    assert interval({"value": 0.5, "low": None, "high": None, "n": 1}) == "50.0 %"
+    assert interval(Estimate.without_interval(0.5, 1)) == "50.0 %"
 
 
 def test_the_story_is_told_for_people_and_machines(tmp_path: Path) -> None:

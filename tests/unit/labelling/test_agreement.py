@@ -38,7 +38,7 @@ def test_alpha_is_that_of_the_worked_example() -> None:
     assert (found.faces_n, found.votes_n) == (11, 40)
     assert found.alpha.value == pytest.approx(0.743, abs=5e-4)
     assert found.alpha.low < 0.743 < found.alpha.high
-    assert found.to_json()["alpha"]["n"] == 11
+    assert found.alpha.n == 11
 
 
 def test_the_interval_is_over_people_not_pictures() -> None:
@@ -85,4 +85,4 @@ def test_a_row_id_cannot_leave_the_folder() -> None:
 
 def test_votes_survive_being_written() -> None:
     votes = [Vote("e-1", "a", "fear", datetime(2026, 11, 2, tzinfo=UTC)), Vote("e-2", "b", "anger")]
-    assert read_votes(votes_bytes(votes)) == votes
+    assert read_votes(votes_bytes(votes), "votes.jsonl") == votes

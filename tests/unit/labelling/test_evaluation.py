@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,14 @@ import numpy.typing as npt
 import pytest
 
 from include.contracts.labels import EXPRESSIONS
-from include.labelling.evaluation import EvaluatedModel, Evaluation, evaluate
+from include.labelling.evaluation import (
+    EVALUATION,
+    EvaluatedModel,
+    Evaluation,
+    EvaluationRecord,
+    Window,
+    evaluate,
+)
 from include.labelling.evaluation_page import render_evaluation
 from include.labelling.health import Health, Reference, Rule
 from include.labelling.queue import Draw, Source
@@ -71,12 +77,21 @@ def evaluated(
     )
 
 
+def queues(window: Window) -> list[str]:
+    return [draw.queue_id for draw in window.draws]
+
+
+def kept(found: Evaluation, at: datetime = MONDAY) -> EvaluationRecord:
+    """What is read of it once it was written."""
+    return EVALUATION.read(EVALUATION.write(found.kept(at)), "evaluation.json")
+
+
 def test_a_fall_from_one_week_to_the_next_is_seen() -> None:
     found = evaluated(week(1, right=0.9), week(2, right=0.5))
     assert found is not None
-    assert found.window.to_json()["queues"] == ["q2"]
+    assert queues(found.window) == ["q2"]
     assert found.before is not None
-    assert found.before.to_json()["queues"] == ["q1"]
+    assert queues(found.before) == ["q1"]
     assert found.decision.health is Health.DEGRADED
     assert {drop.reference for drop in found.decision.drops} == {
         "the sealed test figures",
@@ -96,16 +111,16 @@ def test_a_queue_that_is_hardly_answered_yet_is_read_with_the_one_before() -> No
     few = dict(list(votes.items())[:8])
     found = evaluated(week(1, right=0.9), (draw, few))
     assert found is not None
-    assert found.window.to_json()["queues"] == ["q2", "q1"]
+    assert queues(found.window) == ["q2", "q1"]
     assert found.before is None
-    assert found.window.to_json()["labelled"] > 108
+    assert len(found.window.sample.respondents) > 108
 
 
 def test_only_what_the_champion_published_is_evaluated() -> None:
     mine, other = week(1, right=0.9), week(2, right=0.1, model="old")
     found = evaluated(mine, other)
     assert found is not None
-    assert found.window.to_json()["queues"] == ["q1"]
+    assert queues(found.window) == ["q1"]
     assert found.decision.health is Health.HEALTHY
     assert evaluated(other) is None
     assert evaluated() is None
@@ -137,7 +152,7 @@ def test_the_same_labels_are_the_same_evaluation() -> None:
     assert one is not None
     assert again is not None
     assert one.evaluation_id == again.evaluation_id
-    assert one.to_json() == again.to_json()
+    assert kept(one) == kept(again)
     draw, votes = week(1, right=0.9)
     votes[next(iter(votes))] = np.eye(len(ANSWERS), dtype=np.int64)[0] * 3
     changed = evaluated((draw, votes))
@@ -146,21 +161,20 @@ def test_the_same_labels_are_the_same_evaluation() -> None:
 
 
 @pytest.fixture(scope="module")
-def documents() -> list[dict]:
+def documents() -> list[EvaluationRecord]:
     weeks = [week(1, right=0.9), week(2, right=0.5)]
     found = [evaluated(weeks[0]), evaluated(*weeks)]
     return [
-        json.loads(json.dumps(item.to_json(), allow_nan=False))
-        | {"evaluated_at": (MONDAY + number * WEEK).isoformat()}
-        for number, item in enumerate(found)
-        if item is not None
+        kept(item, MONDAY + number * WEEK) for number, item in enumerate(found) if item is not None
     ]
 
 
-def test_the_page_shows_decision_reasons_and_every_expression(documents: list[dict]) -> None:
+def test_the_page_shows_decision_reasons_and_every_expression(
+    documents: list[EvaluationRecord],
+) -> None:
     page = render_evaluation(documents[1], documents[:1]).decode()
     assert "Version 2 is degraded" in page
-    for reason in documents[1]["decision"]["reasons"]:
+    for reason in documents[1].decision.reasons:
         assert reason in page
     for name in EXPRESSIONS:
         assert f"{name.capitalize()}</th>" in page
@@ -168,9 +182,9 @@ def test_the_page_shows_decision_reasons_and_every_expression(documents: list[di
     assert "inner state" in page
 
 
-def test_the_page_asks_nobody_and_runs_nothing(documents: list[dict]) -> None:
-    document = json.loads(json.dumps(documents[0]))
-    document["model"]["name"] = "<script>alert(1)</script>"
+def test_the_page_asks_nobody_and_runs_nothing(documents: list[EvaluationRecord]) -> None:
+    model = replace(documents[0].model, name="<script>alert(1)</script>")
+    document = replace(documents[0], model=model)
     page = render_evaluation(document, []).decode()
     assert "<script" not in page
     assert not re.search(r"(?:src|href)=.https?:", page)
@@ -183,6 +197,5 @@ def test_an_evaluation_that_judged_nothing_has_a_page() -> None:
     found = evaluated((draw, ties))
     assert found is not None
     assert found.decision.health is Health.WATCH
-    document = found.to_json() | {"evaluated_at": MONDAY.isoformat()}
-    page = render_evaluation(json.loads(json.dumps(document, allow_nan=False)), []).decode()
+    page = render_evaluation(kept(found), []).decode()
     assert "no label can be judged" in page

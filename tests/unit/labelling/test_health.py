@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
@@ -69,10 +68,6 @@ def test_calibration_error_is_that_of_the_sealed_figures(sample: LabelledSample)
     found = estimate(everyone, resamples=20)
     assert found.figures["ece"].value == pytest.approx(calibration_error(confidence, correct))
     assert found.effective_n == pytest.approx(N)
-    read = read_reference("last", json.loads(json.dumps(found.to_json())))
-    assert read.figures["accuracy"].value == pytest.approx(
-        found.figures["accuracy"].value, abs=1e-5
-    )
 
 
 def test_ties_and_other_answers_cannot_be_judged() -> None:
@@ -125,7 +120,6 @@ def test_the_rule(window: Estimates, health: Health, said: str) -> None:
     decision = decide(window, [sealed()])
     assert decision.health is health
     assert said in decision.reasons[0]
-    assert json.dumps(decision.to_json(), allow_nan=False)
 
 
 def test_a_fall_since_last_window_counts_even_above_the_sealed_figures() -> None:

@@ -4,49 +4,54 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from include.labelling.agreement import Agreement
 from include.labelling.html import share_text, time_text, value_text
 from include.labelling.overview import alpha_verdict, render_overview
 from include.labelling.page import labelling_page
+from include.labelling.summary import FileRead, LabelSummary, QueueAnswered
+from include.statistics.estimate import Estimate
 
-FIGURE = {"value": 0.61, "low": 0.52, "high": 0.7, "n": 30}
+FIGURE = Estimate(0.61, 0.52, 0.7, 30)
 
 
-def summary(**changes: Any) -> dict[str, Any]:
-    file = {
-        "key": "labels/incoming/</td><script>alert(1)</script>.csv",
-        "received_at": "2026-03-10T10:00:00+00:00",
-        "votes": 12,
-        "unknown_rows": 2,
-        "ignored": 0,
-        "superseded": 1,
-        "reason": None,
-    }
-    queue = {
-        "queue_id": "q-1",
-        "since": "2026-03-02T04:00:00+00:00",
-        "until": "2026-03-09T04:00:00+00:00",
-        "frame": 900,
-        "asked": 12,
-        "labelled": 9,
-        "labelled_twice": 7,
-        "agreement": {"alpha": FIGURE, "majority_share": FIGURE, "faces_n": 7, "votes_n": 14},
-    }
-    return {
-        "updated_at": "2026-03-10T12:00:00+02:00",
-        "faces": 9,
-        "votes": 16,
-        "annotators": 2,
-        "answers": {"neutral": 10, "not_a_face": 6},
-        "agreement": queue["agreement"],
-        "queues": [queue],
-        "files": [file, file | {"reason": "b.csv, line 3: has no annotator."}],
-        **changes,
-    }
+def summary(**changes: Any) -> LabelSummary:
+    file = FileRead(
+        key="labels/incoming/</td><script>alert(1)</script>.csv",
+        received_at="2026-03-10T10:00:00+00:00",
+        votes=12,
+        unknown_rows=2,
+        ignored=0,
+        superseded=1,
+        reason=None,
+    )
+    queue = QueueAnswered(
+        queue_id="q-1",
+        since="2026-03-02T04:00:00+00:00",
+        until="2026-03-09T04:00:00+00:00",
+        frame=900,
+        asked=12,
+        labelled=9,
+        labelled_twice=7,
+        agreement=Agreement(7, 14, alpha=FIGURE, majority_share=FIGURE),
+    )
+    whole = LabelSummary(
+        updated_at="2026-03-10T12:00:00+02:00",
+        faces=9,
+        votes=16,
+        annotators=2,
+        answers={"neutral": 10, "not_a_face": 6},
+        agreement=queue.agreement,
+        queues=(queue,),
+        files=(file, replace(file, reason="b.csv, line 3: has no annotator.")),
+    )
+    return replace(whole, **changes)
 
 
 def test_overview_shows_queues_answers_and_bad_files() -> None:
@@ -62,22 +67,25 @@ def test_overview_shows_queues_answers_and_bad_files() -> None:
 
 
 def test_overview_before_anybody_answered_twice() -> None:
-    page = render_overview(summary(agreement=None, queues=[], files=[], answers={})).decode()
+    page = render_overview(summary(agreement=None, queues=(), files=(), answers={})).decode()
     assert "no face has two answers" in page
     assert "nothing was asked yet" in page
     assert "All read" in page
 
 
 @pytest.mark.parametrize(
-    ("alpha", "mark"), [(0.9, "good"), (0.8, "good"), (0.7, "care"), (0.5, "bad"), (None, "care")]
+    ("alpha", "mark"),
+    [(0.9, "good"), (0.8, "good"), (0.7, "care"), (0.5, "bad"), (math.nan, "care")],
 )
-def test_agreement_in_words(alpha: float | None, mark: str) -> None:
-    assert alpha_verdict({"alpha": FIGURE | {"value": alpha}})[0] == mark
+def test_agreement_in_words(alpha: float, mark: str) -> None:
+    assert alpha_verdict(Agreement(7, 14, replace(FIGURE, value=alpha), FIGURE))[0] == mark
 
 
 def test_figures_as_people_read_them() -> None:
     assert share_text(FIGURE) == "61.0 % (52.0 to 70.0)"
-    assert value_text(None) == share_text(None) == share_text(FIGURE | {"value": None}) == "–"
+    assert (
+        value_text(None) == share_text(None) == share_text(replace(FIGURE, value=math.nan)) == "–"
+    )
     assert time_text("2026-03-10T01:30:00+02:00") == "2026-03-09 23:30 UTC"
 
 

@@ -14,12 +14,12 @@ import pytest
 from include.composition import Services
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.rows import PREDICTIONS
-from include.labelling.queue import Draw, Source, draw_bytes
+from include.labelling.queue import DRAW, Draw, Source
 from include.labelling.selection import Instant, Plan, Selected, Stratum
 from include.labelling.votes import Vote, votes_bytes
 from include.lake import keys
 from include.pipeline.bias_audit.traffic import NOT_DECLARED, labelled_rows, production_rows
-from include.pipeline.labelling.receipts import VOTES, Receipt, receipt_bytes
+from include.pipeline.labelling.receipts import RECEIPT, VOTES, Receipt
 from tests.fakes.home import services_in
 
 NOW = datetime(2026, 11, 16, 5, tzinfo=UTC)
@@ -158,7 +158,7 @@ def test_labels_are_joined_and_weighted_by_the_design(services: Services) -> Non
     )
     sources = {f"e{n}": Source("a", "m", "1", MODEL, NOW.isoformat()) for n in range(3)}
     draw = Draw("q1", SINCE, NOW, Plan(), 30, sources, selected, frozenset({"e1-0000000-00"}))
-    services.lake.put_bytes(keys.label_record("q1"), draw_bytes(draw))
+    services.lake.write(DRAW, keys.label_record("q1"), draw)
     votes = [
         Vote("e0-0000000-00", "ann", "anger"),
         Vote("e1-0000000-00", "ann", "neutral"),
@@ -167,7 +167,7 @@ def test_labels_are_joined_and_weighted_by_the_design(services: Services) -> Non
     folder = keys.label_answer("o1")
     services.lake.put_bytes(f"{folder}/{VOTES}", votes_bytes(votes))
     receipt = Receipt("o1", "labels/incoming/x.csv", "1", NOW.isoformat(), votes=3)
-    services.lake.put_bytes(f"{folder}/{keys.LABEL_RECEIPT}", receipt_bytes(receipt))
+    services.lake.write(RECEIPT, f"{folder}/{keys.LABEL_RECEIPT}", receipt)
     rows, _ = labelled_rows(services, MODEL)
     assert rows is not None
     found = rows.frame.set_index("gender")[["truth", "answer", "abstained", "weight"]]
