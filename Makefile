@@ -56,6 +56,10 @@ production: setup ## Run docker-compose.yaml without an engine: start, analyse a
 	@scripts/production_packages.sh
 	@$(RUN) -m include.platform.stack $(ARGS)
 
+.PHONY: image
+image: setup ## Build docker/Dockerfile step by step without an engine and use the result (root on Debian with mmdebstrap)
+	@nice -n 5 env PYTHONPATH=$(CURDIR) .venv/bin/python -m scripts.image $(ARGS)
+
 .PHONY: backup
 backup: setup ## Copy databases and lake into TO=folder while work goes on (ARGS=--from-environment)
 	@[ -n "$(TO)" ] || { echo 'usage: make backup TO=folder' >&2; exit 2; }
