@@ -228,6 +228,10 @@ access-page: setup ## Write docs/access.md from the access matrix
 lock: ## Resolve the short requirement lists into the full lock (ARGS=--upgrade)
 	@PYTHON="$(PYTHON)" scripts/setup.sh --lock $(ARGS)
 
+.PHONY: pin-images
+pin-images: setup ## Write the digests of images behind their tags (ARGS='--check', '--registry docker.io=https://MIRROR')
+	@$(RUN) scripts/pin_images.py $(ARGS)
+
 .PHONY: sbom
 sbom: setup ## List what the platform consists of, with hashes and licences (CycloneDX) in dist/sbom.cdx.json
 	@$(RUN) scripts/make_sbom.py $(ARGS)

@@ -101,6 +101,7 @@ class Build:
         for step in self._steps:
             if step.name not in self._acts:
                 raise BuildError(f"line {step.line}: {step.name} is not known here")
+        for step in self._steps:
             self._tell(f"line {step.line}: {step.name} {step.text[:80]}")
             started = time.monotonic()
             try:
