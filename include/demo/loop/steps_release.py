@@ -13,6 +13,7 @@ from include.ledger.retraining_tables import RequestState, RetrainingRequest
 from include.pipeline.model_retraining import documents
 from include.pipeline.model_rollback import ROLLBACK as ROLLBACK_RECORD
 from include.platform.credentials import ADMIN
+from include.statistics.estimate import Estimate
 from ml.registry.protocol import CHAMPION, ModelVersion
 
 RETRAINING, ROLLBACK, REPROCESS = "model_retraining", "model_rollback", "reprocess"
@@ -116,7 +117,9 @@ def reanalysis(stage: Stage, study: str) -> Told:
     key = keys.reprocess(run_id, "report.json")
     report = stage.document(key)
     in_front = sum(item["in_front"] for item in report["recordings"])
-    [changed] = [item for item in report["studies"] if item["study"] == study]
+    [changed] = [
+        Estimate.from_json(item["changed"]) for item in report["studies"] if item["study"] == study
+    ]
     require(
         in_front == len(report["recordings"]) > 0,
         f"Readers were given {in_front} of {len(report['recordings'])} new results.",
@@ -124,11 +127,11 @@ def reanalysis(stage: Stage, study: str) -> Told:
     return Told(
         "Second analysis",
         f"{in_front} recordings of {study} answered again by the new champion: the displayed "
-        f"expression changes at {interval(changed['changed'])} of the moments; readers take "
+        f"expression changes at {interval(changed)} of the moments; readers take "
         "the new results, the old ones stay",
         run=(REPROCESS, run_id),
         path=stage.path(key).with_name("report.html"),
-        figures={"recordings": in_front, "changed": changed["changed"]},
+        figures={"recordings": in_front, "changed": changed},
     )
 
 
