@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from include.inference.backend import TransformDescription, find_outputs
-from include.inference.embedded_job import Runtime, TransformFolder
+from include.inference.embedded_job import Progress, Runtime, TransformFolder
 from include.inference.package import model_cache
 from include.inference.spec import TransformSpec
 from include.jobs.processes import EmbeddedJobs
@@ -67,7 +67,7 @@ class EmbeddedBackend:
             status=status,
             spec_hash=spec.spec_hash,
             failure_reason=reason,
-            done=said.get("done", 0),
+            done=said.done if isinstance(said, Progress) else 0,
             total=len(spec.shard_keys),
         )
 

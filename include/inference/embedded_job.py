@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
+from include.contracts.documents import Form
 from include.inference.spec import TransformSpec
-from include.jobs.folder import JobFolder, JobRuntime
-from include.jobs.state import JobStatus
+from include.jobs.folder import JobFolder, JobRuntime, JobStanding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,26 +23,16 @@ class Runtime(JobRuntime):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Content of `status.json`."""
+class Progress(JobStanding):
+    """How far the runner has come, in shards."""
 
-    status: JobStatus
     done: int
     total: int
-    failure_reason: str | None = None
 
 
-class TransformFolder(JobFolder):
+class TransformFolder(JobFolder[TransformSpec, Runtime, Progress]):
     """The folder of one transform job."""
 
-    def spec(self) -> TransformSpec:
-        """The job's specification."""
-        return TransformSpec.from_json(self.read_spec())
-
-    def runtime(self) -> Runtime:
-        """How the runner works."""
-        return Runtime(**self.read_runtime())
-
-    def write_progress(self, progress: Progress) -> None:
-        """Replace the status."""
-        self.write_status(asdict(progress))
+    spec_form = Form(TransformSpec)
+    runtime_form = Form(Runtime)
+    standing_form = Form(Progress)

@@ -173,7 +173,7 @@ class Runner:
             self._report(JobStatus.IN_PROGRESS)
 
     def _report(self, status: JobStatus, reason: str | None = None) -> None:
-        self._folder.write_progress(
+        self._folder.write_standing(
             Progress(
                 status=status,
                 done=self._done,

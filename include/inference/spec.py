@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 from include.contracts.identity import stable_hash
 from include.lake import keys
@@ -71,15 +70,6 @@ class TransformSpec:
     def output_key(self, shard_basename: str) -> str:
         """Where the embedded backend writes a shard's answer."""
         return f"{self.output_prefix}/{shard_basename}{OUTPUT_SUFFIX}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON-serialisable mapping that `from_json` reads back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TransformSpec:
-        """Rebuild a specification written by `to_json`."""
-        return cls(**{**data, "shard_keys": tuple(data["shard_keys"])})
 
 
 def build_spec(

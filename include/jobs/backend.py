@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from include.jobs.state import JobStatus
 
@@ -20,10 +19,6 @@ class JobSpec(Protocol):
     @property
     def spec_hash(self) -> str:
         """The same for the same work."""
-        ...
-
-    def to_json(self) -> Mapping[str, Any]:
-        """Return a JSON-serialisable mapping."""
         ...
 
 

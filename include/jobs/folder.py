@@ -21,17 +21,16 @@ id alone cannot tell after it was given to another process.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Generic, Self, TypeVar
 
+from include.contracts.documents import Form
 from include.jobs.backend import JobSpec
-from include.jobs.state import JobExistsError, JobNotFoundError
+from include.jobs.state import JobExistsError, JobNotFoundError, JobStatus
 from include.settings import StorageSettings
 
 _SPEC, _RUNTIME, _STATUS, _PROCESS = "spec.json", "runtime.json", "status.json", "process.json"
@@ -54,15 +53,67 @@ class JobRuntime:
         )
 
 
-class JobFolder:
-    """Reads and writes one job's folder; each kind adds what its own files mean."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStanding:
+    """How a job stands: `status.json`; each kind adds what its runner has to say."""
+
+    status: JobStatus
+    failure_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerProcess:
+    """What tells a process from all others that have its number: `process.json`.
+
+    Attributes:
+        pid: The number.
+        boot: The machine's start.
+        namespace: In which the number counts, as this process sees it.
+        started: When it was started: clock ticks since the machine's start (`proc(5)`, field 22
+            of `stat`).
+    """
+
+    pid: int
+    boot: str = ""
+    namespace: str = ""
+    started: str = ""
+
+    @classmethod
+    def of(cls, pid: int) -> RunnerProcess:
+        """Return what is seen of a process; the number alone when there is none."""
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+            return cls(
+                pid,
+                boot=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+                namespace=str(Path("/proc/self/ns/pid").readlink()),
+                # Fields are counted after the command in parentheses, which may hold anything.
+                started=stat[stat.rindex(")") + 2 :].split()[19],
+            )
+        except OSError:
+            return cls(pid)
+
+
+RUNNER_PROCESS = Form(RunnerProcess)
+
+_Spec = TypeVar("_Spec", bound=JobSpec)
+_Runtime = TypeVar("_Runtime", bound=JobRuntime)
+_Standing = TypeVar("_Standing", bound=JobStanding)
+
+
+class JobFolder(Generic[_Spec, _Runtime, _Standing]):
+    """Reads and writes one job's folder; each kind says what its own files hold."""
+
+    spec_form: Form[_Spec]
+    runtime_form: Form[_Runtime]
+    standing_form: Form[_Standing]
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.name
 
     @classmethod
-    def make(cls, jobs_dir: Path, spec: JobSpec, runtime: JobRuntime) -> tuple[Self, int]:
+    def make(cls, jobs_dir: Path, spec: _Spec, runtime: _Runtime) -> tuple[Self, int]:
         """Make a job's folder; return it with the descriptor that holds its lock.
 
         Raises:
@@ -70,14 +121,15 @@ class JobFolder:
         """
         jobs_dir.mkdir(parents=True, exist_ok=True)
         target = jobs_dir / spec.name
+        folder = cls(target)
         if target.exists():
             raise JobExistsError(spec.name)
         aside = Path(tempfile.mkdtemp(prefix=".new-", dir=jobs_dir))
         lock_fd = os.open(aside / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock_fd, fcntl.LOCK_EX)
-            _write_json(aside / _SPEC, spec.to_json())
-            _write_json(aside / _RUNTIME, asdict(runtime))
+            _replace(aside / _SPEC, folder.spec_form.write(spec))
+            _replace(aside / _RUNTIME, folder.runtime_form.write(runtime))
             # A rename onto a folder that is not empty fails: two creators cannot both win.
             aside.rename(target)
         except BaseException as error:
@@ -86,7 +138,7 @@ class JobFolder:
             if isinstance(error, OSError) and target.exists():
                 raise JobExistsError(spec.name) from error
             raise
-        return cls(target), lock_fd
+        return folder, lock_fd
 
     @classmethod
     def open(cls, jobs_dir: Path, name: str) -> Self:
@@ -121,7 +173,7 @@ class JobFolder:
 
     def write_process_id(self) -> None:
         """Called by the runner for itself."""
-        _write_json(self.path / _PROCESS, {"pid": os.getpid(), **_identity(os.getpid())})
+        _replace(self.path / _PROCESS, RUNNER_PROCESS.write(RunnerProcess.of(os.getpid())))
 
     def process_id(self) -> int | None:
         """Process id of the runner where this process can signal it; else None.
@@ -130,11 +182,10 @@ class JobFolder:
         another machine, where the number is somebody else's; and when it has ended and the
         number was given away.
         """
-        data = _read_json(self.path / _PROCESS)
-        if data is None:
+        written = _find(RUNNER_PROCESS, self.path / _PROCESS)
+        if written is None or not written.started or written != RunnerProcess.of(written.pid):
             return None
-        pid = int(data.pop("pid"))
-        return pid if data and data == _identity(pid) else None
+        return written.pid
 
     def request_stop(self) -> None:
         """Leave the mark that makes an ended job a stopped one."""
@@ -144,54 +195,51 @@ class JobFolder:
         """Whether somebody asked the job to stop."""
         return (self.path / "stop").exists()
 
-    def read_spec(self) -> dict[str, Any]:
-        """The specification, as the creator wrote it."""
-        content: dict[str, Any] = json.loads((self.path / _SPEC).read_bytes())
-        return content
+    def spec(self) -> _Spec:
+        """The specification, as the creator wrote it.
 
-    def read_runtime(self) -> dict[str, Any]:
-        """The fields of the kind's `JobRuntime`."""
-        content: dict[str, Any] = json.loads((self.path / _RUNTIME).read_bytes())
-        return content
+        Raises:
+            DocumentError: The file is none; names the field.
+        """
+        path = self.path / _SPEC
+        return self.spec_form.read(path.read_bytes(), str(path))
 
-    def write_status(self, status: Mapping[str, Any]) -> None:
+    def runtime(self) -> _Runtime:
+        """How the runner works.
+
+        Raises:
+            DocumentError: The file is none; names the field.
+        """
+        path = self.path / _RUNTIME
+        return self.runtime_form.read(path.read_bytes(), str(path))
+
+    def write_standing(self, standing: _Standing) -> None:
         """Replace how the job stands."""
-        _write_json(self.path / _STATUS, status)
+        _replace(self.path / _STATUS, self.standing_form.write(standing))
 
-    def read_status(self) -> dict[str, Any] | None:
-        """How the job stands, as the runner last wrote it; None before it did."""
-        return _read_json(self.path / _STATUS)
+    def standing(self) -> _Standing | None:
+        """How the job stands, as the runner last wrote it; None before it did.
 
-
-def _identity(pid: int) -> dict[str, str]:
-    """What tells a process from all others that have its number; empty when there is none.
-
-    The machine's start, the namespace in which the number counts, as this process sees it, and
-    when the process was started (`proc(5)`: field 22 of `stat`, clock ticks since that start).
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        return {
-            "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
-            "namespace": str(Path("/proc/self/ns/pid").readlink()),
-            # Fields are counted after the command in parentheses, which may hold anything.
-            "started": stat[stat.rindex(")") + 2 :].split()[19],
-        }
-    except OSError:
-        return {}
+        Raises:
+            DocumentError: The file is none; names the field.
+        """
+        return _find(self.standing_form, self.path / _STATUS)
 
 
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+def _replace(path: Path, content: bytes) -> None:
     """Replace a file in one step: a reader sees the old content or the new."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(json.dumps(data, indent=1, sort_keys=True))
+    aside.write_bytes(content)
     aside.replace(path)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
-    """Return a file's content, None where there is none."""
+_Document = TypeVar("_Document")
+
+
+def _find(form: Form[_Document], path: Path) -> _Document | None:
+    """Return a file's document, None where there is no file."""
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
-    return content
+    return form.read(content, str(path))

@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeGuard, TypeVar
 
 from include.jobs.backend import JobSpec
 from include.jobs.environment import job_environment
-from include.jobs.folder import JobFolder, JobRuntime
+from include.jobs.folder import JobFolder, JobRuntime, JobStanding
 from include.jobs.state import JobStatus
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +21,7 @@ _STOP_GRACE_S = 5.0
 _POLL_S = 0.05
 
 
-_Folder = TypeVar("_Folder", bound=JobFolder)
+_Folder = TypeVar("_Folder", bound=JobFolder[Any, Any, Any])
 
 
 class Found(NamedTuple, Generic[_Folder]):
@@ -31,8 +30,8 @@ class Found(NamedTuple, Generic[_Folder]):
     folder: _Folder
     status: JobStatus
     failure_reason: str | None
-    said: Mapping[str, Any]
-    """Its status file; empty before there is one."""
+    said: JobStanding | None
+    """How it stands, as its runner said last; None before it did."""
 
 
 class EmbeddedJobs(Generic[_Folder]):
@@ -81,7 +80,7 @@ class EmbeddedJobs(Generic[_Folder]):
         folder = self._kind.open(self._jobs_dir, name)
         # In this order: once the lock is free, what the status says is final.
         running = folder.is_running()
-        said = folder.read_status() or {}
+        said = folder.standing()
         status, reason = _state(folder, said, running=running)
         if status.is_terminal:
             self._reap(name)
@@ -94,7 +93,7 @@ class EmbeddedJobs(Generic[_Folder]):
             JobNotFoundError: No job of this name was ever created.
         """
         folder = self._kind.open(self._jobs_dir, name)
-        if not _ended(folder.read_status() or {}):
+        if not _ended(folder.standing()):
             end_job(folder)
         self._reap(name)
 
@@ -104,15 +103,15 @@ class EmbeddedJobs(Generic[_Folder]):
             child.wait()
 
 
-def _ended(said: Mapping[str, Any]) -> bool:
-    return bool(said) and JobStatus(said["status"]).is_terminal
+def _ended(said: JobStanding | None) -> TypeGuard[JobStanding]:
+    return said is not None and said.status.is_terminal
 
 
 def _state(
-    folder: JobFolder, said: Mapping[str, Any], *, running: bool
+    folder: JobFolder[Any, Any, Any], said: JobStanding | None, *, running: bool
 ) -> tuple[JobStatus, str | None]:
     if _ended(said):
-        return JobStatus(said["status"]), said["failure_reason"]
+        return said.status, said.failure_reason
     if folder.stop_requested():
         return (JobStatus.STOPPING if running else JobStatus.STOPPED), None
     if running:
@@ -120,7 +119,7 @@ def _state(
     return JobStatus.FAILED, f"its process ended unexpectedly, see {folder.log}"
 
 
-def end_job(folder: JobFolder) -> None:
+def end_job(folder: JobFolder[Any, Any, Any]) -> None:
     """Mark the job, then end its process group: politely first, by force after a grace period."""
     folder.request_stop()
     kill_at = time.monotonic() + _STOP_GRACE_S
@@ -140,7 +139,8 @@ def end_job(folder: JobFolder) -> None:
 
 def stop_all(jobs_dir: Path) -> list[str]:
     """Stop every running job under `jobs_dir`, of whichever kind; return their names."""
-    running = [folder for folder in JobFolder.all(jobs_dir) if folder.is_running()]
+    found: list[JobFolder[Any, Any, Any]] = JobFolder.all(jobs_dir)
+    running = [folder for folder in found if folder.is_running()]
     for folder in running:
         end_job(folder)
     return [folder.name for folder in running]

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from include.contracts.documents import Form
 from include.contracts.errors import TransientError
-from include.jobs.folder import JobFolder, JobRuntime
+from include.jobs.folder import JobFolder, JobRuntime, JobStanding
 from include.jobs.processes import EmbeddedJobs
 from include.jobs.state import JobStatus
 from include.training_jobs.backend import TrainingDescription
@@ -38,8 +39,19 @@ class TrainingRuntime(JobRuntime):
     abandoned_after_s: float
 
 
-class TrainingFolder(JobFolder):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingStanding(JobStanding):
+    """How the process ended; `permanent`: another try would end alike."""
+
+    permanent: bool = False
+
+
+class TrainingFolder(JobFolder[TrainingSpec, TrainingRuntime, TrainingStanding]):
     """The folder of one training job."""
+
+    spec_form = Form(TrainingSpec)
+    runtime_form = Form(TrainingRuntime)
+    standing_form = Form(TrainingStanding)
 
     @property
     def shared(self) -> Path:
@@ -51,19 +63,13 @@ class TrainingFolder(JobFolder):
         """Touched when the process starts, and whenever somebody asks about the job."""
         return self.path / "watched"
 
-    def spec(self) -> TrainingSpec:
-        """The job's specification."""
-        return TrainingSpec.from_json(self.read_spec())
-
-    def runtime(self) -> TrainingRuntime:
-        """How the process works."""
-        return TrainingRuntime(**self.read_runtime())
-
     def write_end(
         self, status: JobStatus, reason: str | None = None, *, permanent: bool = False
     ) -> None:
         """Record how the job ended."""
-        self.write_status({"status": str(status), "failure_reason": reason, "permanent": permanent})
+        self.write_standing(
+            TrainingStanding(status=status, failure_reason=reason, permanent=permanent)
+        )
 
 
 class EmbeddedTraining:
@@ -107,7 +113,7 @@ class EmbeddedTraining:
             status=status,
             spec_hash=folder.spec().spec_hash,
             failure_reason=reason,
-            permanent=bool(said.get("permanent")),
+            permanent=isinstance(said, TrainingStanding) and said.permanent,
         )
 
     def stop(self, name: str) -> None:

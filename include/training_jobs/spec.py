@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from include.contracts.identity import stable_hash
 from include.lake import keys
@@ -53,15 +51,6 @@ class TrainingSpec:
         """The job's name: unique for ever, at most 63 letters, digits and hyphens."""
         short = f"{self.request_id[:_SHORT]}-{self.spec_hash[:_SHORT]}"
         return f"{_PREFIX}-{short}-{self.generation}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON-serialisable mapping that `from_json` reads back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TrainingSpec:
-        """Read what `to_json` returned."""
-        return cls(**data)
 
 
 def build_spec(

@@ -21,6 +21,8 @@ from include.contracts.validation import VALIDATION
 from include.governance.bias.record import SIGN_OFF
 from include.governance.bias.store import POINTER
 from include.inference.answers import ANSWERS
+from include.inference.embedded_job import TransformFolder
+from include.jobs.folder import RUNNER_PROCESS
 from include.labelling.evaluation import EVALUATION
 from include.labelling.queue import DRAW, LAID_OUT
 from include.labelling.summary import SUMMARY
@@ -37,6 +39,7 @@ from include.pipeline.labelling.receipts import RECEIPT
 from include.pipeline.model_retraining import documents as retraining
 from include.pipeline.model_rollback import ROLLBACK
 from include.pipeline.reprocess.request import REQUEST_FORM
+from include.training_jobs.embedded import TrainingFolder
 
 WRITTEN = Path(__file__).parents[1] / "fakes" / "written_by_78251cd"
 
@@ -65,6 +68,13 @@ KEPT: dict[str, Form[Any]] = {
     "delivered.json": DELIVERED,
     "cpu.json": NOTE,
     "metric.json": METRIC,
+    "transform-job/spec.json": TransformFolder.spec_form,
+    "transform-job/runtime.json": TransformFolder.runtime_form,
+    "transform-job/status.json": TransformFolder.standing_form,
+    "transform-job/process.json": RUNNER_PROCESS,
+    "training-job/spec.json": TrainingFolder.spec_form,
+    "training-job/runtime.json": TrainingFolder.runtime_form,
+    "training-job/status.json": TrainingFolder.standing_form,
     "audit-pointer.json": POINTER,
     "sign-off.json": SIGN_OFF,
     **{

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -245,7 +246,7 @@ def test_a_name_that_somebody_else_has_is_given_up(platform: Platform) -> None:
     coordinator = platform.coordinator()
     spec = coordinator.plan(batch_id)
     assert spec is not None
-    foreign = TransformSpec.from_json({**spec.to_json(), "output_prefix": "transforms/foreign"})
+    foreign = replace(spec, output_prefix="transforms/foreign")
     platform.backend.create(foreign)
     found = coordinator.run(batch_id)
     assert found.missing == ()

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -200,7 +201,7 @@ def test_a_process_id_that_was_given_away_is_left_alone(local: Platform) -> None
 
 def test_a_package_that_changed_fails_the_job_with_the_reason(local: Platform) -> None:
     spec = local.spec(local.put_shards(ONE))
-    wrong = TransformSpec.from_json({**spec.to_json(), "model_sha256": "0" * 64})
+    wrong = replace(spec, model_sha256="0" * 64)
     local.backend.create(wrong)
     assert wait(local, wrong) is JobStatus.FAILED
     assert "registered is" in (local.backend.describe(wrong.name).failure_reason or "")

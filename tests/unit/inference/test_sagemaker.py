@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -128,7 +129,7 @@ def test_a_lake_in_a_folder_is_refused_at_start(platform: Platform, tmp_path: An
 
 
 def test_a_package_in_a_folder_is_refused(platform: Platform, spec: TransformSpec) -> None:
-    local = TransformSpec.from_json({**spec.to_json(), "model_package_uri": "file:///m.tar.gz"})
+    local = replace(spec, model_package_uri="file:///m.tar.gz")
     with pytest.raises(ConfigurationError, match=r"file:///m\.tar\.gz"):
         platform.backend.create(local)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.inference.embedded_job import TransformFolder
 from include.inference.spec import TransformSpec, build_spec, job_name
 from include.settings import TransformSettings
 
@@ -79,7 +80,8 @@ def test_the_place_of_the_output_is_part_of_the_identity() -> None:
 
 
 def test_read_back_from_json() -> None:
-    assert TransformSpec.from_json(spec().to_json()) == spec()
+    form = TransformFolder.spec_form
+    assert form.read(form.write(spec()), "spec.json") == spec()
 
 
 def test_a_slash_at_the_end_of_the_lake_does_not_matter() -> None:
