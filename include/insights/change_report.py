@@ -5,16 +5,15 @@ One self-contained file that loads nothing and runs nothing, in the look of the 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Template
 from markupsafe import Markup
 
+from include.contracts.documents import Content, Form
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.pages import page_environment
 from include.insights.change import Pair, RecordingChange
@@ -41,13 +40,25 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a re-analysis was asked for; times are aware, ISO 8601."""
+
+    run_id: str
+    study: str | None
+    since: str | None
+    until: str | None
+    model: str
+    make_current: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeReport:
-    """What a re-analysis found.
+    """What a re-analysis found; shares are 0..1, differences after less before.
 
     Attributes:
         batch_id: The batch of re-analyses.
         model: `name`, `version`, `sha256` of the model that answered again.
-        request: What was asked for: study, window, model, make_current.
+        request: What was asked for.
         generated_at: ISO 8601, UTC.
         studies: Sums, sorted by study.
         recordings: Compared recordings, those that changed most first; one with several
@@ -57,31 +68,32 @@ class ChangeReport:
         remaining: Recordings that the next run takes.
         same_model: Recordings whose result in front is this model's own first analysis.
         notes: Sentences a reader must know.
+        wording: What the figures speak of.
     """
 
     batch_id: str
     model: Mapping[str, str]
-    request: Mapping[str, Any]
+    request: Asked
     generated_at: str
-    studies: Sequence[StudyChange]
-    recordings: Sequence[RecordingChange]
-    left_out: Sequence[Absent]
-    unfinished: Sequence[Absent]
-    remaining: Sequence[Absent]
+    studies: tuple[StudyChange, ...]
+    recordings: tuple[RecordingChange, ...]
+    left_out: tuple[Absent, ...]
+    unfinished: tuple[Absent, ...]
+    remaining: tuple[Absent, ...]
     same_model: int
-    notes: Sequence[str]
+    notes: tuple[str, ...]
+    wording: str = WORDING
 
 
-def change_json(report: ChangeReport) -> bytes:
-    """Return the report for machines; shares are 0..1, differences after less before."""
-    content = {
-        "report_version": 2,
-        "wording": WORDING,
-        **asdict(report),
-        "studies": [study.to_json() for study in report.studies],
-    }
-    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8", "replace")
+def _by_respondent(content: Content) -> Content:
+    """Schema 1 had a version of its own; its first knew one respondent in each recording."""
+    del content["report_version"]
+    for recording in content["recordings"]:
+        recording.setdefault("label", None)
+    return content
+
+
+CHANGES = Form(ChangeReport, schema=2, upgrades={1: _by_respondent}, undefined=True)
 
 
 def change_page(report: ChangeReport, charts: Mapping[tuple[str, str | None], Markup]) -> bytes:

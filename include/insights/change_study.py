@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from include.contracts.labels import EXPRESSIONS
 from include.insights.change import Pair, RecordingChange
@@ -51,20 +50,10 @@ class StudyChange:
     dominant_changed: int
     verdict_changed: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        estimates = {
-            "changed": self.changed.to_json(),
-            "differences": {name: found.to_json() for name, found in self.differences.items()},
-            "abstained": self.abstained.to_json(),
-            "confidence": self.confidence.to_json(),
-        }
-        return {**asdict(self), **estimates}
-
 
 def study_changes(
     changes: Sequence[RecordingChange], known: Mapping[str, frozenset[str]]
-) -> list[StudyChange]:
+) -> tuple[StudyChange, ...]:
     """Sum up recordings by study, sorted by its name.
 
     Args:
@@ -74,7 +63,9 @@ def study_changes(
     by_study: defaultdict[str, list[RecordingChange]] = defaultdict(list)
     for change in changes:
         by_study[change.study].append(change)
-    return [_study(name, by_study[name], known.get(name, frozenset())) for name in sorted(by_study)]
+    return tuple(
+        _study(name, by_study[name], known.get(name, frozenset())) for name in sorted(by_study)
+    )
 
 
 def _study(name: str, changes: Sequence[RecordingChange], known: frozenset[str]) -> StudyChange:

@@ -19,7 +19,7 @@ from include.governance.bias.page import render_page
 from include.governance.bias.record import Section, audit_record
 from include.governance.bias.rows import audit_rows
 from include.governance.bias.settings import AuditSettings
-from include.insights.change_report import Absent, ChangeReport, change_page
+from include.insights.change_report import Absent, Asked, ChangeReport, change_page
 from include.insights.change_study import study_changes
 from include.insights.publish import render_results
 from include.labelling.evaluation_page import render_evaluation
@@ -61,15 +61,15 @@ def _changes(folder: Path, name: str) -> None:
     report = ChangeReport(
         batch_id=name,
         model={"name": name, "version": name, "sha256": "ab"},
-        request={"run_id": name, "study": name, "since": None, "until": None},
+        request=Asked(name, name, None, None, model=name, make_current=False),
         generated_at="2026-11-21T15:04:05+00:00",
         studies=study_changes(found, {}),
-        recordings=found,
-        left_out=[absent],
-        unfinished=[absent],
-        remaining=[absent],
+        recordings=tuple(found),
+        left_out=(absent,),
+        unfinished=(absent,),
+        remaining=(absent,),
         same_model=0,
-        notes=[name],
+        notes=(name,),
     )
     (folder / "change.html").write_bytes(change_page(report, {}))
 

@@ -22,6 +22,7 @@ from include.governance.bias.record import SIGN_OFF
 from include.governance.bias.store import POINTER
 from include.inference.answers import ANSWERS
 from include.inference.embedded_job import TransformFolder
+from include.insights.change_report import CHANGES
 from include.jobs.folder import RUNNER_PROCESS
 from include.labelling.evaluation import EVALUATION
 from include.labelling.queue import DRAW, LAID_OUT
@@ -60,6 +61,7 @@ KEPT: dict[str, Form[Any]] = {
     "milestone.json": MILESTONE,
     "rollback.json": ROLLBACK,
     "request.json": REQUEST_FORM,
+    "change-report.json": CHANGES,
     "erasure.json": ERASURE,
     "answers.json": ANSWERS,
     "drift-report.json": KEPT_DAY,
@@ -85,6 +87,7 @@ KEPT: dict[str, Form[Any]] = {
 }
 LEFT_OUT = {
     "retraining/evaluation.json": {"ratio"},
+    "change-report.json": {"report_version"},
     "rollback.json": {"from", "to"},
     "answers.json": {SHARD},
     "label-record.json": {"items", "version"},

@@ -15,7 +15,7 @@ FORMS = ROOT / "include" / "contracts" / "documents.py"
 
 READS = {
     "include/contracts": 3,
-    "include/demo": 2,
+    "include/demo": 1,
     "include/governance": 3,
     "include/inference": 3,
     "include/labelling": 1,
@@ -48,7 +48,7 @@ OPEN = {
     "include/demo": 4,
     "include/governance": 13,
     "include/inference": 1,
-    "include/insights": 14,
+    "include/insights": 12,
     "include/labelling": 1,
     "include/ledger": 8,
     "include/monitoring": 7,

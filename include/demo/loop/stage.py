@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -84,10 +83,6 @@ class Stage:
             tracking_uri=f"sqlite:///{layout.mlflow_database}",
             artifact_uri=layout.mlflow_artifacts.as_uri(),
         )
-
-    def document(self, key: str) -> Any:
-        """Return a JSON document of the lake."""
-        return json.loads(self.lake.get_bytes(key))
 
     def path(self, key: str) -> Path:
         """Return where a key of the lake lies on this machine."""

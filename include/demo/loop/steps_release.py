@@ -8,12 +8,12 @@ from typing import TypeVar
 from include.demo.loop.settings import APPROVER
 from include.demo.loop.stage import Stage, Told, require
 from include.demo.loop.steps_week import interval
+from include.insights.change_report import CHANGES
 from include.lake import keys
 from include.ledger.retraining_tables import RequestState, RetrainingRequest
 from include.pipeline.model_retraining import documents
 from include.pipeline.model_rollback import ROLLBACK as ROLLBACK_RECORD
 from include.platform.credentials import ADMIN
-from include.statistics.estimate import Estimate
 from ml.registry.protocol import CHAMPION, ModelVersion
 
 RETRAINING, ROLLBACK, REPROCESS = "model_retraining", "model_rollback", "reprocess"
@@ -115,14 +115,12 @@ def reanalysis(stage: Stage, study: str) -> Told:
     conf: dict[str, object] = {"study": study, "model": CHAMPION, "make_current": True}
     run_id = stage.run(REPROCESS, conf)
     key = keys.reprocess(run_id, "report.json")
-    report = stage.document(key)
-    in_front = sum(item["in_front"] for item in report["recordings"])
-    [changed] = [
-        Estimate.from_json(item["changed"]) for item in report["studies"] if item["study"] == study
-    ]
+    report = stage.lake.read(CHANGES, key)
+    in_front = sum(item.in_front for item in report.recordings)
+    [changed] = [item.changed for item in report.studies if item.study == study]
     require(
-        in_front == len(report["recordings"]) > 0,
-        f"Readers were given {in_front} of {len(report['recordings'])} new results.",
+        in_front == len(report.recordings) > 0,
+        f"Readers were given {in_front} of {len(report.recordings)} new results.",
     )
     return Told(
         "Second analysis",

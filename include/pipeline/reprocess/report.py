@@ -16,10 +16,11 @@ from include.insights import tables
 from include.insights.change import Analysed, RecordingChange, recording_changes
 from include.insights.change_chart import change_chart
 from include.insights.change_report import (
+    CHANGES,
     MAX_CURVES,
     Absent,
+    Asked,
     ChangeReport,
-    change_json,
     change_page,
     curve_key,
 )
@@ -75,7 +76,7 @@ def write(services: Services, request: Request) -> ChangeReport:
     report = _report(services, request, batch)
     page = keys.reprocess(request.run_id, PAGE)
     services.lake.put_bytes(page, change_page(report, _charts(services, report.recordings)))
-    services.lake.put_bytes(keys.reprocess(request.run_id, DOCUMENT), change_json(report))
+    services.lake.write(CHANGES, keys.reprocess(request.run_id, DOCUMENT), report)
     log.info("report: %s", services.lake.uri(page))
     return report
 
@@ -126,29 +127,35 @@ def _report(services: Services, request: Request, batch: Batch) -> ChangeReport:
     return ChangeReport(
         batch_id=batch.batch_id,
         model={"name": request.name, "version": request.version, "sha256": request.sha256},
-        request={
-            name: getattr(request, name)
-            for name in ("run_id", "study", "since", "until", "model", "make_current")
-        },
+        request=Asked(
+            run_id=request.run_id,
+            study=request.study,
+            since=request.since,
+            until=request.until,
+            model=request.model,
+            make_current=request.make_current,
+        ),
         generated_at=services.ledger.clock().isoformat(),
         studies=study_changes(changes, people.known),
-        recordings=changes,
+        recordings=tuple(changes),
         left_out=_absent(entries, ReanalysisState.LEFT_OUT, ""),
         unfinished=_absent(
             entries, ReanalysisState.OPEN, "The run did not get to it: see its failed task."
         ),
-        remaining=[Absent(study, recording, "") for study, recording in request.remaining],
+        remaining=tuple(Absent(study, recording, "") for study, recording in request.remaining),
         same_model=request.same_model,
-        notes=people.notes,
+        notes=tuple(people.notes),
     )
 
 
-def _absent(entries: Iterable[Reanalysis], state: ReanalysisState, otherwise: str) -> list[Absent]:
-    return [
+def _absent(
+    entries: Iterable[Reanalysis], state: ReanalysisState, otherwise: str
+) -> tuple[Absent, ...]:
+    return tuple(
         Absent(item.recording.study, item.recording.recording, item.why or otherwise)
         for item in entries
         if item.state is state
-    ]
+    )
 
 
 def _changes(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import xml.etree.ElementTree as ET
 from typing import Any
@@ -14,9 +13,10 @@ from include.contracts.labels import EXPRESSIONS
 from include.insights.change import change_between
 from include.insights.change_chart import change_chart, lanes
 from include.insights.change_report import (
+    CHANGES,
     Absent,
+    Asked,
     ChangeReport,
-    change_json,
     change_page,
     pair_text,
 )
@@ -134,15 +134,15 @@ def _report(**changes: Any) -> ChangeReport:
     values: dict[str, Any] = {
         "batch_id": "reprocess-1",
         "model": {"name": "m", "version": "4", "sha256": "ab"},
-        "request": {"run_id": "r", "study": None, "since": None, "until": None},
+        "request": Asked("r", None, None, None, model="4", make_current=False),
         "generated_at": "2026-11-21T15:04:05+00:00",
         "studies": study_changes(found, {}),
-        "recordings": found,
-        "left_out": [Absent("s", "gone.mp4", "It was <b>erased</b>.")],
-        "unfinished": [],
-        "remaining": [Absent("s", f"next{number}.mp4", "") for number in range(300)],
+        "recordings": tuple(found),
+        "left_out": (Absent("s", "gone.mp4", "It was <b>erased</b>."),),
+        "unfinished": (),
+        "remaining": tuple(Absent("s", f"next{number}.mp4", "") for number in range(300)),
         "same_model": 0,
-        "notes": [],
+        "notes": (),
     }
     return ChangeReport(**{**values, **changes})
 
@@ -158,14 +158,14 @@ def test_the_page_escapes_names_loads_nothing_and_names_what_is_missing() -> Non
 
 
 def test_a_page_without_any_comparison_is_a_page_too() -> None:
-    page = change_page(_report(studies=[], recordings=[], remaining=[]), {}).decode()
+    page = change_page(_report(studies=(), recordings=(), remaining=()), {}).decode()
     assert "gone.mp4" in page
     assert "Recordings</h2>" not in page
 
 
 def test_the_document_holds_every_figure() -> None:
-    content = json.loads(change_json(_report()))
-    assert content["recordings"][0]["change"]["changed"] == pytest.approx(16 / 60)
-    assert content["recordings"][0]["shares"]["sadness"][1] == 0
-    assert len(content["remaining"]) == 300
-    assert content["studies"][0]["changed"]["n"] == 1
+    found = CHANGES.read(CHANGES.write(_report()), "report.json")
+    assert found.recordings[0].change.changed == pytest.approx(16 / 60, abs=1e-6)
+    assert found.recordings[0].shares["sadness"][1] == 0
+    assert len(found.remaining) == 300
+    assert found.studies[0].changed.n == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from include.contracts.seating import Seat, Seating
 from include.contracts.validation import ValidationResult
 from include.insights.change import Analysed, recording_changes
-from include.insights.change_report import ChangeReport, change_page, curve_key
+from include.insights.change_report import Asked, ChangeReport, change_page, curve_key
 from include.insights.change_study import study_changes
 from include.insights.respondent import choose
 from include.insights.summary import summarise
@@ -45,22 +45,15 @@ def test_each_respondent_has_an_entry_and_the_recording_counts_once() -> None:
     report = ChangeReport(
         batch_id="b",
         model={"name": "m", "version": "4", "sha256": "c" * 64},
-        request={
-            "run_id": "r",
-            "study": "spring",
-            "since": None,
-            "until": None,
-            "model": "4",
-            "make_current": True,
-        },
+        request=Asked("r", "spring", None, None, model="4", make_current=True),
         generated_at="2026-11-16T05:00:00+00:00",
-        studies=[study],
-        recordings=changes,
-        left_out=[],
-        unfinished=[],
-        remaining=[],
+        studies=(study,),
+        recordings=tuple(changes),
+        left_out=(),
+        unfinished=(),
+        remaining=(),
         same_model=0,
-        notes=[],
+        notes=(),
     )
     html = change_page(report, {}).decode()
     assert "spring, left" in html
