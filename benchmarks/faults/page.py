@@ -43,34 +43,48 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--alone", type=Path, default=RESULTS / "faults-alone.jsonl")
     parser.add_argument("--soak", type=Path, default=RESULTS / "soak.json")
     parser.add_argument(
-        "--deferring", type=Path, default=RESULTS / "soak-deferring.json", help="rows of another"
+        "--others",
+        type=Path,
+        nargs="*",
+        default=sorted(RESULTS.glob("soak-*.json")),
+        help="shorter runs under load, whose faults count with the others",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the page."""
     soak = json.loads(options.soak.read_text())
-    others = json.loads(options.deferring.read_text()) if options.deferring.exists() else None
+    others = [json.loads(path.read_text()) for path in options.others]
     PAGE.write_text(page(read_rows(options.alone), soak, others))
     return 0
 
 
-def page(
-    alone: Sequence[Row], soak: dict[str, Any], deferring: dict[str, Any] | None = None
-) -> str:
+def page(alone: Sequence[Row], soak: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> str:
     """Return the page.
 
     Args:
         alone: Faults that were tried alone.
         soak: The run under load.
-        deferring: Another one, with transform tasks that wait in the triggerer.
+        others: Shorter ones.
     """
     under_load = _rows(soak)
-    rows = [*alone, *under_load, *(_rows(deferring) if deferring else ())]
+    rows = [*alone, *under_load, *(row for other in others for row in _rows(other))]
     # What was cut short by the end of a run says nothing of what would have become of it.
     struck = [row for row in rows if row.fault != NOTHING.name and row.recovery_s is not None]
     parts = [_HEAD, "## Each kind\n", *_kinds(struck), "", _sum(struck), "", *_quiet(alone)]
-    return "\n".join([*parts, "", *_load(under_load, soak), *_memory(soak["samples"])]) + "\n"
+    return (
+        "\n".join(
+            [
+                *parts,
+                "",
+                *_load(under_load, soak),
+                *map(_shorter, others),
+                "",
+                *_memory(soak["samples"]),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _rows(soak: dict[str, Any]) -> list[Row]:
@@ -123,7 +137,8 @@ def _sum(rows: Sequence[Row]) -> str:
     words += "" if bad else f" (at most {bound(len(rows)):.1%} of all, one-sided 95 %)"
     words += (
         f". Of the triggerer's ends, {len(deferring)} came while a transform task was deferred to "
-        "it (`FEX_TRANSFORM__DEFERRABLE=true`; as shipped the task waits in its worker)."
+        "it (`FEX_TRANSFORM__DEFERRABLE=true`; as shipped the task waits in its worker). Faults of "
+        "one run under load share recordings; the bounds take each as if it stood alone."
     )
     told = [f"- {row.fault}, {row.where}: {words}" for row in bad for words in row.wrong]
     return "\n".join([words, *told])
@@ -168,9 +183,25 @@ def _load(rows: Sequence[Row], soak: dict[str, Any]) -> list[str]:
         (
             "Under load a fault is over when the last of the recordings that batches held at that "
             "moment has its end, whatever struck meanwhile: batches of up to a hundred take "
-            "minutes without a fault, and most of them met several.\n"
+            "minutes without a fault, and most of them met several. Where they come faster than a "
+            "batch can end, its recordings use up their tries and fail, with a notice; somebody "
+            "queues them again.\n"
         ),
     ]
+
+
+def _shorter(run: dict[str, Any]) -> str:
+    """Return the line of another run."""
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(run["counts"].items()))
+    wrong = run["wrong_at_the_end"]
+    return (
+        f"- Another run: {run['recordings']} recordings, {run['workers']} workers, "
+        f"{len(run['rows'])} faults, one every {run['fault_every_s']:g} s"
+        + (", transform tasks deferred" if run["deferring"] else "")
+        + f": {counts} within {run['took_s'] / 60:.0f} minutes; "
+        + ("; ".join(wrong) if wrong else "nothing was wrong")
+        + "."
+    )
 
 
 def _most_open(samples: Sequence[dict[str, Any]]) -> int:

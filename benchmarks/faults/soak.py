@@ -192,8 +192,10 @@ def _disturb(found: Running, watch: Watch, drops: _Drops, options: argparse.Name
         due = now_s < options.stop_after and time.monotonic() >= next_s
         if due and _strike(found, watch, pending, lasting):
             struck += 1
-            pending = pending or _in_turn(kinds)
             next_s = time.monotonic() + options.fault_every
+        elif due and len(pending) < len(kinds):
+            # The moments of those that are left are rare: the others go on meanwhile.
+            pending += _in_turn(kinds)
         time.sleep(_POLL_S)
     took_s = time.monotonic() - began_s
     for striking in lasting:

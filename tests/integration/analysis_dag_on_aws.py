@@ -1,7 +1,7 @@
 """Run `video_analysis` in this process, deferrals and all, and print how its tasks ended.
 
 Started by `test_analysis_on_aws.py` with the settings of the AWS path in the
-environment; the argument is the batch.
+environment; the arguments are the batches.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ def main() -> None:
     # Airflow 3.3's dag.test() looks a deadline up by the id it gets when a DAG processor
     # stores it, which there is none of here.
     dag.deadline = None
-    run = dag.test(logical_date=pendulum.now("UTC"), run_conf={"batch_id": sys.argv[1]})
-    states = {task.task_id: str(task.state) for task in run.get_task_instances()}
-    print(json.dumps({"run": str(run.state), "tasks": states}))
+    ended = {}
+    for batch_id in sys.argv[1:]:
+        run = dag.test(logical_date=pendulum.now("UTC"), run_conf={"batch_id": batch_id})
+        states = {task.task_id: str(task.state) for task in run.get_task_instances()}
+        ended[batch_id] = {"run": str(run.state), "tasks": states}
+    print(json.dumps(ended))
 
 
 if __name__ == "__main__":

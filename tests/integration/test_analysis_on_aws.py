@@ -13,14 +13,15 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
 import pandas as pd
 import pytest
 
-from include.composition import build_registry, build_services
-from include.ledger.ledger import JobStatus, State
+from include.composition import Services, build_registry, build_services
+from include.ledger.ledger import JobStatus, Recording, State
 from include.pipeline import extract, intake, open_batch, probe, validate
 from include.settings import load_settings
 from ml.registry.champion import register_packaged_champion
@@ -32,9 +33,10 @@ BUCKET = "respondents"
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
-def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The service's URL, with every setting of the AWS path in the environment."""
+    tmp_path = tmp_path_factory.mktemp("aws")
     # A process of its own: moto keeps its state for as long as its process lives.
     service = subprocess.Popen(
         [sys.executable, "-m", "tests.fakes.sagemaker"],
@@ -68,52 +70,97 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
     }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    boto3.client("s3").create_bucket(
-        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )
-    yield url
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        boto3.client("s3").create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+        yield url
     service.terminate()
     service.wait()
     service.stdout.close()
 
 
-def test_a_batch_on_s3_and_sagemaker(aws: str, tmp_path: Path) -> None:
-    s3 = boto3.client("s3")
-    other = encode(tmp_path / "other.mp4", face_pictures(30, (320, 240), seed=3), rate=10)
-    for name, path in {
-        "plain.mp4": good_video(tmp_path / "plain.mp4"),
-        "a name with spaces.mp4": other,
-        "../escape.mp4": other,
-        "text.mp4": text_renamed(tmp_path / "text.mp4"),
-    }.items():
-        s3.upload_file(str(path), BUCKET, f"lake/incoming/spot/{name}")
+@dataclass(frozen=True)
+class Ended:
+    """Both batches after their runs."""
+
+    services: Services
+    plain: str
+    plain_run: dict[str, object]
+    broken: Recording
+    failing: str
+    failing_run: dict[str, object]
+
+
+@pytest.fixture(scope="module")
+def ended(aws: str, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """A batch that nothing is done for yet, and one of whose shards one fails its first job.
+
+    Both runs are in one process: importing Airflow and making its database costs more than they.
+    """
+    folder = tmp_path_factory.mktemp("recordings")
     settings = load_settings()
     services = build_services(settings)
     champion = register_packaged_champion(
         build_registry(settings), name=settings.model.name, alias=settings.model.alias
     )
     assert champion.package_uri.startswith(f"s3://{BUCKET}/")
-    [entry] = intake.run(services, "run")
-    batch_id = str(entry["trigger_run_id"])
-    _control(aws, throttle_every=3, in_progress_s=2.0)
 
-    ended = _run_dag(batch_id)
+    other = encode(folder / "other.mp4", face_pictures(30, (320, 240), seed=3), rate=10)
+    plain = _intake(
+        services,
+        "spot",
+        {
+            "plain.mp4": good_video(folder / "plain.mp4"),
+            "a name with spaces.mp4": other,
+            "../escape.mp4": other,
+            "text.mp4": text_renamed(folder / "text.mp4"),
+        },
+    )
+    failing = _intake(
+        services,
+        "failing",
+        {
+            f"{seed}.mp4": encode(
+                folder / f"{seed}.mp4", face_pictures(20, (320, 240), seed=seed), rate=10
+            )
+            for seed in range(10, 13)
+        },
+    )
+    open_batch.run(services, failing)
+    for group in probe.run(services, failing):
+        extract.run(services, failing, group)
+    validate.run(services, failing)
+    broken = services.ledger.recordings(failing)[0]
+    _control(aws, throttle_every=3, in_progress_s=2.0, fail=[f"{broken.extraction_id}-00000.tar"])
+    runs = _run_dag(plain, failing)
+    return Ended(services, plain, runs[plain], broken, failing, runs[failing])
 
-    ledger = services.ledger
-    ends = {item.recording: item.state for item in ledger.recordings(batch_id)}
-    assert ended["run"] == "success", (ended, ends)
+
+def _intake(services: Services, study: str, recordings: dict[str, Path]) -> str:
+    s3 = boto3.client("s3")
+    for name, path in recordings.items():
+        s3.upload_file(str(path), BUCKET, f"lake/incoming/{study}/{name}")
+    [entry] = intake.run(services, study)
+    return str(entry["trigger_run_id"])
+
+
+def test_a_batch_on_s3_and_sagemaker(ended: Ended) -> None:
+    services, ledger = ended.services, ended.services.ledger
+    ends = {item.recording: item.state for item in ledger.recordings(ended.plain)}
+    assert ended.plain_run["run"] == "success", (ended.plain_run, ends)
     assert ends["plain.mp4"] is State.PUBLISHED
     assert ends["a name with spaces.mp4"] is State.PUBLISHED
     assert ends["text.mp4"] is State.QUARANTINED
-    jobs = ledger.jobs(batch_id)
+    jobs = ledger.jobs(ended.plain)
     assert [job.status for job in jobs] == [JobStatus.COMPLETED]
     described = boto3.client("sagemaker").describe_transform_job(TransformJobName=jobs[0].name)
     assert described["TransformJobStatus"] == "Completed"
     assert described["TransformInput"]["ContentType"] == "application/x-tar"
     assert described["TransformResources"]["InstanceType"] == "ml.m5.large"
-    for recording in ledger.recordings(batch_id):
+    for recording in ledger.recordings(ended.plain):
         if recording.state is State.PUBLISHED:
             data = services.lake.get_bytes(f"{recording.result_key}/predictions.parquet")
             rows = pd.read_parquet(io.BytesIO(data))
@@ -121,39 +168,20 @@ def test_a_batch_on_s3_and_sagemaker(aws: str, tmp_path: Path) -> None:
             assert services.lake.exists(f"{recording.result_key}/manifest.json")
 
 
-def test_only_what_failed_is_asked_for_again(aws: str, tmp_path: Path) -> None:
-    s3 = boto3.client("s3")
-    for seed in range(3):
-        path = encode(tmp_path / f"{seed}.mp4", face_pictures(20, (320, 240), seed=seed), rate=10)
-        s3.upload_file(str(path), BUCKET, f"lake/incoming/spot/{seed}.mp4")
-    settings = load_settings()
-    services = build_services(settings)
-    register_packaged_champion(
-        build_registry(settings), name=settings.model.name, alias=settings.model.alias
-    )
-    [entry] = intake.run(services, "run")
-    batch_id = str(entry["trigger_run_id"])
-    open_batch.run(services, batch_id)
-    for group in probe.run(services, batch_id):
-        extract.run(services, batch_id, group)
-    validate.run(services, batch_id)
-    broken = services.ledger.recordings(batch_id)[0]
-    _control(aws, fail=[f"{broken.extraction_id}-00000.tar"])
-
-    ended = _run_dag(batch_id)
-
-    ledger = services.ledger
-    assert ended["run"] == "failed", "a recording that did not finish is visible"
-    ends = {item.id: item.state for item in ledger.recordings(batch_id)}
-    assert ends.pop(broken.id) is State.DISCOVERED, "it waits for another batch"
+def test_only_what_failed_is_asked_for_again(ended: Ended) -> None:
+    ledger = ended.services.ledger
+    assert ended.failing_run["run"] == "failed", "a recording that did not finish is visible"
+    ends = {item.id: item.state for item in ledger.recordings(ended.failing)}
+    assert ends.pop(ended.broken.id) is State.DISCOVERED, "it waits for another batch"
     assert set(ends.values()) == {State.PUBLISHED}
-    jobs = ledger.jobs(batch_id)
-    assert len(jobs) == settings.transform.max_generations
+    jobs = ledger.jobs(ended.failing)
+    assert len(jobs) == ended.services.settings.transform.max_generations
     assert len(jobs[0].shards) == 3
-    assert {tuple(job.shards) for job in jobs[1:]} == {(f"{broken.extraction_id}-00000.tar",)}
+    failed = f"{ended.broken.extraction_id}-00000.tar"
+    assert {tuple(job.shards) for job in jobs[1:]} == {(failed,)}
 
 
-def _run_dag(batch_id: str) -> dict[str, object]:
+def _run_dag(*batches: str) -> dict[str, dict[str, object]]:
     migrated = subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"],
         capture_output=True,
@@ -162,7 +190,7 @@ def _run_dag(batch_id: str) -> dict[str, object]:
     )
     assert migrated.returncode == 0, migrated.stderr[-2000:]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.integration.analysis_dag_on_aws", batch_id],
+        [sys.executable, "-m", "tests.integration.analysis_dag_on_aws", *batches],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -170,7 +198,7 @@ def _run_dag(batch_id: str) -> dict[str, object]:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, dict[str, object]] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 

@@ -144,7 +144,7 @@ def test_a_file_that_still_grows_waits(tmp_path: Path) -> None:
 
 
 def test_many_at_once_of_which_some_are_bad(tmp_path: Path) -> None:
-    check_large_drop(tmp_path, 30, bad=4, per_batch=10)
+    check_large_drop(tmp_path, 12, bad=2, per_batch=6)
 
 
 def _rows(pipeline: Pipeline, recording: Recording) -> pd.DataFrame:

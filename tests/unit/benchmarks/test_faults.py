@@ -30,6 +30,7 @@ SOAK: dict[str, Any] = {
     "recordings": 20,
     "workers": 2,
     "fault_every_s": 75.0,
+    "deferring": False,
     "took_s": 600.0,
     "counts": {"published": 19, "failed": 1},
     "wrong_at_the_end": [],
@@ -67,6 +68,19 @@ def test_the_page_counts_what_was_wrong_and_says_where() -> None:
     bad = page([*alone, row(FAULTS[0].name, wrong=("r1.mp4 has half a result",))], SOAK)
     assert "1 with a violation" in bad
     assert "r1.mp4 has half a result" in bad
+
+
+def test_faults_of_shorter_runs_count_and_their_ends_are_told() -> None:
+    short = {
+        **SOAK,
+        "rows": [asdict(row(FAULTS[0].name, LOAD))] * 2,
+        "counts": {"failed": 1, "published": 3},
+        "wrong_at_the_end": ["r9 has no end"],
+    }
+    found = page([row(FAULTS[0].name)], SOAK, [short])
+    assert "In all 3 faults" in found
+    assert "1 failed, 3 published" in found
+    assert "r9 has no end." in found
 
 
 def test_memory_that_grows_has_a_slope() -> None:
