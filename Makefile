@@ -182,6 +182,10 @@ fuzz: setup ## Put 2,048 damaged recordings through the confined decoder (ARGS='
 parsers: setup ## Put 600 inputs, most of them damaged, through each reader of outside text (ARGS='--only study')
 	@nice -n 5 env PYTHONPATH=$(CURDIR) .venv/bin/python -W ignore -m benchmarks.parsers $(ARGS)
 
+.PHONY: same-results
+same-results: setup ## Compare what this build publishes with what an earlier one did (ARGS='78251cd --page')
+	@nice -n 5 env PYTHONPATH=$(CURDIR) .venv/bin/python -m benchmarks.same_results $(ARGS)
+
 .PHONY: bench-identity
 bench-identity: setup ## Measure who is who and who is the respondent on made recordings (ARGS='--half dev --faults')
 	@$(RUN) -m benchmarks.identity $(ARGS)
