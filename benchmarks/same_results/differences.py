@@ -43,9 +43,10 @@ class Compared:
 
     @property
     def kind(self) -> str:
-        """What the table counts it under: where it lies and its ending."""
-        top = self.name.split("/")
-        return f"{'/'.join(top[:2]) if top[0] == 'videos' else top[0]} {Path(self.name).suffix}"
+        """What the table counts it under: what it is a result of, and what it is called there."""
+        folders, _, called = self.name.rpartition("/")
+        part = folders.removeprefix("videos/").removeprefix("lake/").partition("/")[0]
+        return f"{part}/{re.sub('^extraction of [0-9a-f]{8}(-[0-9]+)?', '*', called)}"
 
 
 def compare(before: Mapping[str, Path], after: Mapping[str, Path]) -> list[Compared]:

@@ -11,8 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+LEFT_OUT = ("incoming", "published", "data-docs", "watch", "labels")
+"""In the lake: what was given, results that were handed out as they lie there, pages made of the
+validations, figures of the run itself."""
 _IDENTITY = re.compile(r"[0-9a-f]{12,64}")
-_JOB = re.compile(r"fex-[0-9a-z-]+")
+_JOB = re.compile(r"fex-[0-9A-Za-z-]+")
 
 
 def files_of(folder: Path) -> Mapping[str, Path]:
@@ -28,9 +31,9 @@ def files_of(folder: Path) -> Mapping[str, Path]:
     words = dict(_identities(folder))
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if not path.is_file():
-            continue
         name = path.relative_to(folder).as_posix()
+        if not path.is_file() or any(f"/lake/{prefix}/" in name for prefix in LEFT_OUT):
+            continue
         for identity, word in words.items():
             name = name.replace(identity, word)
         name = _IDENTITY.sub("ID", _JOB.sub("JOB", name))

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import tarfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,14 +19,14 @@ Fields = dict[str, object]
 Texts = list[str]
 """Blocks of words, in the order of the page: paragraphs, cells, lines."""
 
-TEXTS = frozenset({".html", ".svg", ".md", ".txt", ".jsonl"})
+TEXTS = frozenset({".html", ".svg", ".md", ".txt", ".out"})
 _INLINE = frozenset({"a", "abbr", "b", "code", "em", "i", "mark", "small", "span", "strong", "sub",
                      "sup", "time", "tspan", "u", "wbr"})  # fmt: skip
 _UNSEEN = frozenset({"script", "style", "template", "metadata"})
 
 
 def read(path: Path) -> Fields | Texts:
-    """Read one file by its ending; of one that is neither table, JSON nor text its sha256.
+    """Read one file by its ending; of one that is neither table, JSON, text nor archive its sha256.
 
     Raises:
         ValueError: It is damaged.
@@ -36,6 +37,8 @@ def read(path: Path) -> Fields | Texts:
         return _spreadsheet(path.read_text(encoding="utf-8-sig"))
     if path.suffix == ".json":
         return dict(_flat("", json.loads(path.read_bytes())))
+    if path.suffix == ".tar":
+        return _archive(path)
     if path.suffix in TEXTS:
         return _texts(path)
     return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
@@ -59,6 +62,17 @@ def _spreadsheet(text: str) -> Fields:
     for number, row in enumerate(rows):
         cells = zip(names, row, strict=True)
         found |= {f"rows[{number}].{name}": value for name, value in cells}
+    return found
+
+
+def _archive(path: Path) -> Fields:
+    found: Fields = {}
+    with tarfile.open(path) as archive:
+        for number, member in enumerate(archive.getmembers()):
+            content = archive.extractfile(member)
+            assert content is not None
+            found[f"members[{number}].name"] = member.name
+            found[f"members[{number}].sha256"] = hashlib.sha256(content.read()).hexdigest()
     return found
 
 

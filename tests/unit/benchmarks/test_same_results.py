@@ -129,11 +129,11 @@ def test_what_nobody_gave_a_reason_for_is_refused() -> None:
 def test_words_are_accepted_by_what_they_became() -> None:
     words = Accepted("brackets", "*.html", text=r"\[(.+), (.+)\] -> \(\1 to \2\)")
     changed = [
-        Compared("a.html", (Difference("text", "[1, 2]", "(1 to 2)"),)),
-        Compared("b.html", (Difference("text", "[1, 2]", "(1 to 3)"),)),
+        Compared("report/a.html", (Difference("text", "[1, 2]", "(1 to 2)"),)),
+        Compared("report/b.html", (Difference("text", "[1, 2]", "(1 to 3)"),)),
     ]
     found = judge(changed, before="1", after="2", people=0, accepted=(words,))
-    assert [(group.kind, group.after) for group in found.refused] == [("b.html .html", "(1 to 3)")]
+    assert [(group.kind, group.after) for group in found.refused] == [("report/b.html", "(1 to 3)")]
 
 
 def vars_of(item: object) -> object:
