@@ -115,7 +115,7 @@ def judge(
             refused |= entry is None
             if entry is not None:
                 seen.add(entry)
-            key = (file.kind, difference.place, entry and entry.reason)
+            key = (file.kind, difference.place, None if entry is None else entry.reason)
             grouped.setdefault(key, []).append((file.name, difference))
         state = "refused" if refused else "changed" if file.differences else "equal"
         counts[file.kind, state] += 1
