@@ -33,30 +33,33 @@ def differences(outcome: Outcome) -> str:
 
 def page(outcome: Outcome) -> str:
     """Return docs/same-results.md."""
-    after = outcome.after.removesuffix("+")
+    audited = any(kind.name.startswith("audit/") for kind in outcome.kinds)
+    audit, parts = f"audit the packed model on {outcome.people} faces of the same set, ", ""
+    if not audited:
+        audit, parts = "", " --parts videos,comparison"
     head = (
         "# The same results\n\n"
-        f"Made by `make same-results ARGS='{outcome.before[:7]} --page'`: build "
-        f"{outcome.before[:7]} and build {after[:7]}, each with what its own lock names, analyse "
-        f"the same sample videos, audit the packed model on {outcome.people} faces of the same "
-        "set, and print a comparison of networks from the same figures. Compared is every "
-        "published file and the lake behind it: tables by columns and values, JSON by path, "
-        "pages by the words that people see. Nothing is filled in by hand. Reasons stand in "
-        "`benchmarks/same_results/accepted.py`; a difference without one makes the command fail.\n"
+        f"Made by `make same-results ARGS='{outcome.before[:7]}{parts} --page'`: build "
+        f"{outcome.before[:7]} and build {outcome.after[:7]}, each with what its own lock names, "
+        f"analyse the same sample videos, {audit}and print a comparison of networks from the same "
+        "figures. Compared is every published file and the lake behind it: tables by columns and "
+        "values, JSON by path, pages by the words that people see. Nothing is filled in by hand. "
+        "Reasons stand in `benchmarks/same_results/accepted.py`; a difference without one makes "
+        "the command fail. Not compared: the bias audit where it is not named here, the demo loop.\n"
     )
-    parts = [head, table(outcome)]
+    shown = [head, table(outcome)]
     if outcome.refused:
-        parts.append("## Not accepted\n\n" + _differences(outcome.refused))
-    parts.append("## Accepted, with the reason\n")
+        shown.append("## Not accepted\n\n" + _differences(outcome.refused))
+    shown.append("## Accepted, with the reason\n")
     reasoned = [group for group in outcome.groups if group.reason is not None]
     order = {entry.reason: number for number, entry in enumerate(ACCEPTED)}
     reasoned.sort(key=lambda group: order[group.reason or ""])
     for reason, groups in groupby(reasoned, key=lambda group: group.reason):
-        parts.append(f"{reason}\n\n{_differences(groups)}")
+        shown.append(f"{reason}\n\n{_differences(groups)}")
     if outcome.unseen:
         unseen = "".join(f"- {reason}\n" for reason in dict.fromkeys(outcome.unseen))
-        parts.append(f"## Accepted, and not there\n\n{unseen}")
-    return "\n".join(parts)
+        shown.append(f"## Accepted, and not there\n\n{unseen}")
+    return "\n".join(shown)
 
 
 def _differences(groups: Iterable[Group]) -> str:

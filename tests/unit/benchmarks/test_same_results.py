@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.same_results.__main__ import PAGE, read_outcome
 from benchmarks.same_results.accepted import Accepted
 from benchmarks.same_results.differences import MISSING, Compared, Difference, compare
 from benchmarks.same_results.judging import Outcome, judge
 from benchmarks.same_results.naming import files_of
+from benchmarks.same_results.page import page
 
 WHY = Accepted("rounded to five decimals", "*.json", place=r"rows\[\*\]\.share", within=1e-5)
 
@@ -134,6 +136,10 @@ def test_words_are_accepted_by_what_they_became() -> None:
     ]
     found = judge(changed, before="1", after="2", people=0, accepted=(words,))
     assert [(group.kind, group.after) for group in found.refused] == [("report/b.html", "(1 to 3)")]
+
+
+def test_the_page_says_what_was_found_last() -> None:
+    assert PAGE.read_text() == page(read_outcome())
 
 
 def vars_of(item: object) -> object:
