@@ -45,7 +45,7 @@ def page(outcome: Outcome) -> str:
         "figures. Compared is every published file and the lake behind it: tables by columns and "
         "values, JSON by path, pages by the words that people see. Nothing is filled in by hand. "
         "Reasons stand in `benchmarks/same_results/accepted.py`; a difference without one makes "
-        "the command fail. Not compared: the bias audit where it is not named here, the demo loop.\n"
+        "the command fail. Not compared: a bias audit that is not named here, the demo loop.\n"
     )
     shown = [head, table(outcome)]
     if outcome.refused:
