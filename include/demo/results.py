@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from include.contracts.documents import DocumentError
 from include.contracts.quarantine import QUARANTINE_REASON
+from include.contracts.summary import RECORDING_SUMMARY, ExpressionShown, RecordingSummary
 from include.ledger.models import Recording, State
 from include.platform.console import print_addresses
 from include.platform.supervisor import Platform
@@ -59,16 +58,15 @@ def result_folder(row: Recording, lake: Path) -> Path | None:
     return lake / row.result_key
 
 
-def read_summary(row: Recording, lake: Path) -> Mapping[str, Any] | None:
+def read_summary(row: Recording, lake: Path) -> RecordingSummary | None:
     """Return the published summary, None where there is none."""
     folder = result_folder(row, lake)
     if folder is None:
         return None
     try:
-        summary: Mapping[str, Any] = json.loads((folder / "summary.json").read_text())
-    except (OSError, ValueError):
+        return RECORDING_SUMMARY.read((folder / "summary.json").read_bytes(), "summary.json")
+    except (OSError, DocumentError):
         return None
-    return summary
 
 
 def explanation(row: Recording, lake: Path) -> str:
@@ -82,32 +80,33 @@ def explanation(row: Recording, lake: Path) -> str:
     return f"{name}: {row.reason or 'no end was reached; see the task logs in Airflow'}"
 
 
-def _cells(summary: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
+def _cells(summary: RecordingSummary | None) -> tuple[str, str, str, str]:
     if summary is None:
         return "-", "-", "-", "-"
-    instants = summary["instants"]
+    instants = summary.instants
     return (
-        f"{instants['sampled']} ({instants['readable_share']:.0%} readable)",
-        str(len(summary["faces"])),
+        f"{instants.sampled} ({instants.readable_share:.0%} readable)",
+        str(len(summary.faces)),
         _top_expressions(summary),
-        str(summary["quality"]["verdict"]),
+        summary.quality.verdict,
     )
 
 
-def _top_expressions(summary: Mapping[str, Any]) -> str:
+def _top_expressions(summary: RecordingSummary) -> str:
     """The most frequent expressions of the respondent; of several, each with its name."""
-    respondents = summary["respondents"]
-    told = [_top(item["expressions"]) for item in respondents]
+    respondents = summary.respondents
+    told = [_top(item.expressions) for item in respondents]
     if len(respondents) > 1:
-        told = [f"{item['respondent']}: {top}" for item, top in zip(respondents, told, strict=True)]
+        told = [f"{item.respondent}: {top}" for item, top in zip(respondents, told, strict=True)]
     return "; ".join(told) or "none readable"
 
 
-def _top(expressions: Sequence[Mapping[str, Any]]) -> str:
-    shares = sorted((item for item in expressions if item["share"]), key=lambda x: -x["share"])
-    return ", ".join(f"{item['expression']} {item['share']:.0%}" for item in shares[:_TOP]) or (
-        "none readable"
+def _top(expressions: Sequence[ExpressionShown]) -> str:
+    shares = sorted(
+        ((item.share, item.expression) for item in expressions if item.share),
+        key=lambda item: -item[0],
     )
+    return ", ".join(f"{name} {share:.0%}" for share, name in shares[:_TOP]) or ("none readable")
 
 
 def _plain(name: str) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from include.contracts.identity import stable_hash
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
 from include.contracts.rows import UNKNOWN_FACE
+from include.contracts.summary import FaceShown, RecordingSummary
 
 NOTHING = "none"
 """The dominant expression where no instant shows one."""
@@ -49,11 +49,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """One published analysis of a recording: its table and its `summary.json`."""
+    """One published analysis of a recording: its table and what its `summary.json` says."""
 
     prefix: str
     table: pa.Table
-    summary: Mapping[str, Any]
+    summary: RecordingSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,26 +114,28 @@ def recording_changes(
         ValueError: The two are not of the same rows.
     """
     old, new = before.summary, after.summary
-    several = len(new["respondents"]) > 1
-    faces = [(item["respondent"], item["face_id"]) for item in new["respondents"]]
+    several = len(new.respondents) > 1
+    faces: list[tuple[str | None, str | None]] = [
+        (item.respondent, item.face_id) for item in new.respondents
+    ]
     return [
         RecordingChange(
-            study=new["study"],
-            recording=new["recording"],
+            study=new.study,
+            recording=new.recording,
             respondent=stable_hash({"respondent": respondent, "label": label})
             if several
             else respondent,
             label=label if several else None,
             before=before.prefix,
             after=after.prefix,
-            models=(str(old["model"]["version"]), str(new["model"]["version"])),
+            models=(old.model.version, new.model.version),
             main_face=face_id,
             change=change_between(_of_face(before.table, face_id), _of_face(after.table, face_id)),
             all_faces=change_between(before.table, after.table),
             shares=_shares(old, new, face_id),
-            abstained=_figure("abstention_share", old, new, face_id),
-            confidence=_figure("mean_confidence", old, new, face_id),
-            verdicts=(old["quality"]["verdict"], new["quality"]["verdict"]),
+            abstained=_figure(lambda face: face.abstention_share, old, new, face_id),
+            confidence=_figure(lambda face: face.mean_confidence, old, new, face_id),
+            verdicts=(old.quality.verdict, new.quality.verdict),
             in_front=in_front,
         )
         for label, face_id in faces or [(None, None)]
@@ -171,20 +173,25 @@ def _of_face(table: pa.Table, face_id: str | None) -> pa.Table:
     return table.filter(pc.equal(table["face_id"], face_id or UNKNOWN_FACE))
 
 
-def _face(summary: Mapping[str, Any], face_id: str | None) -> Mapping[str, Any] | None:
+def _face(summary: RecordingSummary, face_id: str | None) -> FaceShown | None:
     # Of faces, not of respondents: summaries of earlier versions have no respondents.
-    return next((face for face in summary["faces"] if face["face_id"] == face_id), None)
+    return next((face for face in summary.faces if face.face_id == face_id), None)
 
 
-def _figure(name: str, old: Mapping[str, Any], new: Mapping[str, Any], face_id: str | None) -> Pair:
+def _figure(
+    of: Callable[[FaceShown], float | None],
+    old: RecordingSummary,
+    new: RecordingSummary,
+    face_id: str | None,
+) -> Pair:
     faces = [_face(summary, face_id) for summary in (old, new)]
-    before, after = (None if face is None else face[name] for face in faces)
+    before, after = (None if face is None else of(face) for face in faces)
     return before, after
 
 
-def _shares(old: Mapping[str, Any], new: Mapping[str, Any], face_id: str | None) -> dict[str, Pair]:
+def _shares(old: RecordingSummary, new: RecordingSummary, face_id: str | None) -> dict[str, Pair]:
     before, after = (
-        {entry["expression"]: entry["share"] for entry in face["expressions"]} if face else {}
+        {entry.expression: entry.share for entry in face.expressions} if face else {}
         for face in (_face(summary, face_id) for summary in (old, new))
     )
     return {label: (before.get(label), after.get(label)) for label in EXPRESSIONS}

@@ -17,6 +17,7 @@ from include.contracts.documents import SCHEMA, DocumentError, Form
 from include.contracts.extraction import EXTRACTION
 from include.contracts.published import PUBLISHED_MANIFEST
 from include.contracts.quarantine import QUARANTINE_REASON
+from include.contracts.summary import RECORDING_SUMMARY
 from include.contracts.validation import VALIDATION
 from include.governance.bias.record import SIGN_OFF
 from include.governance.bias.store import POINTER
@@ -147,9 +148,19 @@ def test_lines_of_votes_are_read_and_a_bad_one_is_named() -> None:
         read_votes(b"".join([*content.splitlines(keepends=True)[:2], b"{}"]), "votes.jsonl")
 
 
+def test_of_a_published_summary_is_read_what_the_platform_needs() -> None:
+    content = (WRITTEN / "recording-summary.json").read_bytes()
+    before, found = json.loads(content), RECORDING_SUMMARY.read(content, "k")
+    read = json.loads(RECORDING_SUMMARY.write(found))
+    assert _lost({name: read[name] for name in read if name in before}, before, set()) == []
+    assert found.respondents == ()
+    with pytest.raises(DocumentError, match=r"x/summary\.json: .*`faces`"):
+        RECORDING_SUMMARY.read(json.dumps({**before, "faces": {}}), "x/summary.json")
+
+
 def test_every_file_of_that_build_has_a_form() -> None:
     files = {path.relative_to(WRITTEN).as_posix() for path in WRITTEN.rglob("*.json")}
-    assert files == KEPT.keys()
+    assert files == KEPT.keys() | {"recording-summary.json"}
 
 
 def _lost(before: Any, after: Any, left_out: set[str], path: str = "") -> list[str]:

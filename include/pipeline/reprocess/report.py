@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from markupsafe import Markup
 from include.composition import Services
 from include.contracts.errors import PermanentInputError, PlatformError
 from include.contracts.identity import stable_hash
+from include.contracts.summary import RECORDING_SUMMARY
 from include.insights import tables
 from include.insights.change import Analysed, RecordingChange, recording_changes
 from include.insights.change_chart import change_chart
@@ -179,7 +179,7 @@ def _analysed(services: Services, prefix: str) -> Analysed:
     result = result_at(services.lake, prefix)
     if result is None:
         raise FileNotFoundError(f"there is no result under {prefix!r}")
-    summary = json.loads(services.lake.get_bytes(f"{prefix}/{tables.SUMMARY}"))
+    summary = services.lake.read(RECORDING_SUMMARY, f"{prefix}/{tables.SUMMARY}")
     return Analysed(prefix, result.predictions(), summary)
 
 
@@ -203,8 +203,8 @@ def _moments(services: Services, prefix: str) -> Moments:
     found = _analysed(services, prefix)
     return read_moments(
         found.table,
-        sample_rate_hz=float(found.summary["sampling"]["rate_hz"]),
-        duration_s=float(found.summary["duration_s"]),
+        sample_rate_hz=found.summary.sampling.rate_hz,
+        duration_s=found.summary.duration_s,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +11,17 @@ from rich.console import Console
 
 from include.contracts.errors import ConfigurationError
 from include.contracts.quarantine import QUARANTINE_REASON, Original, QuarantineReason
+from include.contracts.summary import (
+    RECORDING_SUMMARY,
+    AnsweredBy,
+    ExpressionShown,
+    FaceShown,
+    Instants,
+    Quality,
+    RecordingSummary,
+    RespondentShown,
+    Sampling,
+)
 from include.demo.__main__ import main
 from include.demo.results import explanation, results_table
 from include.lake.store import Lake
@@ -147,18 +157,23 @@ def test_the_demo_succeeds_when_there_is_a_report_and_nothing_failed(
 def test_the_table_tells_what_was_displayed(lake: Path) -> None:
     folder = lake / "published/demo/a/1"
     folder.mkdir(parents=True)
-    expressions = [
-        {"expression": "neutral", "share": 0.25},
-        {"expression": "happiness", "share": 0.7},
-        {"expression": "fear", "share": 0.0},
-    ]
-    summary = {
-        "instants": {"sampled": 20, "readable_share": 0.75},
-        "faces": [{"face_id": "f1"}, {"face_id": "f2"}],
-        "respondents": [{"respondent": "1", "face_id": "f1", "expressions": expressions}],
-        "quality": {"verdict": "good"},
-    }
-    (folder / "summary.json").write_text(json.dumps(summary))
+    expressions = (
+        ExpressionShown("neutral", 0.25),
+        ExpressionShown("happiness", 0.7),
+        ExpressionShown("fear", 0.0),
+    )
+    summary = RecordingSummary(
+        study="demo",
+        recording="a",
+        model=AnsweredBy("1"),
+        duration_s=20.0,
+        quality=Quality("good"),
+        instants=Instants(sampled=20, readable_share=0.75),
+        sampling=Sampling(rate_hz=1.0),
+        faces=(FaceShown("f1", 0.9, 0.0, expressions), FaceShown("f2", None, None, ())),
+        respondents=(RespondentShown("1", "f1", expressions),),
+    )
+    (folder / "summary.json").write_bytes(RECORDING_SUMMARY.write(summary))
     row = recording(State.PUBLISHED, result_key="published/demo/a/1", recording="[b]a\x1b.mp4")
     text = rendered(results_table([row], lake))
     assert "20 (75% readable)" in text

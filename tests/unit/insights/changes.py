@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+from include.contracts.summary import RECORDING_SUMMARY
 from include.insights.change import Analysed, RecordingChange, recording_changes
 from include.insights.publish import ReportContext
 from include.insights.summary import summarise
@@ -27,7 +29,8 @@ def analysed(name: str, version: str, top: Top, **manifest_args: Any) -> Analyse
             moments, given.choice(moments), sample_rate_hz=1.0, validation=given.validation
         ),
     }
-    return Analysed(f"published/{name}/{version}", table, summary)
+    kept = RECORDING_SUMMARY.read(json.dumps(summary), "summary.json")
+    return Analysed(f"published/{name}/{version}", table, kept)
 
 
 def pair(name: str, after: Top, **manifest_args: Any) -> tuple[Analysed, Analysed]:
