@@ -6,10 +6,11 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from include.platform.stack.compose import Service, read_compose
-from include.platform.stack.images import OURS
+from include.platform.stack.images import OURS, VENV
 from scripts.image.build import Stage, owner
 from scripts.image.sandbox import Program, mounted, run
 
@@ -105,10 +106,9 @@ def check(root: Path, work: Path, stage: Stage, tell: Callable[[str], None]) -> 
         tell("FAILED the services' user is the image's")
         failed = 1
     with mounted(stage.layers, work / "layers" / "used") as tree:
-        findings = [*_files(root, tree)]
         used = Used(tree, stage, ours[0])
-        findings += _programs(used, ours)
-        for title, (good, said) in (*findings, *_uses(work, used)):
+        findings = chain(_files(root, tree), _programs(used, ours), _uses(work, used))
+        for title, (good, said) in findings:
             tell(f"{'ok    ' if good else 'FAILED'} {title}{_short(said)}")
             failed = failed or int(not good)
     return failed
@@ -192,17 +192,8 @@ def _uses(work: Path, used: Used) -> Iterator[tuple[str, tuple[bool, str]]]:
             binds={"/run/secrets/one": secret},
         ),
     )
-    yield "airflow version", used.run("airflow", "version")
-    database = (
-        "{ airflow db migrate && airflow db check-migrations; } >/tmp/said 2>&1 "
-        "|| { tail -5 /tmp/said; exit 1; }"
-    )
-    yield "airflow db migrate, check-migrations (SQLite)", used.run("/bin/sh", "-c", database)
-    yield "every DAG is read", used.run("python", "-c", DAGS)
-    yield "every module of ours imports", used.run("python", "-W", "ignore", "-c", IMPORTS)
-    yield "mlflow, pg_dump", used.run("/bin/sh", "-c", "mlflow --version && pg_dump --version")
     yield "plugins.access answers", used.run("python", "-m", "plugins.access", "--help")
-    _, said = used.run("pip", "--python", "/opt/venv/bin/python", "check")
+    _, said = used.run("pip", "--no-cache-dir", "--python", f"{VENV}/bin/python", "check")
     left = [
         line
         for line in said.splitlines()
@@ -214,6 +205,16 @@ def _uses(work: Path, used: Used) -> Iterator[tuple[str, tuple[bool, str]]]:
             f"health.py {' '.join(arguments)} asks, and nobody is there",
             _health(work, used, arguments),
         )
+
+    yield "every DAG is read", used.run("python", "-c", DAGS)
+    yield "every module of ours imports", used.run("python", "-W", "ignore", "-c", IMPORTS)
+    yield "mlflow, pg_dump", used.run("/bin/sh", "-c", "mlflow --version && pg_dump --version")
+    yield "airflow version", used.run("airflow", "version")
+    database = (
+        "{ airflow db migrate && airflow db check-migrations; } >/tmp/said 2>&1 "
+        "|| { tail -5 /tmp/said; exit 1; }"
+    )
+    yield "airflow db migrate, check-migrations (SQLite)", used.run("/bin/sh", "-c", database)
 
 
 def _health(work: Path, used: Used, arguments: tuple[str, ...]) -> tuple[bool, str]:

@@ -61,9 +61,8 @@ def mounted(layers: Sequence[Path], upper: Path) -> Iterator[Path]:
 
 def run(root: Path, program: Program) -> subprocess.CompletedProcess[str]:
     """Run a program to its end; standard output and error come together."""
-    made = [
-        place for place in (*program.binds, *program.tmpfs) if _make_place(root, place, program)
-    ]
+    places = (*program.binds, *program.tmpfs)
+    made = [path for place in places for path in _make_place(root, place, program)]
     apart = ["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
     apart += [] if program.networked else ["--net"]
     try:
@@ -84,25 +83,24 @@ def run(root: Path, program: Program) -> subprocess.CompletedProcess[str]:
             check=False,
         )
     finally:
-        for place in made:  # as with an engine, places of mounts are no part of the layer
-            inside = root / place.lstrip("/")
-            if inside.is_dir():
-                inside.rmdir()
-            else:
-                inside.unlink()
+        # As with an engine, places of mounts are no part of the layer.
+        for path in reversed(made):
+            if not path.is_dir():
+                path.unlink()
+            elif not any(path.iterdir()):
+                path.rmdir()
 
 
-def _make_place(root: Path, place: str, program: Program) -> bool:
-    """Make where something is mounted; tell whether it was not there."""
+def _make_place(root: Path, place: str, program: Program) -> list[Path]:
+    """Make where something is mounted; return what was not there, folders above it first."""
     inside = root / place.lstrip("/")
-    if inside.exists():
-        return False
-    inside.parent.mkdir(parents=True, exist_ok=True)
-    if place in program.tmpfs or program.binds[place].is_dir():
-        inside.mkdir()
-    else:
-        inside.touch()
-    return True
+    made = [path for path in (*reversed(inside.parents), inside) if not path.exists()]
+    for path in made:
+        if path != inside or place in program.tmpfs or program.binds[place].is_dir():
+            path.mkdir()
+        else:
+            path.touch()
+    return made
 
 
 def _script(root: Path, program: Program) -> str:
@@ -121,7 +119,7 @@ def _script(root: Path, program: Program) -> str:
         if place not in program.writable:
             lines.append(f"mount -o remount,bind,ro {there}")
     if program.read_only:
-        lines.append(f"mount -o remount,ro {at}")
+        lines.append(f"mount -o remount,bind,ro {at}")
     for place, options in program.tmpfs.items():
         there = shlex.quote(str(root / place.lstrip("/")))
         lines.append(f"mount -t tmpfs -o {shlex.quote(options)} tmpfs {there}")
