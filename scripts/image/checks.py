@@ -17,6 +17,7 @@ from scripts.image.sandbox import Program, mounted, run
 SYSTEM_PROGRAMS = ("mlflow", "pg_dump", "pg_restore", "tar")
 """Called by name in scripts that are mounted, and in the code."""
 FOLDERS = {"dags", "plugins", "include", "ml", "deploy", "docker"}
+PLACES = ("AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__PLUGINS_FOLDER")
 PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{20}")
 
 OVERRIDDEN = "opencv-python"
@@ -42,7 +43,7 @@ sys.exit(bool(wrong))
 DAGS = """
 import sys
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(dag_folder="/opt/project/dags")
+bag = DagBag()
 print(len(bag.dags), "DAGs", bag.import_errors or "")
 sys.exit(bool(bag.import_errors) or not bag.dags)
 """
@@ -106,7 +107,8 @@ def check(root: Path, work: Path, stage: Stage, tell: Callable[[str], None]) -> 
         tell("FAILED the services' user is the image's")
         failed = 1
     with mounted(stage.layers, work / "layers" / "used") as tree:
-        used = Used(tree, stage, ours[0])
+        reader = next(service for service in ours if service.name == "dag-processor")
+        used = Used(tree, stage, reader)
         findings = chain(_files(root, tree), _programs(used, ours), _uses(work, used))
         for title, (good, said) in findings:
             tell(f"{'ok    ' if good else 'FAILED'} {title}{_short(said)}")
@@ -206,7 +208,8 @@ def _uses(work: Path, used: Used) -> Iterator[tuple[str, tuple[bool, str]]]:
             _health(work, used, arguments),
         )
 
-    yield "every DAG is read", used.run("python", "-c", DAGS)
+    places = {name: used.service.environment[name] for name in PLACES}
+    yield "every DAG is read", used.run("python", "-c", DAGS, environment=places)
     yield "every module of ours imports", used.run("python", "-W", "ignore", "-c", IMPORTS)
     yield "mlflow, pg_dump", used.run("/bin/sh", "-c", "mlflow --version && pg_dump --version")
     yield "airflow version", used.run("airflow", "version")
