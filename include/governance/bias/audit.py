@@ -180,42 +180,6 @@ def audit(
     return Audit(tuple(figures), tuple(adjusted), found, worst(list(found.values())))
 
 
-def estimated_verdict(
-    rows: AuditRows, settings: AuditSettings, *, panels: Collection[Panel] = tuple(Panel)
-) -> Status:
-    """Return green exactly when `audit` is green, else amber: what estimates say without chance.
-
-    A comparison leaves green by its estimate alone; resamples only tell amber from red.
-    """
-    now = _side(rows, ClusterBootstrap(list(rows.frame[PERSON]), resamples=1, seed=settings.seed))
-    index, total, everybody = (
-        now.statistics.index,
-        now.per_person.sum(axis=0),
-        now.touched.sum(axis=0),
-    )
-    numbers = rows.frame.drop_duplicates(PERSON).set_index(PERSON)
-    for attributes in _attribute_sets(rows.attributes, settings.intersections):
-        if not attributes:
-            continue
-        # Rows are sorted by person, and so are the sums.
-        of_group = numbers.groupby(list(attributes)).indices.values()
-        sums = np.stack([now.per_person[members].sum(axis=0) for members in of_group])
-        counts = np.stack([now.touched[members].sum(axis=0) for members in of_group])
-        for metric in _measurable(rows, panels):
-            fewest = np.minimum(
-                people_counted(metric, counts, index),
-                people_counted(metric, everybody - counts, index),
-            )
-            own, others = figure(metric, sums, index), figure(metric, total - sums, index)
-            beyond = excess(metric.rule, own[:, None], others[:, None], settings)
-            if (
-                beyond is not None
-                and ((beyond[:, 0] > 0) & (fewest >= settings.minimum_people)).any()
-            ):
-                return Status.AMBER
-    return Status.GREEN
-
-
 def _measurable(rows: AuditRows, panels: Collection[Panel]) -> tuple[Metric, ...]:
     """Without a true label anywhere there is no labelled panel."""
     labelled = bool(rows.frame[TRUTH].notna().any())
@@ -405,3 +369,39 @@ def _compare_cells(
     )
     groups = [(enough[number].attributes, enough[number].group) for number in kept]
     return compare(metric, groups, sides, mean, settings)
+
+
+def estimated_verdict(
+    rows: AuditRows, settings: AuditSettings, *, panels: Collection[Panel] = tuple(Panel)
+) -> Status:
+    """Return green exactly when `audit` is green, else amber: what estimates say without chance.
+
+    A comparison leaves green by its estimate alone; resamples only tell amber from red.
+    """
+    now = _side(rows, ClusterBootstrap(list(rows.frame[PERSON]), resamples=1, seed=settings.seed))
+    index, total, everybody = (
+        now.statistics.index,
+        now.per_person.sum(axis=0),
+        now.touched.sum(axis=0),
+    )
+    numbers = rows.frame.drop_duplicates(PERSON).set_index(PERSON)
+    for attributes in _attribute_sets(rows.attributes, settings.intersections):
+        if not attributes:
+            continue
+        # Rows are sorted by person, and so are the sums.
+        of_group = numbers.groupby(list(attributes)).indices.values()
+        sums = np.stack([now.per_person[members].sum(axis=0) for members in of_group])
+        counts = np.stack([now.touched[members].sum(axis=0) for members in of_group])
+        for metric in _measurable(rows, panels):
+            fewest = np.minimum(
+                people_counted(metric, counts, index),
+                people_counted(metric, everybody - counts, index),
+            )
+            own, others = figure(metric, sums, index), figure(metric, total - sums, index)
+            beyond = excess(metric.rule, own[:, None], others[:, None], settings)
+            if (
+                beyond is not None
+                and ((beyond[:, 0] > 0) & (fewest >= settings.minimum_people)).any()
+            ):
+                return Status.AMBER
+    return Status.GREEN

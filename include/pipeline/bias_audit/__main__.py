@@ -16,13 +16,13 @@ from pathlib import Path
 
 from include.composition import Services, build_services
 from include.contracts.errors import PlatformError
-from include.governance.bias.audit import audit
 from include.governance.bias.fixed_set import open_fixed_set
 from include.governance.bias.metrics import Panel
 from include.governance.bias.page import plain_findings, render_page
-from include.governance.bias.record import Section, audit_record, canonical_json
+from include.governance.bias.record import audit_record, canonical_json
 from include.pipeline.bias_audit.fixed_panel import fixed_rows
-from include.pipeline.bias_audit.package_audit import FIXED_SET, thresholds
+from include.pipeline.bias_audit.package_audit import thresholds
+from include.pipeline.bias_audit.panels import FIXED_SET, RowSet
 from ml.packaging.unpack import package_sha256, read_signature
 from ml.registry.champion import PACKAGED
 from ml.registry.protocol import ModelVersion, VersionStatus
@@ -53,9 +53,8 @@ def _audit(
     audit_set = open_fixed_set(set_path, people)
     model = _unregistered(services, package)
     rows, settings = fixed_rows(services, audit_set, model), thresholds(services)
-    found = audit(rows, settings, panels=(Panel.PARITY,))
     record = audit_record(
-        [Section(FIXED_SET, rows, found)],
+        [RowSet(FIXED_SET, Panel.PARITY, rows).judged(settings)],
         settings,
         model_name=model.name,
         model_version=model.version,

@@ -6,28 +6,22 @@ before anything is registered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from include.composition import Services
 from include.governance.bias import store
-from include.governance.bias.audit import audit
 from include.governance.bias.clarify import clarify_report
 from include.governance.bias.fixed_set import FixedSet
-from include.governance.bias.metrics import Panel
 from include.governance.bias.page import plain_findings, render_page
-from include.governance.bias.record import Section, audit_record
-from include.governance.bias.rows import AuditRows
+from include.governance.bias.record import audit_record
 from include.governance.bias.settings import AuditSettings
 from include.lake import keys
-from include.pipeline.bias_audit.fixed_panel import fixed_rows, kept_rows
-from include.pipeline.bias_audit.traffic import labelled_rows, production_rows
+from include.pipeline.bias_audit import panels
+from include.pipeline.bias_audit.panels import RowSet
 from ml.registry.protocol import ModelVersion
-
-FIXED_SET, PRODUCTION, LABELLED = "fixed_set", "production", "labelled"
-_NOT_PUBLISHED = "a challenger has published nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +68,9 @@ def audit_version(
         TransientError: Something outside failed for now.
     """
     before = store.latest(services.lake, before=moment)
-    previous = before and before[1]
-    since = moment - timedelta(days=services.settings.audit.window_days)
-    settings = thresholds(services)
-    last = _last(services, audit_set, previous)
-    fixed = fixed_rows(services, audit_set, model)
-    production, notes = production_rows(services, model.sha256, since, moment)
-    labelled, label_notes = labelled_rows(services, model.sha256)
-    parity = (Panel.PARITY,)
-    cut = (since.isoformat(), moment.isoformat())
-    before_production = last.get(PRODUCTION)
-    sections = [
-        _judge(FIXED_SET, fixed, parity, settings, last.get(FIXED_SET)),
-        _judge(PRODUCTION, production, parity, settings, before_production, cut=cut, notes=notes),
-        _judge(
-            LABELLED,
-            labelled,
-            (Panel.LABELLED,),
-            settings,
-            last.get(LABELLED),
-            notes=label_notes,
-        ),
-    ]
+    gathered = panels.of_version(services, audit_set, model, moment, before and before[1])
     champion = services.settings.model.alias in model.aliases
-    return _keep(services, sections, model, moment, before and before[0], candidate=not champion)
+    return _keep(services, gathered, model, moment, before and before[0], candidate=not champion)
 
 
 def audit_candidate(
@@ -122,38 +95,24 @@ def audit_candidate(
         TransientError: Something outside failed for now.
     """
     before = store.latest(services.lake, champion_sha256, before=moment)
-    settings = thresholds(services)
-    last = None if before is None else kept_rows(services, audit_set, champion_sha256)
-    fixed = fixed_rows(services, audit_set, model)
-    sections = [
-        _judge(FIXED_SET, fixed, (Panel.PARITY,), settings, last),
-        *(Section(name, None, None, notes=(_NOT_PUBLISHED,)) for name in (PRODUCTION, LABELLED)),
-    ]
-    return _keep(services, sections, model, moment, before and before[0], candidate=True)
-
-
-def thresholds(services: Services) -> AuditSettings:
-    """Return what is held against a group, from the settings."""
-    chosen = services.settings.audit
-    return AuditSettings(
-        minimum_people=chosen.minimum_people,
-        tolerated_gap=chosen.tolerated_gap,
-        resamples=chosen.resamples,
-    )
+    gathered = panels.of_candidate(services, audit_set, model, before and champion_sha256)
+    return _keep(services, gathered, model, moment, before and before[0], candidate=True)
 
 
 def _keep(
     services: Services,
-    sections: list[Section],
+    gathered: Sequence[RowSet],
     model: ModelVersion,
     moment: datetime,
     previous_sha256: str | None,
     *,
     candidate: bool,
 ) -> Audited:
+    """Judge what was gathered, set by set, and write record and page."""
+    settings = thresholds(services)
     record = audit_record(
-        sections,
-        thresholds(services),
+        [item.judged(settings) for item in gathered],
+        settings,
         model_name=model.name,
         model_version=model.version,
         model_sha256=model.sha256,
@@ -165,39 +124,11 @@ def _keep(
     return Audited(sha256, record, services.lake.uri(keys.audit_page(sha256)))
 
 
-def _judge(
-    name: str,
-    rows: AuditRows | None,
-    panels: tuple[Panel, ...],
-    settings: AuditSettings,
-    previous: AuditRows | None,
-    *,
-    cut: tuple[str, str] = ("", ""),
-    notes: list[str] | None = None,
-) -> Section:
-    if previous is not None and rows is not None and previous.attributes != rows.attributes:
-        previous = None
-    found = None if rows is None else audit(rows, settings, previous=previous, panels=panels)
-    return Section(name, rows, found, *cut, notes=tuple(notes or ()))
-
-
-def _last(
-    services: Services, audit_set: FixedSet, before: Mapping[str, Any] | None
-) -> dict[str, AuditRows | None]:
-    """Return the rows of the last audit, read again: an audit keeps nothing of a person.
-
-    A respondent who was erased meanwhile is missing from them, as it should be.
-    """
-    if before is None:
-        return {}
-    sha256 = str(before["model"]["sha256"])
-    cuts = {section["name"]: section["data_cut"] for section in before["sections"]}
-    cut = cuts.get(PRODUCTION, {"from": ""})
-    last: dict[str, AuditRows | None] = {
-        FIXED_SET: kept_rows(services, audit_set, sha256),
-        LABELLED: labelled_rows(services, sha256)[0],
-    }
-    if cut["from"]:
-        since, until = (datetime.fromisoformat(cut[end]) for end in ("from", "until"))
-        last[PRODUCTION] = production_rows(services, sha256, since, until)[0]
-    return last
+def thresholds(services: Services) -> AuditSettings:
+    """Return what is held against a group, from the settings."""
+    chosen = services.settings.audit
+    return AuditSettings(
+        minimum_people=chosen.minimum_people,
+        tolerated_gap=chosen.tolerated_gap,
+        resamples=chosen.resamples,
+    )

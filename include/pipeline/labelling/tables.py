@@ -85,43 +85,6 @@ def refresh(services: Services) -> tuple[bool, int]:
     return labels_id != before.labels_id, len(counted)
 
 
-def remake(services: Services) -> None:
-    """Make the tables anew although no receipt is new: votes or pictures were erased.
-
-    Raises:
-        TransientError: The lake failed for now; the next refresh makes them anew, then.
-    """
-    services.lake.delete(keys.LABEL_SUMMARY)
-    refresh(services)
-
-
-def pictures_of(lake: Lake, owns: Callable[[str], bool]) -> Iterator[str]:
-    """Yield the keys of crops that annotators were shown, and of their copies for training.
-
-    Args:
-        lake: The lake.
-        owns: Whether a row id is one of those looked for.
-
-    Raises:
-        TransientError: The lake failed for now.
-    """
-    for prefix in (keys.LABEL_QUEUES, f"{keys.LABEL_ANNOTATIONS}/{IMAGE_FOLDER}"):
-        for key in lake.list(prefix):
-            name = posixpath.basename(key)
-            if name.endswith(_PICTURE) and owns(name.removesuffix(_PICTURE)):
-                yield key
-
-
-def read_summary(lake: Lake) -> LabelSummary:
-    """Return the summary, empty before the first answer.
-
-    Raises:
-        DocumentError: It is none; names the field.
-        TransientError: The lake failed for now.
-    """
-    return lake.find(SUMMARY, keys.LABEL_SUMMARY) or LabelSummary()
-
-
 def _asked(draws: Sequence[Draw]) -> set[str]:
     return {row_id for draw in draws for row_id in draw.asked}
 
@@ -194,3 +157,40 @@ def _emit(services: Services, summary: LabelSummary) -> None:
     if found is not None and found.alpha.is_defined:
         metrics.append(Metric("LabelAgreementAlpha", found.alpha.value, Unit.NONE, now))
     build_metric_sink(services).emit(metrics)
+
+
+def remake(services: Services) -> None:
+    """Make the tables anew although no receipt is new: votes or pictures were erased.
+
+    Raises:
+        TransientError: The lake failed for now; the next refresh makes them anew, then.
+    """
+    services.lake.delete(keys.LABEL_SUMMARY)
+    refresh(services)
+
+
+def pictures_of(lake: Lake, owns: Callable[[str], bool]) -> Iterator[str]:
+    """Yield the keys of crops that annotators were shown, and of their copies for training.
+
+    Args:
+        lake: The lake.
+        owns: Whether a row id is one of those looked for.
+
+    Raises:
+        TransientError: The lake failed for now.
+    """
+    for prefix in (keys.LABEL_QUEUES, f"{keys.LABEL_ANNOTATIONS}/{IMAGE_FOLDER}"):
+        for key in lake.list(prefix):
+            name = posixpath.basename(key)
+            if name.endswith(_PICTURE) and owns(name.removesuffix(_PICTURE)):
+                yield key
+
+
+def read_summary(lake: Lake) -> LabelSummary:
+    """Return the summary, empty before the first answer.
+
+    Raises:
+        DocumentError: It is none; names the field.
+        TransientError: The lake failed for now.
+    """
+    return lake.find(SUMMARY, keys.LABEL_SUMMARY) or LabelSummary()
