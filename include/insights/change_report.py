@@ -7,27 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from jinja2 import Template
 from markupsafe import Markup
 
 from include.contracts.documents import Content, Form
-from include.contracts.labels import EXPRESSIONS
-from include.contracts.pages import page_environment
 from include.insights.change import Pair, RecordingChange
 from include.insights.change_study import StudyChange
 from include.insights.report import display_text
-from include.insights.shares import percent
 from include.insights.summary import WORDING
-from include.statistics import words
+from include.pages.environment import page_template
 
 MAX_CURVES = 12
 """Recordings whose curves are drawn: those that changed most."""
 MAX_ROWS = 500
 """Lines of the table of recordings; the JSON file has all."""
 FEW_RESPONDENTS = 10
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +100,7 @@ def change_page(report: ChangeReport, charts: Mapping[tuple[str, str | None], Ma
         charts: Curves of at most `MAX_CURVES` entries, by `curve_key`.
     """
     drawn = [item for item in report.recordings if curve_key(item) in charts]
-    html = _template().render(
+    html = page_template(_TEMPLATES, "change.html.j2").render(
         report=report,
         rows=report.recordings[:MAX_ROWS],
         rows_left=max(0, len(report.recordings) - MAX_ROWS),
@@ -113,12 +109,8 @@ def change_page(report: ChangeReport, charts: Mapping[tuple[str, str | None], Ma
         in_front=len({item.after for item in report.recordings if item.in_front}),
         before_versions=sorted({item.models[0] for item in report.recordings}),
         few=FEW_RESPONDENTS,
-        labels=EXPRESSIONS,
         wording=WORDING,
         name=display_text,
-        percent=percent,
-        share=words.share,
-        points=words.points,
         pair=pair_text,
         moved=_moved,
     )
@@ -140,9 +132,3 @@ def _moved(pair: Pair) -> float:
     """How far a figure moved, in percentage points; 0 where nothing can be said."""
     before, after = pair
     return 0.0 if before is None or after is None else 100 * (after - before)
-
-
-@cache
-def _template() -> Template:
-    folder = Path(__file__).parent / "templates"
-    return page_environment(folder).get_template("change.html.j2")

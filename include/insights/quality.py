@@ -30,8 +30,8 @@ from include.insights.footage import UNTOLD, Footage
 from include.insights.moments import NONE, Moments, State, Track
 from include.insights.respondent import Choice
 from include.insights.respondent_rules import respondent_rules
-from include.insights.shares import percent
 from include.insights.verdict import Rule, Verdict
+from include.statistics.words import percent
 
 READABLE_SHARE_GOOD = 0.8
 READABLE_SHARE_CARE = 0.4

@@ -10,19 +10,15 @@ from __future__ import annotations
 import base64
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from jinja2 import Template
 
 from include.contracts.columns import COLUMNS
 from include.contracts.containers import CONTAINERS
 from include.contracts.extraction import Extraction
-from include.contracts.labels import EXPRESSIONS
-from include.contracts.pages import page_environment
 from include.contracts.rows import UNKNOWN_FACE
 from include.contracts.validation import ValidationResult
 from include.insights import tables
@@ -33,13 +29,17 @@ from include.insights.charts import (
     steps,
     timeline_chart,
 )
-from include.insights.evaluation import read_evaluation
+from include.insights.evaluation import Evaluation, read_evaluation
 from include.insights.moments import Moments
 from include.insights.respondent import Choice
-from include.insights.shares import percent
 from include.insights.verdict import Verdict
+from include.pages.environment import page_template
+from include.pages.formats import sentence
+from include.statistics import words
+from include.statistics.words import percent
 
 REPORT = "report.html"
+_TEMPLATES = Path(__file__).parent / "templates"
 
 MAX_FACES = 8
 MAX_TABLE_ROWS = 120
@@ -89,12 +89,16 @@ def render_report(
     # The respondents first: they are never among the faces that are left to the tables.
     shown = [*choice.tracks, *(other.face.track for other in choice.others)][:MAX_FACES]
     faces = {face["face_id"]: face for face in summary["faces"]}
+    evaluation = read_evaluation(model.get("metrics") or {})
     verdict_class, verdict_title = _VERDICTS[summary["quality"]["verdict"]]
-    html = _template().render(
+    html = page_template(_TEMPLATES, "report.html.j2").render(
         recording=display_text(summary["recording"]),
         study=display_text(summary["study"]),
         summary=summary,
-        verdicts=_VERDICTS,
+        rules=[
+            (_VERDICTS[rule["verdict"]][0], rule["verdict"], rule["sentence"])
+            for rule in summary["quality"]["rules"]
+        ],
         verdict_class=verdict_class,
         verdict_title=verdict_title,
         overview=overview_chart(moments),
@@ -110,7 +114,8 @@ def render_report(
         facts=_facts(extraction, moments),
         validation=validation,
         model=model,
-        evaluation=read_evaluation(model.get("metrics") or {}),
+        evaluation=evaluation,
+        headlines=_headlines(evaluation),
         versions=_versions(model, code_versions, provenance, summary),
         thumbnails=_thumbnails(thumbnails, moments.origin_s),
         files=[
@@ -118,10 +123,8 @@ def render_report(
             for name, text in (*tables.FILES, *extra_files)
         ],
         columns=COLUMNS,
-        labels=EXPRESSIONS,
         max_others=MAX_FACES,
         clock=clock,
-        percent=percent,
         period_s=1.0 / float(summary["sampling"]["rate_hz"]),
     )
     # Text that is no valid Unicode (from odd file names) must not stop a report.
@@ -136,12 +139,6 @@ def display_text(text: str) -> str:
     )
 
 
-@cache
-def _template() -> Template:
-    folder = Path(__file__).parent / "templates"
-    return page_environment(folder).get_template("report.html.j2")
-
-
 def _respondents(
     summary: Mapping[str, Any], moments: Moments, choice: Choice
 ) -> list[dict[str, Any]]:
@@ -150,12 +147,13 @@ def _respondents(
     for number, (figures, item) in enumerate(
         zip(summary["respondents"], choice.respondents, strict=True), start=1
     ):
-        segments = figures["segments"]
+        segments, bars = figures["segments"], _bars(figures)
         chart_id = "timeline" if number == 1 else f"timeline-{number}"
         shown.append(
             {
                 "figures": figures,
-                "bars": _bars(figures),
+                "bars": bars,
+                "bar_rows": [_bar_row(bar) for bar in bars],
                 "chart": timeline_chart(moments, item.track, chart_id),
                 "thinned": steps(moments, item.track).instants_per_step,
                 "segments": segments[:MAX_TABLE_ROWS],
@@ -184,6 +182,17 @@ def _bars(face: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return sorted(expressions, key=lambda entry: -(entry["share"] or 0.0))
 
 
+def _bar_row(bar: Mapping[str, Any]) -> tuple[str, float, str, tuple[str, str]]:
+    """Name, length, class and texts, as the component takes them."""
+    label, share = bar["expression"], bar["share"]
+    return label, share, f"e-{label}", (percent(share), str(bar["instants"]))
+
+
+def _headlines(evaluation: Evaluation | None) -> list[tuple[str, str]]:
+    figures = evaluation.headlines if evaluation else {}
+    return [(name, words.number(figure, 3)) for name, figure in figures.items()]
+
+
 def _facts(extraction: Extraction, moments: Moments) -> list[tuple[str, str]]:
     facts = [("Duration", clock(moments.end_s))]
     facts.append(("Picture", f"{extraction.width_px} × {extraction.height_px}"))
@@ -198,10 +207,6 @@ def _facts(extraction: Extraction, moments: Moments) -> list[tuple[str, str]]:
         span = f"{clock(float(first_s))} to {clock(float(last_s))}"
         facts.append(("Frames read", f"{finite.size}, from {span}"))
     return facts
-
-
-def _sentence_case(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _versions(
@@ -220,12 +225,14 @@ def _versions(
         if model.get(key) is not None:
             lines.append((label, f"{float(model[key]):.3g}"))
     lines += [(f"Code: {name}", str(version)) for name, version in sorted(code_versions.items())]
-    lines += [(_sentence_case(name), str(value)) for name, value in sorted(provenance.items())]
+    lines += [(sentence(name), str(value)) for name, value in sorted(provenance.items())]
     return lines
 
 
-def _thumbnails(given: Sequence[tuple[float, bytes]], origin_s: float) -> list[tuple[str, str]]:
-    """A few, evenly spread over the recording, within the size that the file may have."""
+def _thumbnails(
+    given: Sequence[tuple[float, bytes]], origin_s: float
+) -> list[tuple[str, str, str]]:
+    """Address, words and time of a few, evenly spread, within the size the file may have."""
     count = min(MAX_THUMBNAILS, len(given))
     if not count:
         return []
@@ -238,5 +245,6 @@ def _thumbnails(given: Sequence[tuple[float, bytes]], origin_s: float) -> list[t
         if len(jpeg) <= left and jpeg.startswith(b"\xff\xd8"):
             left -= len(jpeg)
             data = base64.b64encode(jpeg).decode()
-            shown.append((clock(max(pts_s - origin_s, 0.0)), f"data:image/jpeg;base64,{data}"))
+            time = clock(max(pts_s - origin_s, 0.0))
+            shown.append((f"data:image/jpeg;base64,{data}", f"Frame at {time}", time))
     return shown

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from include.insights.respondent import COMPANY_SHARE, Choice, Kind, Other
 from include.insights.respondent_words import movement, seat_changes_text
-from include.insights.shares import percent
 from include.insights.verdict import Rule, Verdict
+from include.statistics.words import percent
 
 UNATTRIBUTED_SHARE_GOOD = 0.05
 

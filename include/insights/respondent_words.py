@@ -8,7 +8,7 @@ from typing import Any
 from include.insights.candidates import Candidate
 from include.insights.charts import clock
 from include.insights.respondent import Choice, Kind, Other, Respondent, SeatChange
-from include.insights.shares import percent
+from include.statistics.words import percent
 
 _ALIKE = 0.9
 _FURTHER = 0.1

@@ -73,3 +73,14 @@ def _text(
         return text
     lead = _SAID if said else ""
     return f"{text} ({lead}{words(estimate.low)} to {words(estimate.high)})"
+
+
+def percent(share: float | None) -> str:
+    """Return a share from 0 to 1 as `61 %`; a small one is never nothing, nor most all."""
+    if share is None:
+        return NOTHING
+    if 0 < share < 0.01:
+        return "under 1 %"
+    if 0.99 < share < 1:
+        return "over 99 %"
+    return f"{share * 100:.0f} %"

@@ -14,9 +14,9 @@ from include.insights.evaluation import read_evaluation
 from include.insights.moments import NONE, Moments, State, read_moments
 from include.insights.quality import judge
 from include.insights.respondent import choose
-from include.insights.shares import percent
 from include.insights.summary import REASON_MEANINGS, summarise
 from include.insights.verdict import Verdict
+from include.statistics.words import percent
 from tests.unit.insights.recordings import FIGURES, manifest, predictions
 
 OK = ValidationResult("0" * 32, "ok")

@@ -1,0 +1,118 @@
+"""Every page as people see it: light, dark, on a phone and on paper."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from include.insights.change_chart import change_chart
+from include.insights.change_report import Absent, ChangeReport, change_page, curve_key
+from include.insights.change_study import study_changes
+from include.insights.moments import read_moments
+from include.insights.publish import render_results
+from tests.fakes.gallery import gallery
+from tests.unit.insights.changes import change, surprised
+from tests.unit.insights.recordings import context, manifest, predictions
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+LOOKS = {
+    # Width in CSS pixels, scheme, medium. A4 within its margins is 718 wide.
+    "light": (1280, "light", "screen"),
+    "dark": (1280, "dark", "screen"),
+    "phone": (390, "light", "screen"),
+    "print": (718, "dark", "print"),
+}
+
+PALE = (Path(__file__).parent / "pale.js").read_text()
+CUT = (Path(__file__).parent / "cut.js").read_text()
+
+
+def _report(folder: Path) -> bytes:
+    sink = io.BytesIO()
+    Image.new("RGB", (320, 180), "steelblue").save(sink, "JPEG")
+    reasons = {5: "no_face", 6: "no_face", 12: "gap"}
+    table = predictions(manifest(20, faces=lambda at: 2 if at > 14 else 1, reasons=reasons))
+    made = context(20.4, thumbnails=((0.0, sink.getvalue()),))
+    return render_results(made, table, folder)[-1].read_bytes()
+
+
+def _change(_: Path) -> bytes:
+    found = [change("a long name of a recording that people gave.mp4", surprised, respondent="p1")]
+    moments = read_moments(predictions(manifest(20)), sample_rate_hz=1.0, duration_s=20.0)
+    charts = {curve_key(found[0]): change_chart(moments, moments, "f1", "curve")}
+    report = ChangeReport(
+        batch_id="b-1",
+        model={"name": "expression", "version": "4", "sha256": "ab"},
+        request={"run_id": "r-1", "study": "spring", "since": None, "until": None},
+        generated_at="2026-11-21T15:04:05+00:00",
+        studies=study_changes(found, {}),
+        recordings=found,
+        left_out=[Absent("spring", "other.mp4", "its crops are gone")],
+        unfinished=[],
+        remaining=[],
+        same_model=0,
+        notes=["A note."],
+    )
+    return change_page(report, charts)
+
+
+PAGES: dict[str, Callable[[Path], bytes]] = {
+    "gallery": lambda _: gallery().encode(),
+    "report": _report,
+    "change": _change,
+}
+
+
+@contextmanager
+def opened(browser: Browser, path: Path) -> Iterator[tuple[Page, list[str]]]:
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on(
+        "request",
+        lambda asked: None if asked.url.startswith(("file:", "data:")) else told.append(asked.url),
+    )
+    page.goto(path.as_uri())
+    try:
+        yield page, told
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_read_on_every_screen_and_on_paper(
+    browser: Browser, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_bytes(PAGES[name](tmp_path))
+    with opened(browser, path) as (page, told):
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        for look, (width_px, scheme, medium) in LOOKS.items():
+            page.set_viewport_size({"width": width_px, "height": 900})
+            page.emulate_media(
+                color_scheme="dark" if scheme == "dark" else "light",
+                media="print" if medium == "print" else "screen",
+            )
+            assert page.evaluate(CUT) == [], look
+            assert page.evaluate(PALE) == [], look
+        assert told == []
+
+
+def test_pale_text_and_a_wide_table_would_be_seen(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text("<p style='color:#999'>pale</p><div style='width:2000px'>wide</div>")
+    with opened(browser, path) as (page, _):
+        assert page.evaluate(PALE) == ["pale: 2.85"]
+        assert len(page.evaluate(CUT)) == 1
