@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from include.contracts.labels import EXPRESSIONS
-from include.contracts.pages import page_environment
 from include.contracts.validation import ValidationResult
+from include.pages.environment import page_template
 
 INDEX = "index.html"
 """Entry of a site."""
@@ -79,9 +78,6 @@ def render_index(results: Sequence[ValidationResult]) -> str:
     Args:
         results: What is listed; one without a page is not.
     """
-    environment = page_environment(_HERE / "templates", _HERE.parent / "insights" / "templates")
     listed = [result for result in results if result.docs_page]
-    template = environment.get_template("index.html.j2")
-    return template.render(
-        results=listed, suites=(MANIFEST_SUITE, SCHEMA_SUITE), labels=EXPRESSIONS
-    )
+    template = page_template(_HERE / "templates", "index.html.j2")
+    return template.render(results=listed, suites=(MANIFEST_SUITE, SCHEMA_SUITE))

@@ -5,17 +5,21 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
+from include.contracts.validation import ValidationResult
 from include.insights.change_chart import change_chart
 from include.insights.change_report import Absent, ChangeReport, change_page, curve_key
 from include.insights.change_study import study_changes
 from include.insights.moments import read_moments
 from include.insights.publish import render_results
+from include.quality.docs_pages import render_index
+from plugins.pages.markup import listing
 from tests.fakes.gallery import gallery
 from tests.unit.insights.changes import change, surprised
 from tests.unit.insights.recordings import context, manifest, predictions
@@ -66,10 +70,23 @@ def _change(_: Path) -> bytes:
     return change_page(report, charts)
 
 
+def _data_docs(_: Path) -> bytes:
+    found = ValidationResult("0" * 32, "warning", ("a rule",), usable_share=0.9)
+    shown = replace(found, docs_page="validations/a.html", docs_label="spring, respondent 7")
+    return render_index([shown]).encode()
+
+
+def _browse(_: Path) -> bytes:
+    links = [("/fex/studies/spring", "spring"), ("/fex/studies/long", "a-long-name" * 12)]
+    return bytes(listing("Studies", links, trail=[("/fex", "Start")], lead="Published").body)
+
+
 PAGES: dict[str, Callable[[Path], bytes]] = {
     "gallery": lambda _: gallery().encode(),
     "report": _report,
     "change": _change,
+    "data docs": _data_docs,
+    "browse": _browse,
 }
 
 
