@@ -14,7 +14,7 @@ from PIL import Image
 
 from include.contracts.validation import ValidationResult
 from include.insights.change_chart import change_chart
-from include.insights.change_report import Absent, ChangeReport, change_page, curve_key
+from include.insights.change_report import Absent, Asked, ChangeReport, change_page, curve_key
 from include.insights.change_study import study_changes
 from include.insights.moments import read_moments
 from include.insights.publish import render_results
@@ -57,15 +57,15 @@ def _change(_: Path) -> bytes:
     report = ChangeReport(
         batch_id="b-1",
         model={"name": "expression", "version": "4", "sha256": "ab"},
-        request={"run_id": "r-1", "study": "spring", "since": None, "until": None},
+        request=Asked("r-1", "spring", None, None, model="4", make_current=False),
         generated_at="2026-11-21T15:04:05+00:00",
         studies=study_changes(found, {}),
-        recordings=found,
-        left_out=[Absent("spring", "other.mp4", "its crops are gone")],
-        unfinished=[],
-        remaining=[],
+        recordings=tuple(found),
+        left_out=(Absent("spring", "other.mp4", "its crops are gone"),),
+        unfinished=(),
+        remaining=(),
         same_model=0,
-        notes=["A note."],
+        notes=("A note.",),
     )
     return change_page(report, charts)
 
