@@ -101,4 +101,16 @@ ACCEPTED: tuple[Accepted, ...] = (
     ),
     Accepted(_VALIDATION, "videos/lake/validations/*", r"docs_label|rules_checked|rules_failed"),
     Accepted(_BRACKETS, "comparison/*", text=r"\[([\d.]+), ([\d.]+)\] -> \(\1 to \2\)"),
+    Accepted(_RUN, "audit/*", "audited_at", r"\d{4}-\d\d-\d\dT\S+ -> \d{4}-\d\d-\d\dT\S+"),
+    Accepted(
+        "The record's hash, which its page shows.",
+        "audit/*",
+        text=r"[0-9a-f]{16,64} -> [0-9a-f]{16,64}",
+    ),
+    Accepted(
+        "Record version 3: how rates of 0 and 1 get their intervals (decision 0039).",
+        "audit/*",
+        "version",
+        "2 -> 3",
+    ),
 )
