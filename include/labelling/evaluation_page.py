@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from include.contracts.labels import EXPRESSIONS
 from include.labelling.evaluation import LAST_WINDOW, EvaluationRecord
 from include.labelling.health import Drop, Health
-from include.labelling.html import share_text, template, time_text, value_text
+from include.pages.environment import page_template
+from include.pages.formats import moment, share
+from include.statistics import words
 from include.statistics.estimate import Estimate
 
-_MARK = {Health.HEALTHY: "good", Health.WATCH: "care", Health.DEGRADED: "bad"}
+_TEMPLATES = Path(__file__).parent / "templates"
+_SEVERITY = {Health.HEALTHY: "good", Health.WATCH: "care", Health.DEGRADED: "bad"}
 _WORDS = {
     Health.HEALTHY: "No figure fell by more than is tolerated.",
     Health.WATCH: "Something may be wrong, or too little is known to say that nothing is.",
@@ -20,7 +24,7 @@ _WORDS = {
 }
 _NAMES = {"accuracy": "Accuracy", "macro_f1": "Macro F1"}
 
-_WIDTH, _LEFT, _RIGHT = 1000.0, 300.0, 24.0
+_WIDTH, _LEFT, _RIGHT = 840.0, 270.0, 24.0
 _ROW, _TOP = 44.0, 16.0
 _HISTORY_HEIGHT, _HISTORY_FOOT = 200.0, 34.0
 
@@ -31,7 +35,7 @@ class _Interval:
 
     label: str
     text: str
-    state: str
+    severity: str
     y: float
     low: float
     high: float
@@ -49,10 +53,10 @@ def render_evaluation(document: EvaluationRecord, history: Sequence[EvaluationRe
     health = document.decision.health
     figures = document.estimates.figures
     sealed = _sealed(document)
-    html = template("evaluation.html.j2").render(
+    html = page_template(_TEMPLATES, "evaluation.html.j2").render(
         document=document,
         health=health,
-        mark=_MARK[health],
+        severity=_SEVERITY[health],
         words=_WORDS[health],
         figures=figures,
         sealed=sealed,
@@ -61,9 +65,6 @@ def render_evaluation(document: EvaluationRecord, history: Sequence[EvaluationRe
         confusion=_confusion(document.estimates.confusion),
         past=_history([*history, document]),
         agreement=document.agreement,
-        share=share_text,
-        value=value_text,
-        time=time_text,
     )
     return html.encode("utf-8", "replace")
 
@@ -91,11 +92,8 @@ def _drops(document: EvaluationRecord) -> Mapping[str, Any] | None:
     rows = [
         _Interval(
             label=f"{_NAMES.get(drop.figure, drop.figure)} against {drop.reference}",
-            text=(
-                f"{100 * drop.fell.value:+.1f} points "
-                f"({100 * drop.fell.low:+.1f} to {100 * drop.fell.high:+.1f})"
-            ),
-            state=_state(drop),
+            text=words.points(drop.fell, said=True),
+            severity=_severity(drop),
             y=_TOP + index * _ROW + _ROW / 2,
             low=place(drop.fell.low),
             high=place(drop.fell.high),
@@ -123,7 +121,7 @@ def _drops(document: EvaluationRecord) -> Mapping[str, Any] | None:
     }
 
 
-def _state(drop: Drop) -> str:
+def _severity(drop: Drop) -> str:
     if drop.fell.low > drop.tolerated:
         return "bad"
     return "care" if drop.fell.value > drop.tolerated else "good"
@@ -142,13 +140,13 @@ def _expression(
 
 def _confusion(
     shares: Sequence[Sequence[float]],
-) -> list[tuple[str, list[tuple[str, float]] | None]]:
-    """Rows of the true expression: (share as text, shade 0 to 1); None where none was labelled."""
-    rows: list[tuple[str, list[tuple[str, float]] | None]] = []
+) -> list[tuple[str, list[tuple[str, str, float]], None]]:
+    """Rows of the true expression, as `matrix` takes them; no cells where none was labelled."""
+    rows: list[tuple[str, list[tuple[str, str, float]], None]] = []
     for name, row in zip(EXPRESSIONS, shares, strict=True):
         total = sum(row)
-        cells = [(f"{100 * cell / total:.0f}", cell / total) for cell in row] if total else None
-        rows.append((name, cells))
+        cells = [(f"{100 * cell / total:.0f}", "", cell / total) for cell in row] if total else []
+        rows.append((name.capitalize(), cells, None))
     return rows
 
 
@@ -175,20 +173,25 @@ def _history(documents: Sequence[EvaluationRecord]) -> Mapping[str, Any] | None:
         marks.append(
             {
                 "x": 60 + span * (index + 0.5) / len(points),
-                "y": height(figure.value),
+                "value": height(figure.value),
                 "low": height(low),
                 "high": height(high),
-                "state": _MARK[document.decision.health],
-                "health": document.decision.health,
-                "version": document.model.version,
-                "day": time_text(document.evaluated_at)[5:10],
-                "when": time_text(document.evaluated_at),
-                "figure": figure,
-                "labels": document.estimates.judged_n,
+                "severity": _SEVERITY[document.decision.health],
+                "day": moment(document.evaluated_at)[5:10],
             }
         )
     return {
         "marks": marks,
+        "rows": [
+            (
+                moment(document.evaluated_at),
+                document.model.version,
+                document.decision.health,
+                document.estimates.judged_n,
+                share(figure),
+            )
+            for document, figure in reversed(points)
+        ],
         "grid": [(height(level), f"{100 * level:.0f} %") for level in (0, 0.25, 0.5, 0.75, 1)],
         "every": -(-len(marks) // 12),
         "width": _WIDTH,

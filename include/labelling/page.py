@@ -10,12 +10,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from markupsafe import Markup
 
-from include.labelling.html import template
 from include.labelling.tasks import HELP, HOTKEYS, QUESTION_TEXT, TEXTS
 from include.labelling.votes import ANSWERS
+from include.pages.environment import page_template
+
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def labelling_page(queue_id: str, pictures: Sequence[tuple[str, bytes]]) -> bytes:
@@ -33,7 +36,7 @@ def labelling_page(queue_id: str, pictures: Sequence[tuple[str, bytes]]) -> byte
         {"answer": answer, "text": TEXTS[answer], "key": key}
         for answer, key in zip(ANSWERS, HOTKEYS, strict=True)
     ]
-    html = template("labelling.html.j2").render(
+    html = page_template(_TEMPLATES, "labelling.html.j2").render(
         queue_id=queue_id,
         question=QUESTION_TEXT,
         help=HELP,

@@ -18,11 +18,16 @@ from include.insights.change_report import Absent, Asked, ChangeReport, change_p
 from include.insights.change_study import study_changes
 from include.insights.moments import read_moments
 from include.insights.publish import render_results
+from include.labelling.evaluation_page import render_evaluation
+from include.labelling.overview import render_overview
+from include.labelling.page import labelling_page
 from include.quality.docs_pages import render_index
 from plugins.pages.markup import listing
 from tests.fakes.gallery import gallery
 from tests.unit.insights.changes import change, surprised
 from tests.unit.insights.recordings import context, manifest, predictions
+from tests.unit.labelling.test_evaluation import MONDAY, WEEK, evaluated, kept, week
+from tests.unit.labelling.test_pages import summary
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -41,12 +46,16 @@ PALE = (Path(__file__).parent / "pale.js").read_text()
 CUT = (Path(__file__).parent / "cut.js").read_text()
 
 
-def _report(folder: Path) -> bytes:
+def _picture(width: int, height: int) -> bytes:
     sink = io.BytesIO()
-    Image.new("RGB", (320, 180), "steelblue").save(sink, "JPEG")
+    Image.new("RGB", (width, height), "steelblue").save(sink, "JPEG")
+    return sink.getvalue()
+
+
+def _report(folder: Path) -> bytes:
     reasons = {5: "no_face", 6: "no_face", 12: "gap"}
     table = predictions(manifest(20, faces=lambda at: 2 if at > 14 else 1, reasons=reasons))
-    made = context(20.4, thumbnails=((0.0, sink.getvalue()),))
+    made = context(20.4, thumbnails=((0.0, _picture(320, 180)),))
     return render_results(made, table, folder)[-1].read_bytes()
 
 
@@ -81,12 +90,27 @@ def _browse(_: Path) -> bytes:
     return bytes(listing("Studies", links, trail=[("/fex", "Start")], lead="Published").body)
 
 
+def _answering(_: Path) -> bytes:
+    faces = [(f"e{number}-0000000-00", _picture(112, 112)) for number in range(3)]
+    return labelling_page("q-2026-11-23", faces)
+
+
+def _evaluation(_: Path) -> bytes:
+    weeks = [week(1, right=0.9), week(2, right=0.5)]
+    found = [evaluated(weeks[0]), evaluated(*weeks)]
+    past = [kept(item, MONDAY + at * WEEK) for at, item in enumerate(found) if item is not None]
+    return render_evaluation(past[1], past[:1])
+
+
 PAGES: dict[str, Callable[[Path], bytes]] = {
     "gallery": lambda _: gallery().encode(),
     "report": _report,
     "change": _change,
     "data docs": _data_docs,
     "browse": _browse,
+    "labels": lambda _: render_overview(summary()),
+    "answering": _answering,
+    "evaluation": _evaluation,
 }
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from include.composition import Services
     from include.lake.store import Lake
 
-VERSION = 1
+VERSION = 2
 """Raised when the same answers would be written in another form."""
 
 _PICTURE = picture_name("")

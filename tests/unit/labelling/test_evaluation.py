@@ -178,7 +178,7 @@ def test_the_page_shows_decision_reasons_and_every_expression(
         assert reason in page
     for name in EXPRESSIONS:
         assert f"{name.capitalize()}</th>" in page
-    assert page.count('<circle cx="') == 4 + 2, "four drops, two evaluations"
+    assert page.count('<circle class="point"') == 4 + 2, "four drops, two evaluations"
     assert "inner state" in page
 
 
@@ -198,4 +198,5 @@ def test_an_evaluation_that_judged_nothing_has_a_page() -> None:
     assert found is not None
     assert found.decision.health is Health.WATCH
     page = render_evaluation(kept(found), []).decode()
-    assert "no label can be judged" in page
+    assert page.count('<p class="note">no label can be judged</p>') == 2
+    assert page.count(">no label</td>") == len(EXPRESSIONS)
