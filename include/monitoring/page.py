@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Template
 
 from include.contracts.labels import EXPRESSIONS
-from include.contracts.pages import page_environment
+from include.monitoring import trend
 from include.monitoring.alarm import Outcome, Policy, State, Step
 from include.monitoring.drift import Baseline, Comparison, DayReport
 from include.monitoring.metrics import Family
-from include.monitoring.trend import Trend, draw
 from include.monitoring.watched import COLUMNS, SCALARS, SHARES, Sample
+from include.pages.environment import page_template
 
 FAMILY_TITLES: Mapping[Family, str] = {
     Family.INPUT: "Quality of the faces",
@@ -39,7 +37,7 @@ METRIC_TITLES: Mapping[str, tuple[str, str, int]] = {
     "embedding": ("Look of the faces", "embedding", 3),
 }
 _STATE_WORDS: Mapping[State, tuple[str, str]] = {
-    # class of the mark, word
+    # severity, word
     State.QUIET: ("good", "Quiet"),
     State.CLOSED: ("good", "Closed today"),
     State.SUSPECTED: ("care", "Suspected"),
@@ -53,6 +51,7 @@ _EFFECT_TITLES: Mapping[str, str] = {
     "energy_coefficient": "energy coefficient",
 }
 _STRIP_DAYS = 35
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def render_page(given: PageInput) -> bytes:
     last = report.day.toordinal()
     current = given.published.between(last - report.settings.current_days + 1, last)
     families = [_family(given, family) for family in Family]
-    html = _template().render(
+    html = page_template(_TEMPLATES, "drift.html.j2").render(
         day=report.day,
         settings=report.settings,
         policy=Policy(),
@@ -103,21 +102,22 @@ def render_page(given: PageInput) -> bytes:
         ],
         shares=_shares(report),
         trends=[(METRIC_TITLES[name], _trend(given, name)) for name in SCALARS],
+        plot=trend,
     )
     return html.encode("utf-8", "replace")
 
 
 def _family(given: PageInput, family: Family) -> dict[str, Any]:
     steps = list(given.episodes[family])
-    mark, word = _STATE_WORDS[steps[-1].state]
+    severity, word = _STATE_WORDS[steps[-1].state]
     outcome = given.report.outcome(family)
     if outcome is Outcome.INSUFFICIENT and steps[-1].state is State.QUIET:
-        mark, word = "none", "Too few recordings"
+        severity, word = "none", "Too few recordings"
     opened = [day for day, step in zip(given.days, steps, strict=True) if step.alert]
     since = opened[-1] if opened and steps[-1].state is State.OPEN else None
     return {
         "title": FAMILY_TITLES[family],
-        "mark": mark,
+        "severity": severity,
         "word": word,
         "since": since,
         "today": outcome.value,
@@ -128,9 +128,9 @@ def _family(given: PageInput, family: Family) -> dict[str, Any]:
 def _verdict(
     families: Sequence[Mapping[str, Any]], report: DayReport, *, has_reference: bool
 ) -> tuple[str, str, str]:
-    """Class, headline, sentence."""
-    opened = [entry["title"].lower() for entry in families if entry["mark"] == "bad"]
-    suspected = [entry["title"].lower() for entry in families if entry["mark"] == "care"]
+    """Severity, headline, sentence."""
+    opened = [entry["title"].lower() for entry in families if entry["severity"] == "bad"]
+    suspected = [entry["title"].lower() for entry in families if entry["severity"] == "care"]
     if opened:
         return (
             "bad",
@@ -181,7 +181,7 @@ def _row(entry: Comparison) -> dict[str, Any]:
         "effect": f"{round(entry.effect, 2) + 0.0:+.2f}" if tested else None,
         "minimum": f"{entry.minimum_effect:g}",
         # The bar ends at three times the minimum; the minimum is its mark at a third.
-        "bar": round(min(ratio, 3.0) / 3.0 * 100.0, 1),
+        "bar": min(ratio, 3.0) / 3.0,
         "q": f"{entry.q_value:.3f}" if tested else None,
         "outcome": entry.outcome.value,
     }
@@ -208,7 +208,7 @@ def _shares(report: DayReport) -> list[tuple[str, float | None, float | None, fl
     ]
 
 
-def _trend(given: PageInput, name: str) -> str:
+def _trend(given: PageInput, name: str) -> trend.Placed | None:
     settings, day = given.report.settings, given.report.day
     length = settings.current_days + settings.trailing_days
     column = COLUMNS.index(name)
@@ -223,8 +223,8 @@ def _trend(given: PageInput, name: str) -> str:
     if frozen.size:
         centre, spread = float(frozen.mean()), float(frozen.std())
         band = (centre - spread, centre + spread)
-    return draw(
-        Trend(
+    return trend.place(
+        trend.Trend(
             label=METRIC_TITLES[name][0],
             values=means,
             current_days=settings.current_days,
@@ -234,10 +234,3 @@ def _trend(given: PageInput, name: str) -> str:
             digits=METRIC_TITLES[name][2] if METRIC_TITLES[name][2] < 3 else 2,
         )
     )
-
-
-@cache
-def _template() -> Template:
-    environment = page_environment(Path(__file__).parent / "templates")
-    environment.filters["percent"] = lambda value: "–" if value is None else f"{value:.1%}"
-    return environment.get_template("drift.html.j2")

@@ -21,6 +21,7 @@ from include.insights.publish import render_results
 from include.labelling.evaluation_page import render_evaluation
 from include.labelling.overview import render_overview
 from include.labelling.page import labelling_page
+from include.monitoring.page import render_page as drift_page
 from include.quality.docs_pages import render_index
 from plugins.pages.markup import listing
 from tests.fakes.gallery import gallery
@@ -28,6 +29,7 @@ from tests.unit.insights.changes import change, surprised
 from tests.unit.insights.recordings import context, manifest, predictions
 from tests.unit.labelling.test_evaluation import MONDAY, WEEK, evaluated, kept, week
 from tests.unit.labelling.test_pages import summary
+from tests.unit.monitoring.test_page import darkened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -111,6 +113,7 @@ PAGES: dict[str, Callable[[Path], bytes]] = {
     "labels": lambda _: render_overview(summary()),
     "answering": _answering,
     "evaluation": _evaluation,
+    "drift": lambda _: drift_page(darkened()),
 }
 
 

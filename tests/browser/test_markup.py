@@ -25,6 +25,7 @@ from include.insights.publish import render_results
 from include.labelling.evaluation_page import render_evaluation
 from include.labelling.overview import render_overview
 from include.labelling.page import labelling_page
+from include.monitoring.page import render_page as drift_page
 from include.quality.suite import ManifestToValidate, validate_manifests
 from include.settings import ValidationSettings
 from tests.fakes.markup import MARK, NAMES, look, watched
@@ -32,6 +33,7 @@ from tests.unit.insights.changes import change, surprised
 from tests.unit.insights.recordings import context, manifest, predictions
 from tests.unit.labelling.test_evaluation import MONDAY, evaluated, week
 from tests.unit.labelling.test_pages import summary
+from tests.unit.monitoring.test_page import darkened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -123,6 +125,11 @@ def _evaluation(folder: Path, name: str) -> None:
     (folder / "evaluation.html").write_bytes(render_evaluation(document, []))
 
 
+def _drift(folder: Path, name: str) -> None:
+    given = replace(darkened(), model_versions={name: 1})
+    (folder / "drift.html").write_bytes(drift_page(given))
+
+
 def _data_docs(folder: Path, name: str) -> None:
     rows = manifest(40).to_pylist()
     rows[8] |= {"row_id": name, "face_id": name}
@@ -145,6 +152,7 @@ PAGES: dict[str, tuple[Write, int]] = {
     "bias audit": (_audit, 1),
     "labels": (_labels, 2),
     "evaluation": (_evaluation, 1),
+    "drift": (_drift, 1),
     "data docs": (_data_docs, 4),
 }
 
