@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from include.contracts.validation import ValidationResult
+from include.governance.bias.page import render_page as audit_page
 from include.insights.change_chart import change_chart
 from include.insights.change_report import Absent, Asked, ChangeReport, change_page, curve_key
 from include.insights.change_study import study_changes
@@ -25,6 +26,7 @@ from include.monitoring.page import render_page as drift_page
 from include.quality.docs_pages import render_index
 from plugins.pages.markup import listing
 from tests.fakes.gallery import gallery
+from tests.unit.governance.bias.test_page import audited
 from tests.unit.insights.changes import change, surprised
 from tests.unit.insights.recordings import context, manifest, predictions
 from tests.unit.labelling.test_evaluation import MONDAY, WEEK, evaluated, kept, week
@@ -113,6 +115,7 @@ PAGES: dict[str, Callable[[Path], bytes]] = {
     "labels": lambda _: render_overview(summary()),
     "answering": _answering,
     "evaluation": _evaluation,
+    "bias audit": lambda _: audit_page(audited("age")),
     "drift": lambda _: drift_page(darkened()),
 }
 

@@ -7,18 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from include.contracts.rows import MANIFEST
 from include.contracts.validation import ValidationResult
-from include.governance.bias.audit import audit
 from include.governance.bias.page import render_page
-from include.governance.bias.record import Section, audit_record
-from include.governance.bias.rows import audit_rows
-from include.governance.bias.settings import AuditSettings
 from include.insights.change_report import Absent, Asked, ChangeReport, change_page
 from include.insights.change_study import study_changes
 from include.insights.publish import render_results
@@ -29,6 +24,7 @@ from include.monitoring.page import render_page as drift_page
 from include.quality.suite import ManifestToValidate, validate_manifests
 from include.settings import ValidationSettings
 from tests.fakes.markup import MARK, NAMES, look, watched
+from tests.unit.governance.bias.test_page import audited
 from tests.unit.insights.changes import change, surprised
 from tests.unit.insights.recordings import context, manifest, predictions
 from tests.unit.labelling.test_evaluation import MONDAY, evaluated, week
@@ -77,27 +73,7 @@ def _changes(folder: Path, name: str) -> None:
 
 
 def _audit(folder: Path, name: str) -> None:
-    frame = pd.DataFrame(
-        {
-            "person_id": [str(number) for number in range(80)],
-            name: [name] * 40 + ["other"] * 40,
-            "face_found": [True] * 10 + [False] * 30 + [True] * 40,
-            "quality_ok": [True] * 10 + [False] * 30 + [True] * 40,
-            "abstained": False,
-            "answer": ["neutral"] * 10 + [None] * 30 + ["neutral"] * 40,
-            "truth": None,
-            "confidence": [0.9] * 10 + [None] * 30 + [0.9] * 40,
-        }
-    )
-    settings = AuditSettings(minimum_people=20, resamples=50)
-    rows = audit_rows(frame, attributes=[name], source="declared")
-    sections = [
-        Section("production", rows, audit(rows, settings), "2026-11-09", "2026-11-16"),
-        Section("labelled", None, None, notes=(name,)),
-    ]
-    model = {"model_name": name, "model_version": name, "model_sha256": "m"}
-    record = audit_record(sections, settings, audited_at="2026-11-16T05:00:00+00:00", **model)
-    (folder / "audit.html").write_bytes(render_page(record))
+    (folder / "audit.html").write_bytes(render_page(audited(name)))
 
 
 def _labels(folder: Path, name: str) -> None:

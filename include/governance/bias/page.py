@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Template
-
-from include.contracts.pages import page_environment
 from include.governance.bias.metrics import METRICS
 from include.governance.bias.record import record_sha256
+from include.pages.environment import page_template
 from include.statistics import words
 
 _METRICS = {metric.name: metric for metric in METRICS}
@@ -54,18 +51,31 @@ _RULES: Mapping[str, str] = {
     "people display may differ",
     "shown": "shown without a verdict",
 }
+_SEVERITIES: Mapping[str, str] = {"green": "good", "amber": "care", "red": "bad"}
+"""What the design system calls them."""
 _FINDINGS_MAX = 8
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_page(record: Mapping[str, Any]) -> bytes:
     """Render an audit record (what `audit_record` returns) as HTML."""
-    html = _template().render(
+    sha256 = record_sha256(record)
+    html = page_template(_TEMPLATES, "audit.html.j2").render(
         record=record,
-        sha256=record_sha256(record),
+        sha256=sha256,
         sentence=_SENTENCES[record["verdict"]],
         findings=plain_findings(record),
         sections=[_section(section, record["settings"]) for section in record["sections"]],
-        number=words.plain,
+        severities=_SEVERITIES,
+        hashes=[
+            ("Audit", sha256),
+            ("Model package", record["model"]["sha256"]),
+            *(
+                (_SECTIONS[section["name"]][0], section["audit_set"]["sha256"])
+                for section in record["sections"]
+                if section["audit_set"]
+            ),
+        ],
     )
     return html.encode("utf-8", "replace")
 
@@ -177,9 +187,3 @@ def _natural(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Sort bands such as 3-9 before 10-19, and words after numbers."""
     leading = re.match(r"\d+", row["group"][0])
     return (row["attributes"], int(leading[0]) if leading else math.inf, row["group"])
-
-
-@cache
-def _template() -> Template:
-    folder = Path(__file__).parent / "templates"
-    return page_environment(folder).get_template("audit.html.j2")
