@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib.figure import Figure as Canvas
 
+from include.pages.charts import ACCENT, DIM, INK, STYLE, inline_chart
 from include.statistics.arrays import FloatArray
 from include.statistics.estimate import Estimate
 from ml.evaluation.reliability import Abstention, Bin
 from ml.evaluation.robustness import Robustness
 from ml.evaluation.slices import Slice
 
-_INK, _DIM, _GRID, _ACCENT, _BAR, _MARK = (
-    "#16202e",
-    "#5a6678",
-    "#dfe3e9",
-    "#2456a6",
-    "#c9d6ea",
-    "#b3261e",
-)
 _STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "evaluation",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["system-ui", "Segoe UI", "Roboto", "Arial", "DejaVu Sans"],
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.edgecolor": _GRID,
-    "axes.labelcolor": _DIM,
-    "xtick.color": _DIM,
-    "ytick.color": _DIM,
+    **STYLE,
     "axes.grid": True,
-    "grid.color": _GRID,
-    "grid.linewidth": 0.7,
-    "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
+_PALE = 0.25
+"""Opacity of bars and bands in the accent colour."""
 
 
 def reliability_chart(bins: Sequence[Bin]) -> Markup:
@@ -51,7 +33,7 @@ def reliability_chart(bins: Sequence[Bin]) -> Markup:
     with mpl.rc_context(_STYLE):
         canvas = Canvas(figsize=(5.2, 4.6), layout="constrained")
         upper, lower = canvas.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        upper.plot([0, 1], [0, 1], "--", color=_DIM, linewidth=1)
+        upper.plot([0, 1], [0, 1], "--", color=DIM, linewidth=1)
         x = [item.mean_confidence for item in shown]
         _points(upper, x, [item.accuracy for item in shown])
         upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="accuracy")
@@ -61,7 +43,8 @@ def reliability_chart(bins: Sequence[Bin]) -> Markup:
             [item.accuracy.n for item in shown],
             width * 0.92,
             align="edge",
-            color=_BAR,
+            color=ACCENT,
+            alpha=_PALE,
         )
         lower.set(xlabel="confidence", ylabel="answers")
         return _svg(canvas, "Reliability diagram: accuracy against confidence in 15 bins")
@@ -74,18 +57,18 @@ def abstention_chart(curve: tuple[FloatArray, FloatArray], measured: Abstention)
         canvas = Canvas(figsize=(5.2, 4.6), layout="constrained")
         axes = canvas.subplots()
         steady = coverage >= min(0.02, float(coverage[-1]))
-        axes.plot(coverage[steady], accuracy[steady], color=_ACCENT, linewidth=1.6)
+        axes.plot(coverage[steady], accuracy[steady], color=ACCENT, linewidth=1.6)
         table = measured.curve
         axes.fill_between(
             [point.coverage for point in table],
             [point.accuracy.low for point in table],
             [point.accuracy.high for point in table],
-            color=_BAR,
-            alpha=0.6,
+            color=ACCENT,
+            alpha=_PALE,
             linewidth=0,
         )
         sealed = measured.sealed
-        axes.plot([sealed.coverage], [sealed.accuracy.value], "o", color=_MARK)
+        axes.plot([sealed.coverage], [sealed.accuracy.value], "o", color=INK)
         axes.annotate(
             f"sealed threshold {sealed.threshold:.3f}",
             (sealed.coverage, sealed.accuracy.value),
@@ -93,7 +76,7 @@ def abstention_chart(curve: tuple[FloatArray, FloatArray], measured: Abstention)
             textcoords="offset points",
             ha="right",
             va="top",
-            color=_MARK,
+            color=INK,
         )
         low = min([point.accuracy.low for point in table], default=0.0)
         axes.set(xlim=(0, 1.01), ylim=(max(0.0, low - 0.05), 1.005))
@@ -111,16 +94,16 @@ def robustness_chart(curves: Sequence[Robustness]) -> Markup:
         for axes, curve in zip(panels, curves, strict=False):
             places = list(range(len(curve.strengths) + 1))
             figures = [curve.clean, *(item.accuracy for item in curve.strengths)]
-            axes.plot(places, [figure.value for figure in figures], color=_ACCENT, linewidth=1.2)
+            axes.plot(places, [figure.value for figure in figures], color=ACCENT, linewidth=1.2)
             _points(axes, places, figures)
             ticks = ["none", *(f"{item.strength:g}" for item in curve.strengths)]
             axes.set_xticks(places, ticks)
-            axes.set_title(curve.name, fontsize=10.5, color=_INK, loc="left")
+            axes.set_title(curve.name, fontsize=10.5, color=INK, loc="left")
             axes.set_xlabel(curve.unit, fontsize=9)
             axes.set_ylim(0, 1)
         for axes in panels[len(curves) :]:
             axes.set_visible(False)
-        return _svg(canvas, "Accuracy as pictures get worse, one panel per corruption")
+        return _svg(canvas, "Accuracy as pictures get worse, one panel per corruption", wide=True)
 
 
 def slices_chart(parts: Sequence[Slice], overall: Estimate) -> Markup:
@@ -129,36 +112,29 @@ def slices_chart(parts: Sequence[Slice], overall: Estimate) -> Markup:
     with mpl.rc_context(_STYLE):
         canvas = Canvas(figsize=(11, 0.9 + 0.27 * len(shown)), layout="constrained")
         axes = canvas.subplots()
-        axes.axvspan(overall.low, overall.high, color=_BAR, alpha=0.6, linewidth=0)
-        axes.axvline(overall.value, color=_ACCENT, linewidth=0.8)
+        axes.axvspan(overall.low, overall.high, color=ACCENT, alpha=_PALE, linewidth=0)
+        axes.axvline(overall.value, color=ACCENT, linewidth=0.8)
         for place, item in enumerate(shown):
             if item.accuracy is not None:
                 figure = item.accuracy
-                axes.plot([figure.low, figure.high], [place, place], color=_ACCENT, linewidth=1.4)
-                axes.plot([figure.value], [place], "o", color=_ACCENT, markersize=5)
+                axes.plot([figure.low, figure.high], [place, place], color=ACCENT, linewidth=1.4)
+                axes.plot([figure.value], [place], "o", color=ACCENT, markersize=5)
         titles = [f"{item.quality}, {item.part} (n = {item.n})" for item in shown]
-        axes.set_yticks(range(len(shown)), titles, fontsize=9, color=_INK)
+        axes.set_yticks(range(len(shown)), titles, fontsize=9, color=INK)
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("accuracy (band: all pictures)")
-        return _svg(canvas, "Accuracy of parts of the pictures with 95 % intervals")
+        return _svg(canvas, "Accuracy of parts of the pictures with 95 % intervals", wide=True)
 
 
 def _points(axes: Any, x: Sequence[float], figures: Sequence[Estimate]) -> None:
     values = [figure.value for figure in figures]
     below = [max(0.0, figure.value - figure.low) for figure in figures]
     above = [max(0.0, figure.high - figure.value) for figure in figures]
-    axes.errorbar(x, values, yerr=[below, above], fmt="o", color=_ACCENT, markersize=4.5, capsize=2)
+    axes.errorbar(x, values, yerr=[below, above], fmt="o", color=ACCENT, markersize=4.5, capsize=2)
 
 
-def _svg(canvas: Canvas, title: str) -> Markup:
+def _svg(canvas: Canvas, title: str, *, wide: bool = False) -> Markup:
     sink = io.StringIO()
     canvas.savefig(sink, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = sink.getvalue()
-    text = text[text.index("<svg") :]
-    head, body = text.split(">", 1)
-    head = re.sub(r' (?:width|height)="[^"]*"', "", head)
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    return Markup(  # noqa: S704 drawn here; labels are escaped by matplotlib
-        f'{head} role="img" aria-label="{escape(title)}" class="chart">{body}'
-    )
+    return inline_chart(sink.getvalue(), title, wide=wide)
