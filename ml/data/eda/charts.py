@@ -1,71 +1,46 @@
-"""Charts of the report, drawn by Matplotlib as SVG that a page carries inside itself.
+"""Charts of the report, drawn by Matplotlib as parts of its page.
 
 Colour never stands alone: every bar, curve and cell has its name or number beside it.
 """
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from include.contracts.labels import EXPRESSIONS
+from include.pages.charts import ACCENT, INK, LINE, STYLE, inline_chart
+from include.pages.tokens import EXPRESSIONS_LIGHT, LIGHT
 from include.statistics.estimate import Estimate
 from ml.data.eda.balance import Balance
 from ml.data.eda.quality import Measure
-from ml.data.records import VOTE_NAMES
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-COLOURS: dict[str, str] = {
-    "anger": "#d55e00",
-    "disgust": "#009e73",
-    "fear": "#b55a94",
-    "happiness": "#e69f00",
-    "neutral": "#8c97a8",
-    "sadness": "#0072b2",
-    "surprise": "#56b4e9",
-}
-"""Okabe and Ito's palette, as the reports of recordings use it."""
-
-_INK, _DIM, _GRID, _ACCENT = "#16202e", "#5a6678", "#e4e8ee", "#2456a6"
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "report",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["Liberation Sans", "Arial", "Helvetica", "DejaVu Sans"],
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.labelcolor": _DIM,
-    "axes.edgecolor": _GRID,
-    "xtick.color": _DIM,
-    "ytick.color": _INK,
-    "hatch.linewidth": 0.8,
-}
+_WHOLE_IN, _HALF_IN = 10.6, 5.1
+_PANEL = LIGHT["panel"]
+_styled = mpl.rc_context({**STYLE, "ytick.color": INK})
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A drawing: SVG as a data URI, and what it shows for those who do not see it."""
-
-    uri: str
-    alt: str
-
-
-def class_bars(counts: Ints, alt: str) -> Chart:
+@_styled
+def class_bars(counts: Ints, alt: str) -> Markup:
     """Draw pictures per expression, counts of shape (7,), largest first."""
     order = np.argsort(counts)
-    figure, (axes,) = _canvas(10.6, 2.9, 1)
-    axes.barh(range(7), counts[order], color=[COLOURS[EXPRESSIONS[i]] for i in order], height=0.68)
+    figure, (axes,) = _canvas(_WHOLE_IN, 2.9, 1)
+    axes.barh(
+        range(7),
+        counts[order],
+        color=[EXPRESSIONS_LIGHT[EXPRESSIONS[i]] for i in order],
+        height=0.68,
+    )
     for line, code in enumerate(order):
         share = counts[code] / max(1, counts.sum())
         end = counts[code] + counts.max() * 0.008
@@ -76,10 +51,11 @@ def class_bars(counts: Ints, alt: str) -> Chart:
     return _drawn(figure, alt)
 
 
-def balance_bars(options: Sequence[Balance], alt: str) -> Chart:
+@_styled
+def balance_bars(options: Sequence[Balance], alt: str) -> Markup:
     """Draw the pictures of each expression in an epoch under each option, side by side."""
-    figure, panels = _canvas(10.6, 3.1, len(options), sharey=True)
-    colours = [COLOURS[name] for name in EXPRESSIONS]
+    figure, panels = _canvas(_WHOLE_IN, 3.1, len(options), sharey=True)
+    colours = [EXPRESSIONS_LIGHT[name] for name in EXPRESSIONS]
     limit = max(float(option.total.max()) for option in options) * 1.32
     for axes, option in zip(panels, options, strict=True):
         axes.barh(range(7), option.real, color=colours, height=0.68)
@@ -87,12 +63,12 @@ def balance_bars(options: Sequence[Balance], alt: str) -> Chart:
             range(7), option.repeated, left=option.real, color=colours, alpha=0.4, height=0.68
         )
         axes.barh(
-            range(7), option.synthetic, left=option.real, color="white", height=0.66,
+            range(7), option.synthetic, left=option.real, color=_PANEL, height=0.66,
             edgecolor=colours, hatch="////", linewidth=0.8,
         )  # fmt: skip
         for code, total in enumerate(option.total):
             axes.text(total + limit * 0.02, code, f"{total:,.0f}", va="center", fontsize=9)
-        axes.set_title(option.title, fontsize=10.5, loc="left", color=_INK, fontweight="bold")
+        axes.set_title(option.title, fontsize=10.5, loc="left", color=INK, fontweight="bold")
         axes.set_xlim(0, limit)
         axes.xaxis.set_visible(False)
     panels[0].set_yticks(range(7), EXPRESSIONS)
@@ -100,13 +76,14 @@ def balance_bars(options: Sequence[Balance], alt: str) -> Chart:
     return _drawn(figure, alt)
 
 
-def agreement_histogram(shares: Floats, alt: str) -> Chart:
+@_styled
+def agreement_histogram(shares: Floats, alt: str) -> Markup:
     """Draw how often the majority got which share of the votes."""
-    figure, (axes,) = _canvas(5.1, 3.0, 1)
+    figure, (axes,) = _canvas(_HALF_IN, 3.0, 1)
     # Bins around the tenths: with ten annotators shares are tenths.
     tenths = np.bincount(np.clip(np.rint(10 * shares).astype(int), 2, 10), minlength=11)[2:]
     part = tenths / tenths.sum()
-    axes.bar(range(9), part, width=0.86, color=_ACCENT)
+    axes.bar(range(9), part, width=0.86, color=ACCENT)
     for column, value in enumerate(part):
         axes.text(column, value, f"{value:.1%}", ha="center", va="bottom", fontsize=9)
     axes.set_xticks(range(9), ["20% or less", *(f"{tenth}0%" for tenth in range(3, 11))])
@@ -117,13 +94,14 @@ def agreement_histogram(shares: Floats, alt: str) -> Chart:
     return _drawn(figure, alt)
 
 
-def agreement_by_class(estimates: Sequence[Estimate | None], alt: str) -> Chart:
+@_styled
+def agreement_by_class(estimates: Sequence[Estimate | None], alt: str) -> Markup:
     """Draw the mean share of the majority by expression, with 95 % intervals."""
-    figure, (axes,) = _canvas(5.1, 3.0, 1)
+    figure, (axes,) = _canvas(_HALF_IN, 3.0, 1)
     for code, found in enumerate(estimates):
         if found is None:
             continue
-        colour = COLOURS[EXPRESSIONS[code]]
+        colour = EXPRESSIONS_LIGHT[EXPRESSIONS[code]]
         axes.plot([found.low, found.high], [code, code], color=colour, lw=4, alpha=0.45)
         axes.plot(found.value, code, "o", color=colour, ms=8)
         axes.text(found.high + 0.015, code, f"{found.value:.1%}", va="center", fontsize=9.5)
@@ -131,31 +109,15 @@ def agreement_by_class(estimates: Sequence[Estimate | None], alt: str) -> Chart:
     axes.set_ylim(6.6, -0.6)
     axes.set_xlim(0.4, 1.06)
     axes.set_xticks(np.arange(0.4, 1.01, 0.1), [f"{x:.0%}" for x in np.arange(0.4, 1.01, 0.1)])
-    axes.grid(axis="x", color=_GRID)
+    axes.grid(axis="x", color=LINE)
     axes.set_xlabel("mean share of the votes for the majority label")
     return _drawn(figure, alt)
 
 
-def vote_heatmap(spread: Floats, alt: str) -> Chart:
-    """Draw where the votes go, spread of shape (7, 10), one row per majority label."""
-    figure, (axes,) = _canvas(10.6, 3.7, 1)
-    axes.imshow(np.nan_to_num(spread) ** 0.5, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for row, column in np.ndindex(*spread.shape):
-        value = spread[row, column]
-        if np.isfinite(value) and value >= 0.0005:
-            colour = "white" if value > 0.36 else _INK
-            text = f"{value:.1%}" if value < 0.1 else f"{value:.0%}"
-            axes.text(column, row, text, ha="center", va="center", fontsize=9.5, color=colour)
-    axes.set_xticks(range(len(VOTE_NAMES)), [name.replace("_", " ") for name in VOTE_NAMES])
-    axes.set_yticks(range(7), EXPRESSIONS)
-    axes.xaxis.tick_top()
-    axes.set_ylabel("majority label")
-    return _drawn(figure, alt)
-
-
-def quality_ridges(found: Sequence[Measure], labels: Ints, alt: str) -> Chart:
+@_styled
+def quality_ridges(found: Sequence[Measure], labels: Ints, alt: str) -> Markup:
     """Draw the distribution of each measure by expression, labels of shape (N,)."""
-    figure, panels = _canvas(10.6, 3.7, len(found), sharey=True)
+    figure, panels = _canvas(_WHOLE_IN, 3.7, len(found), sharey=True)
     for axes, measure in zip(panels, found, strict=True):
         low, high = np.percentile(measure.values, (0.2, 99.8))
         edges = np.linspace(low, max(high, low + 1e-6), 61)
@@ -167,13 +129,13 @@ def quality_ridges(found: Sequence[Measure], labels: Ints, alt: str) -> Chart:
             density = np.histogram(values, edges)[0] / len(values)
             smooth = np.convolve(density, np.hanning(7) / np.hanning(7).sum(), mode="same")
             top = code - 0.92 * smooth / max(smooth.max(), 1e-9)
-            axes.fill_between(centres, code, top, color=COLOURS[name], alpha=0.55, lw=0)
-            axes.plot(centres, top, color=COLOURS[name], lw=1.2)
+            axes.fill_between(centres, code, top, color=EXPRESSIONS_LIGHT[name], alpha=0.55, lw=0)
+            axes.plot(centres, top, color=EXPRESSIONS_LIGHT[name], lw=1.2)
             middle = float(np.median(values))
-            axes.plot([middle, middle], [code, code - 0.5], color=_INK, lw=1.2)
-        axes.set_title(measure.title, fontsize=10.5, loc="left", color=_INK, fontweight="bold")
+            axes.plot([middle, middle], [code, code - 0.5], color=INK, lw=1.2)
+        axes.set_title(measure.title, fontsize=10.5, loc="left", color=INK, fontweight="bold")
         axes.set_xlabel(measure.unit, fontsize=9)
-        axes.grid(axis="x", color=_GRID)
+        axes.grid(axis="x", color=LINE)
     panels[0].set_yticks(range(7), EXPRESSIONS)
     panels[0].set_ylim(6.15, -1.05)
     return _drawn(figure, alt)
@@ -182,18 +144,15 @@ def quality_ridges(found: Sequence[Measure], labels: Ints, alt: str) -> Chart:
 def _canvas(
     width_in: float, height_in: float, columns: int, *, sharey: bool = False
 ) -> tuple[Figure, list[Axes]]:
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(width_in, height_in), layout="constrained")
-        panels = figure.subplots(1, columns, sharey=sharey, squeeze=False)[0]
-        for axes in panels:
-            axes.spines[:].set_visible(False)
-            axes.tick_params(length=0)
-            axes.set_axisbelow(True)
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    panels = figure.subplots(1, columns, sharey=sharey, squeeze=False)[0]
+    for axes in panels:
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
     return figure, list(panels)
 
 
-def _drawn(figure: Figure, alt: str) -> Chart:
-    buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return Chart("data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode(), alt)
+def _drawn(figure: Figure, alt: str) -> Markup:
+    sink = io.StringIO()
+    figure.savefig(sink, format="svg", transparent=True, metadata={"Date": None})
+    return inline_chart(sink.getvalue(), alt, wide=figure.get_figwidth() >= _WHOLE_IN)
