@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from markupsafe import Markup
-
-from include.contracts.pages import page_environment
+from include.pages.charts import inline_chart
+from include.pages.environment import page_template
+from include.pages.formats import count
+from include.statistics.words import plain
 from ml.comparison import capstone
 from ml.comparison.forecast import spoken
 from ml.comparison.latency import BATCHES
@@ -25,17 +26,25 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def as_html(comparison: Comparison) -> str:
     """Return the page."""
     svg = as_svg(comparison)
-    template = page_environment(_TEMPLATES).get_template("page.html.j2")
-    return template.render(
+    return page_template(_TEMPLATES, "page.html.j2").render(
         comparison=comparison,
         architectures=ARCHITECTURES,
         figures=FIGURES,
         batches=BATCHES,
         best=_best(comparison),
-        # Drawn here from numbers and the zoo's own names: no outside text is in it.
-        picture=Markup(svg[svg.index("<svg") :]) if svg else None,  # noqa: S704
-        picture_words=describe(comparison) if svg else "",
+        picture=inline_chart(svg, describe(comparison), wide=True) if svg else "",
         reported=capstone.REPORTED,
+        capstone_rows=[
+            (
+                row.model,
+                ARCHITECTURES[name].title,
+                count(row.parameters),
+                plain(row.accuracy, 2),
+                plain(row.log_loss, 2),
+                "published weights" if row.pretrained else "random weights",
+            )
+            for name, row in capstone.REPORTED.items()
+        ],
         source=capstone.SOURCE,
         spoken=spoken,
         blank=NONE,

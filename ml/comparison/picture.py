@@ -7,19 +7,21 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from include.pages.charts import DIM, INK, LINE, STYLE
+from include.pages.tokens import EXPRESSIONS_LIGHT
 from ml.comparison.report import Comparison
 from ml.comparison.result import Result
 from ml.models.zoo import ARCHITECTURES
 
 _FAMILIES = {
-    "cnn": ("plain CNN", "#0072b2"),
-    "vgg": ("VGG", "#b55a94"),
-    "resnet": ("residual", "#b25000"),
-    "mobile": ("depthwise", "#00795a"),
+    "cnn": ("plain CNN", EXPRESSIONS_LIGHT["sadness"]),
+    "vgg": ("VGG", EXPRESSIONS_LIGHT["fear"]),
+    "resnet": ("residual", EXPRESSIONS_LIGHT["happiness"]),
+    "mobile": ("depthwise", EXPRESSIONS_LIGHT["disgust"]),
 }
-"""Words and colour by family; every bubble also carries its name."""
+"""Words and colour by family: four of the colours that are told apart without colour vision. Every
+bubble also carries its name."""
 
-_INK, _DIM, _GRID = "#16202e", "#5a6678", "#dfe3e9"
 _WIDTH_IN, _HEIGHT_IN = 10.6, 6.2
 _POINTS_PER_SQRT_MILLION = 7.5
 _SMALLEST_POINTS = 5.0
@@ -77,9 +79,7 @@ def as_svg(comparison: Comparison, *, batch: int = 1) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(
-        {"svg.hashsalt": "comparison", "svg.fonttype": "none", "font.family": "sans-serif"}
-    ):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), layout="constrained")
         axes = figure.add_subplot()
         _prepare(axes, batch)
@@ -138,17 +138,17 @@ def _prepare(axes: Any, batch: int) -> None:
 
     axes.set_xscale("log")
     axes.margins(0.16, 0.14)
-    axes.set_xlabel(f"Milliseconds at batch {batch}, one CPU thread (logarithmic)", color=_INK)
-    axes.set_ylabel("Accuracy on test, with 95 % interval", color=_INK)
+    axes.set_xlabel(f"Milliseconds at batch {batch}, one CPU thread (logarithmic)", color=INK)
+    axes.set_ylabel("Accuracy on test, with 95 % interval", color=INK)
     axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.tick_params(colors=_DIM)
-    axes.grid(visible=True, which="major", color=_GRID, linewidth=0.8, zorder=0)
+    axes.tick_params(colors=DIM)
+    axes.grid(visible=True, which="major", color=LINE, linewidth=0.8, zorder=0)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
-        axes.spines[side].set_color(_GRID)
+        axes.spines[side].set_color(LINE)
 
 
 def _draw_majority(axes: Any, comparison: Comparison, points: list[_Point]) -> None:
@@ -160,11 +160,11 @@ def _draw_majority(axes: Any, comparison: Comparison, points: list[_Point]) -> N
     low, high = min(p.low for p in points), max(p.high for p in points)
     if share < low - (high - low):
         return
-    axes.axhline(share, color=_DIM, linewidth=1, linestyle=(0, (4, 4)), zorder=1)
+    axes.axhline(share, color=DIM, linewidth=1, linestyle=(0, (4, 4)), zorder=1)
     axes.annotate(
         f"always answering {comparison.counts.majority}", (0, share),
         xycoords=("axes fraction", "data"), xytext=(6, 4), textcoords="offset points",
-        color=_DIM, fontsize=9,
+        color=DIM, fontsize=9,
     )  # fmt: skip
 
 
@@ -177,9 +177,9 @@ def _legend(axes: Any) -> None:
             markerfacecolor=colour, markeredgecolor=colour, alpha=0.6, label=label,
         )  # fmt: skip
 
-    look = {"frameon": False, "labelcolor": _INK, "fontsize": 9, "borderaxespad": 0}
+    look = {"frameon": False, "labelcolor": INK, "fontsize": 9, "borderaxespad": 0}
     families = [bubble(words, colour, 1_000_000) for words, colour in _FAMILIES.values()]
-    sizes = [bubble(f"{n} million", _DIM, n * 1_000_000) for n in (1, 5, 20)]
+    sizes = [bubble(f"{n} million", DIM, n * 1_000_000) for n in (1, 5, 20)]
     first = axes.legend(
         handles=families, loc="center left", bbox_to_anchor=(0, -0.17), ncols=4, **look
     )
@@ -218,7 +218,7 @@ def _label(axes: Any, points: list[_Point]) -> None:
         taken.append(best.box)
         axes.annotate(
             point.title, (point.x, point.y), xytext=best.offset, textcoords="offset points",
-            ha=best.horizontal, va="center", color=point.colour, fontsize=10,
+            ha=best.horizontal, va="center", color=INK, fontsize=10,
             fontweight="bold", zorder=4,
         )  # fmt: skip
 

@@ -48,8 +48,8 @@ def result(architecture: str, accuracy: float) -> Result:
     return Result(architecture, "abc", 1_500_000, 90_000_000, 75.0, 3, {"figures": figures})
 
 
-@pytest.fixture
-def comparison() -> Comparison:
+def compared() -> Comparison:
+    """Two networks measured, a third waiting."""
     return Comparison(
         task=TASKS["four"],
         budget=Budget(epochs=3, side_px=48, subset=1000),
@@ -63,6 +63,11 @@ def comparison() -> Comparison:
         waiting=("vgg16",),
         machine=Machine("a CPU", 2, 1, None, "2.13.0", 0.3),
     )
+
+
+@pytest.fixture
+def comparison() -> Comparison:
+    return compared()
 
 
 # -- the plan
