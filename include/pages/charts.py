@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -12,7 +11,7 @@ from include.pages import tokens
 
 INK, DIM, LINE, ACCENT = (tokens.LIGHT[name] for name in ("ink", "dim", "line", "accent"))
 
-STYLE: Mapping[str, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "page",
     "font.family": "sans-serif",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from include.contracts.labels import EXPRESSIONS
 from include.pages.environment import page_template
@@ -62,7 +62,7 @@ def _cells(figure: Estimate) -> Row:
     return plain(figure.value), span(figure), count(figure.n)
 
 
-def _class_row(figures: dict[str, Estimate], label: str) -> Row:
+def _class_row(figures: Mapping[str, Estimate], label: str) -> Row:
     precision = figures[f"precision_{label}"]
     return (
         label.capitalize(),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from include.contracts.labels import EXPRESSIONS
 from include.contracts.validation import ValidationResult
 from include.governance.bias.page import render_page as audit_page
 from include.insights.change_chart import change_chart
@@ -24,6 +25,14 @@ from include.labelling.overview import render_overview
 from include.labelling.page import labelling_page
 from include.monitoring.page import render_page as drift_page
 from include.quality.docs_pages import render_index
+from ml.comparison.page import as_html
+from ml.data.eda.page import render as render_training_data
+from ml.data.eda.report import measure
+from ml.data.eda.samples import draw_samples
+from ml.data.eda.survey import survey
+from ml.data.records import votes_for
+from ml.data.splits import make_split
+from ml.evaluation.page import render_page as model_page
 from plugins.pages.markup import listing
 from tests.fakes.gallery import gallery
 from tests.unit.governance.bias.test_page import audited
@@ -31,6 +40,9 @@ from tests.unit.insights.changes import change, surprised
 from tests.unit.insights.recordings import context, manifest, predictions
 from tests.unit.labelling.test_evaluation import MONDAY, WEEK, evaluated, kept, week
 from tests.unit.labelling.test_pages import summary
+from tests.unit.ml.conftest import generated_records, write_ferplus
+from tests.unit.ml.evaluated import evaluated as measured
+from tests.unit.ml.test_comparison import compared
 from tests.unit.monitoring.test_page import darkened
 
 if TYPE_CHECKING:
@@ -106,6 +118,29 @@ def _evaluation(_: Path) -> bytes:
     return render_evaluation(past[1], past[:1])
 
 
+def _model(_: Path) -> bytes:
+    return model_page(measured()).encode()
+
+
+def _training_data(folder: Path) -> bytes:
+    made = [
+        # The first of each expression is clearer than the others: means have intervals.
+        replace(record, votes=votes_for(EXPRESSIONS[number // 6], 10))
+        if number % 6 == 0
+        else record
+        for number, record in enumerate(generated_records(6))
+    ]
+    parts = {"FER2013Train": made, "FER2013Valid": generated_records(2, seed=2)}
+    path = write_ferplus(folder / "ferplus.zip", parts)
+    found = survey([("ferplus", path)], None)
+    report = measure(found, make_split(found.table, seed=0))
+    return render_training_data(report, draw_samples(report, seed=0)).encode()
+
+
+def _comparison(_: Path) -> bytes:
+    return as_html(compared()).encode()
+
+
 PAGES: dict[str, Callable[[Path], bytes]] = {
     "gallery": lambda _: gallery().encode(),
     "report": _report,
@@ -117,6 +152,9 @@ PAGES: dict[str, Callable[[Path], bytes]] = {
     "evaluation": _evaluation,
     "bias audit": lambda _: audit_page(audited("age")),
     "drift": lambda _: drift_page(darkened()),
+    "evaluation of a model": _model,
+    "training data": _training_data,
+    "comparison": _comparison,
 }
 
 

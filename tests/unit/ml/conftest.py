@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -75,15 +76,22 @@ def ferplus_files(records: list[FaceRecord], part: str) -> dict[str, bytes]:
     return files
 
 
-@pytest.fixture(scope="session")
-def ferplus_zip(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("ferplus") / "ferplus.zip"
+def write_ferplus(path: Path, parts: Mapping[str, list[FaceRecord]]) -> Path:
+    """Write a FER+ archive of parts by their names."""
     with zipfile.ZipFile(path, "w") as archive:
-        parts = (("FER2013Train", 10, 1), ("FER2013Valid", 3, 2))
-        for part, per_class, seed in parts:
-            for name, data in ferplus_files(generated_records(per_class, seed=seed), part).items():
+        for part, records in parts.items():
+            for name, data in ferplus_files(records, part).items():
                 archive.writestr(name, data)
     return path
+
+
+@pytest.fixture(scope="session")
+def ferplus_zip(tmp_path_factory) -> Path:
+    parts = {
+        "FER2013Train": generated_records(10, seed=1),
+        "FER2013Valid": generated_records(3, seed=2),
+    }
+    return write_ferplus(tmp_path_factory.mktemp("ferplus") / "ferplus.zip", parts)
 
 
 @pytest.fixture(scope="session")
