@@ -128,7 +128,7 @@ def _draw(axes: Any, point: _Point) -> None:
     colour = point.colour
     axes.plot([point.x] * 2, [point.low, point.high], color=colour, linewidth=1.2, zorder=2)
     axes.scatter(
-        [point.x], [point.y], s=(2 * point.radius) ** 2, color=colour, alpha=0.55,
+        [point.x], [point.y], s=(2 * point.radius) ** 2, facecolor=(colour, 0.55),
         edgecolor=colour, linewidth=1.2, zorder=3,
     )  # fmt: skip
 
@@ -174,7 +174,7 @@ def _legend(axes: Any) -> None:
     def bubble(label: str, colour: str, parameters: int) -> Line2D:
         return Line2D(
             [], [], linestyle="none", marker="o", markersize=_diameter_points(parameters),
-            markerfacecolor=colour, markeredgecolor=colour, alpha=0.6, label=label,
+            markerfacecolor=(colour, 0.55), markeredgecolor=colour, label=label,
         )  # fmt: skip
 
     look = {"frameon": False, "labelcolor": INK, "fontsize": 9, "borderaxespad": 0}
