@@ -23,7 +23,7 @@ from scripts.image.checks import check
 
 ROOT = Path(__file__).parents[2]
 FREE_BYTES = 10 << 30
-APART = "FEX_IMAGE_APART"
+APART = "IMAGE_BUILD_APART"
 """Set in the process that has a namespace of mounts of its own."""
 INHERITED = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 

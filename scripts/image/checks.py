@@ -61,7 +61,7 @@ wrong += [place for place in ("/tmp/x", "/opt/airflow/x") if refused(place)]
 bounds = [line for line in open("/proc/self/status") if line.startswith(("CapBnd", "CapEff"))]
 wrong += [line for line in bounds if int(line.split()[1], 16)]
 print(os.getuid(), os.getgid(), wrong)
-sys.exit(bool(wrong) or os.environ.get("FEX_SECRET") != "word" or "FEX_SECRET_FILE" in os.environ)
+sys.exit(bool(wrong) or os.environ.get("MLFLOW_WORD") != "word" or "MLFLOW_WORD_FILE" in os.environ)
 """
 
 
@@ -190,7 +190,7 @@ def _uses(work: Path, used: Used) -> Iterator[tuple[str, tuple[bool, str]]]:
             "python",
             "-c",
             BOUNDS,
-            environment={"FEX_SECRET_FILE": "/run/secrets/one"},
+            environment={"MLFLOW_WORD_FILE": "/run/secrets/one"},
             binds={"/run/secrets/one": secret},
         ),
     )

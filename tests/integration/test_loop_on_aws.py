@@ -225,7 +225,7 @@ def test_a_draw_its_answers_and_one_whole_evaluation(cloud: Cloud) -> None:
     assert evaluated["health"] in ("watch", "degraded")
     document = json.loads(services.lake.get_bytes(str(evaluated["key"])))
     assert document["model"]["version"] == "1"
-    assert document["estimates"]["n"] > 0
+    assert document["estimates"]["judged_n"] > 0
     assert {"EvaluationAccuracy", "LabelledFaces"} <= _metrics(cloud.bucket)
     assert services.lake.exists(f"{keys.notice('label-queue/' + draw.queue_id)}/delivered.json")
 
