@@ -22,7 +22,7 @@ from include.insights.summary import summarise
 PUBLISH_VERSION = 4
 """Raised when the same predictions would be published as other files. 3: reports say what the
 columns of the tables mean."""
-PUBLISH_GOLDEN = "7e347495f767c9dbe4f522d6db51c520"
+PUBLISH_GOLDEN = "a8e17dbe760bb669ba4f4bb6e0116108"
 """What this version makes of a fixed input, hashed (`tests/unit/test_stage_versions.py`)."""
 
 
