@@ -72,19 +72,8 @@ def page(alone: Sequence[Row], soak: dict[str, Any], others: Sequence[dict[str, 
     # What was cut short by the end of a run says nothing of what would have become of it.
     struck = [row for row in rows if row.fault != NOTHING.name and row.recovery_s is not None]
     parts = [_HEAD, "## Each kind\n", *_kinds(struck), "", _sum(struck), "", *_quiet(alone)]
-    return (
-        "\n".join(
-            [
-                *parts,
-                "",
-                *_load(under_load, soak),
-                *map(_shorter, others),
-                "",
-                *_memory(soak["samples"]),
-            ]
-        )
-        + "\n"
-    )
+    parts += ["", *_load(under_load, soak), *map(_shorter, others), "", *_memory(soak["samples"])]
+    return "\n".join(parts) + "\n"
 
 
 def _rows(soak: dict[str, Any]) -> list[Row]:

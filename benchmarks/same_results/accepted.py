@@ -14,6 +14,7 @@ class Accepted:
         files: Names of files, with `*`.
         place: Regular expression of a field's path, whole; None accepts no field.
         text: Regular expression of "words before -> words after", whole; None accepts no words.
+            With a `place` it has to fit the field's values as well.
         within: Numbers may differ by so much; None accepts any value.
     """
 

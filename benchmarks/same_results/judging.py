@@ -153,10 +153,13 @@ def judge(
 def _fits(entry: Accepted, name: str, difference: Difference) -> bool:
     if not fnmatch.fnmatchcase(name, entry.files):
         return False
+    said = f"{difference.before} -> {difference.after}"
+    says_so = entry.text is not None and re.fullmatch(entry.text, said) is not None
     if difference.place == "text":
-        said = f"{difference.before} -> {difference.after}"
-        return entry.text is not None and re.fullmatch(entry.text, said) is not None
+        return says_so
     if entry.place is None or re.fullmatch(entry.place, difference.place) is None:
+        return False
+    if entry.text is not None and not says_so:
         return False
     if entry.within is None:
         return True

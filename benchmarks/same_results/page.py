@@ -34,7 +34,8 @@ def differences(outcome: Outcome) -> str:
 def page(outcome: Outcome) -> str:
     """Return docs/same-results.md."""
     audited = any(kind.name.startswith("audit/") for kind in outcome.kinds)
-    audit, parts = f"audit the packed model on {outcome.people} faces of the same set, ", ""
+    audit = f"audit the packed model on {outcome.people} faces of the same set, "
+    parts = f" --people {outcome.people}"
     if not audited:
         audit, parts = "", " --parts videos,comparison"
     head = (

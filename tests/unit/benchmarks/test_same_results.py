@@ -138,6 +138,16 @@ def test_words_are_accepted_by_what_they_became() -> None:
     assert [(group.kind, group.after) for group in found.refused] == [("report/b.html", "(1 to 3)")]
 
 
+def test_a_field_with_words_is_accepted_by_both() -> None:
+    version = Accepted("raised", "*.json", "version", "2 -> 3")
+    changed = [
+        Compared("audit/a.json", (Difference("version", 2, 3),)),
+        Compared("audit/b.json", (Difference("version", 2, 4),)),
+    ]
+    found = judge(changed, before="1", after="2", people=0, accepted=(version,))
+    assert [(group.kind, group.after) for group in found.refused] == [("audit/b.json", "4")]
+
+
 def test_the_page_says_what_was_found_last() -> None:
     assert PAGE.read_text() == page(read_outcome())
 

@@ -188,7 +188,9 @@ def test_a_quantised_network_answers_nearly_alike(tiny_package, quantised, pictu
     difference = np.abs(small - whole).max()
     # Processors without VNNI add pairs of products of 8 bits in 16 bits, where they saturate
     # (ONNX Runtime's documentation, "Quantize ONNX models"): more is lost on them.
-    assert 0 < difference < 0.75 * np.ptp(whole)
+    known = Path("/proc/cpuinfo")
+    has_vnni = not known.exists() or "vnni" in known.read_text()
+    assert 0 < difference < (0.5 if has_vnni else 0.75) * np.ptp(whole)
     kinds = {node.op_type for node in onnx.load_from_string(quantised).graph.node}
     assert "DequantizeLinear" in kinds
     assert "BatchNormalization" not in kinds
