@@ -11,7 +11,10 @@ RUN := PYTHONPATH=$(CURDIR) .venv/bin/python
 WITHIN := $(RUN) -m include.platform.within
 PYTEST ?= -q --durations=10
 # A file's tests stay in one process; a platform that runs whole gets the machine to itself.
-SIDE_BY_SIDE := -n auto --maxprocesses=4 --dist=loadfile
+# The files with few tests are those that take long: they start first, not last.
+SIDE_BY_SIDE := -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+# What costs minutes and seldom fails alone has a target of its own: `make thorough`.
+EVERYDAY := -m 'not thorough'
 SOURCES := dags include ml plugins scripts tests benchmarks
 # Rooms are built over time: name to the tools only those that exist.
 PRESENT = $(wildcard $(SOURCES))
@@ -137,16 +140,21 @@ compare: setup ## Train and measure every architecture alike (ARGS= goes to ml.c
 # -- checks
 
 .PHONY: test
-test: setup ## Check style and types and run the tests but those of tests/chaos (PYTEST= options, ARGS= paths)
+test: setup ## Check style and types and run the tests but those of `thorough` and `chaos` (PYTEST= options, ARGS= paths)
 ifdef ARGS
 	@$(RUN) -m pytest $(PYTEST) $(ARGS)
 else
-	@$(RUN) -m pytest $(PYTEST) $(SIDE_BY_SIDE) --ignore=tests/chaos --ignore=tests/e2e --ignore=tests/production tests
+	@$(RUN) -m pytest $(PYTEST) $(SIDE_BY_SIDE) $(EVERYDAY) --ignore=tests/chaos --ignore=tests/e2e --ignore=tests/production tests
 # Whole platforms mostly wait: types are checked beside them.
 	@.venv/bin/ruff check --quiet && .venv/bin/ruff format --check --quiet
-	@.venv/bin/mypy & types=$$!; $(RUN) -m pytest $(PYTEST) tests/e2e tests/production; \
+	@.venv/bin/mypy & types=$$!; $(RUN) -m pytest $(PYTEST) $(EVERYDAY) tests/e2e tests/production; \
 	  ended=$$?; wait $$types || exit 1; exit $$ended
 endif
+
+.PHONY: thorough
+thorough: setup ## Run what `make test` leaves out for its length: every format, long searches, repeated kills (about ten minutes)
+	@$(RUN) -m pytest $(PYTEST) $(SIDE_BY_SIDE) -m thorough --ignore=tests/chaos --ignore=tests/e2e tests
+	@$(RUN) -m pytest $(PYTEST) -m thorough tests/e2e
 
 .PHONY: chaos
 chaos: setup ## Kill trainings, releases and re-analyses at every step; a retraining in a real Airflow (about half an hour)

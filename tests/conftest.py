@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,3 +27,9 @@ def shared_cases(shared_data: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"the recordings are not here ({folder})")
     return folder
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore repeats what failed as often as ever, without the seconds between."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))

@@ -1,14 +1,14 @@
 """Recordings made in this browser are read for what its canvas showed, or not at all.
 
-Faces of the project's own, in real time, in every format the browser can write. What is read may
-be less than what was shown (a pause, a lost chunk, pictures that cannot be decoded), never
-something else.
+Faces of the project's own, in real time, in what Chrome and survey tools write by default, and
+(`make thorough`) in every format the browser can write. What is read may be less than what was
+shown (a pause, a lost chunk, pictures that cannot be decoded), never something else.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from benchmarks.recordings.reading import Reading, Seen, read_recording
 from tests.media.browser_recorder import FORMATS, PORTRAIT, Scene, Session, TooBusyError, record
 
 if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
     from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -38,24 +39,42 @@ PAUSE = Session([Scene(2, "happiness"), Scene(2, None), Scene(2, "happiness")], 
 CHUNKS = Session([Scene(2, "happiness"), Scene(2, None), Scene(2, "happiness")], chunk_s=0.5)
 STILL = Session([Scene(4, "happiness"), Scene(2, None)], still=True)
 WITH_SOUND = Session(CHUNKS.scenes, chunk_s=0.5, sound=True)
-FROZEN = Session([Scene(4, "happiness"), Scene(2, None)], still=True, sound=True)
+FROZEN = Session([Scene(4, "happiness"), Scene(1, None), Scene(1, None)], still=True, sound=True)
 
 NOT_TURNING = "H.264/MP4"
 """Goes on with pictures that its only parameter set cannot decode."""
 IN_CHUNKS = [name for name in FORMATS if not name.endswith("/MP4")]
 """An MP4 recorder hands over a fragment for each key frame, two in six seconds."""
 
+EVERYDAY = {"VP8/WebM", "H.264/Matroska", "H.264/MP4"}
+"""What a recorder writes that is asked for nothing, for Matroska, and for MP4."""
+
+
+def each(names: Iterable[str]) -> list[ParameterSet]:
+    """The formats as parameters, those that are not of every day marked as thorough."""
+    return [
+        pytest.param(name, marks=() if name in EVERYDAY else pytest.mark.thorough) for name in names
+    ]
+
+
 Recorded = Mapping[str, Sequence[bytes]]
 
 
 @pytest.fixture(scope="module")
-def recorded(browser: Browser) -> Callable[[str, Session], Sequence[bytes]]:
-    """The chunks of a session in one format; each session is recorded once."""
+def recorded(
+    browser: Browser, request: pytest.FixtureRequest
+) -> Callable[[str, Session], Sequence[bytes]]:
+    """The chunks of a session in one format; each session is recorded once, in what is asked."""
+    asked = {
+        item.callspec.params.get("name", NOT_TURNING) if hasattr(item, "callspec") else NOT_TURNING
+        for item in request.session.items
+        if item.path == request.path
+    }
 
     @cache
     def of(number: int) -> Recorded | None:
         try:
-            return record(browser, SESSIONS[number])
+            return record(browser, SESSIONS[number], asked)
         except TooBusyError:
             return None
 
@@ -105,7 +124,7 @@ def compare(reading: Reading, session: Session) -> tuple[list[float], list[float
     return wrong, unread
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name != NOT_TURNING])
+@pytest.mark.parametrize("name", each(name for name in FORMATS if name != NOT_TURNING))
 def test_a_source_that_turns_is_read_throughout(name: str, recorded, tmp_path: Path) -> None:
     reading = read(recorded(name, TURN), tmp_path)
     assert compare(reading, TURN) == ([], []), reading.line
@@ -124,7 +143,7 @@ def test_pictures_the_parameters_cannot_decode_are_not_read(recorded, tmp_path: 
     assert {moment.seen for moment in after} <= {Seen.UNREADABLE, Seen.GAP}, reading.line
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", each(FORMATS))
 def test_a_pause_leaves_no_gap(name: str, recorded, tmp_path: Path) -> None:
     reading = read(recorded(name, PAUSE), tmp_path)
     assert reading.duration_s == pytest.approx(4.0, abs=0.7)
@@ -135,15 +154,17 @@ def test_a_pause_leaves_no_gap(name: str, recorded, tmp_path: Path) -> None:
     assert Seen.GAP not in told, reading.line
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", each(FORMATS))
 def test_chunks_put_together_are_the_recording(name: str, recorded, tmp_path: Path) -> None:
     reading = read(recorded(name, CHUNKS), tmp_path)
     assert compare(reading, CHUNKS) == ([], []), reading.line
 
 
 @pytest.mark.parametrize("session", [CHUNKS, WITH_SOUND], ids=["mute", "with sound"])
-@pytest.mark.parametrize("name", IN_CHUNKS)
-@pytest.mark.parametrize("lost", [2, 3, 7, 9])
+@pytest.mark.parametrize("name", each(IN_CHUNKS))
+@pytest.mark.parametrize(
+    "lost", [3, *(pytest.param(lost, marks=pytest.mark.thorough) for lost in (2, 7, 9))]
+)
 def test_lost_chunks_move_nothing(
     name: str, lost: int, session: Session, recorded, tmp_path: Path
 ) -> None:
@@ -158,17 +179,20 @@ def test_lost_chunks_move_nothing(
     assert len(reading.moments) <= len(whole.moments)
 
 
-@pytest.mark.parametrize("name", IN_CHUNKS)
+@pytest.mark.parametrize("name", each(IN_CHUNKS))
 def test_sound_tells_a_frozen_picture_from_a_lost_chunk(
     name: str, recorded, tmp_path: Path
 ) -> None:
     reading = read(recorded(name, FROZEN), tmp_path)
-    black = [moment.seen for moment in reading.moments if moment.at_s > 4 - MARGIN_S]
-    assert Seen.NO_FACE in black, reading.line
-    assert Seen.UNREADABLE not in black, reading.line
+    seen = [moment.seen for moment in reading.moments]
+    # What came after what, not when: few pictures are drawn, and a busy machine draws them late.
+    assert seen[0] is Seen.FACE, reading.line
+    assert Seen.NO_FACE in seen, reading.line
+    assert Seen.FACE not in seen[seen.index(Seen.NO_FACE) :], reading.line
+    assert Seen.UNREADABLE not in seen, reading.line
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", each(FORMATS))
 def test_a_canvas_that_stands_still_is_a_gap(name: str, recorded, tmp_path: Path) -> None:
     reading = read(recorded(name, STILL), tmp_path)
     wrong, _ = compare(reading, STILL)
@@ -178,7 +202,7 @@ def test_a_canvas_that_stands_still_is_a_gap(name: str, recorded, tmp_path: Path
     assert reading.duration_s == pytest.approx(4.0, abs=0.7)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", each(FORMATS))
 def test_a_recording_that_breaks_off_is_read_to_its_end(
     name: str, recorded, tmp_path: Path
 ) -> None:

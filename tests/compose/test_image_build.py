@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from include.contracts.quiet import QUIET
 from include.platform.stack.errors import ComposeError
 from include.platform.stack.instructions import read_instructions
 from scripts.image import base
@@ -99,6 +100,12 @@ def test_the_base_stands_for_the_image_that_the_dockerfile_names() -> None:
     assert base.stands_for("python:3.11.13-slim-bookworm@sha256:" + "0" * 64)
     assert not base.stands_for("python:3.12.1-slim-bookworm")
     assert not base.stands_for("python:3.11.13-slim-trixie")
+
+
+def test_no_library_tells_anybody_that_the_image_runs() -> None:
+    steps = read_instructions((ROOT / "docker" / "Dockerfile").read_text())
+    said = dict(word.split("=", 1) for step in steps if step.name == "ENV" for word in step.words)
+    assert said.items() >= QUIET.items()
 
 
 def test_users_of_an_image_are_looked_up_in_it(tmp_path: Path) -> None:

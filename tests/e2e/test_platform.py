@@ -64,6 +64,7 @@ def test_a_scheduler_killed_in_the_middle_loses_nothing_and_does_nothing_twice(
     assert platform.processes() == {}, "down leaves no process behind"
 
 
+@pytest.mark.thorough
 def test_history_survives_a_restart_and_the_same_bytes_are_not_computed_twice(
     platform: RunningPlatform, recordings: list[Path]
 ) -> None:

@@ -66,7 +66,7 @@ def postgresql() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.thorough), "postgresql"])
 def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
     """Give the URL of an empty database by name."""
     if request.param == "sqlite":

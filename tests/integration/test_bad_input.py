@@ -143,6 +143,7 @@ def test_a_file_that_still_grows_waits(tmp_path: Path) -> None:
     assert pipeline.services.ledger.counts()[State.DISCOVERED] == 1
 
 
+@pytest.mark.thorough
 def test_many_at_once_of_which_some_are_bad(tmp_path: Path) -> None:
     check_large_drop(tmp_path, 12, bad=2, per_batch=6)
 

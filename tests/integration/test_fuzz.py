@@ -43,6 +43,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
     return Room(tmp_path / "room", hang_s=60)
 
 
+@pytest.mark.thorough
 def test_a_few_of_every_container_end_well() -> None:
     tally = run_cases(cases(24, SEED), workers=2, hang_s=120, keep=None, say=lambda _: None)
     assert tally.sound, tally
@@ -136,6 +137,7 @@ def test_an_error_of_ours_is_a_crash(room: Room, monkeypatch: pytest.MonkeyPatch
     assert (ended.outcome, ended.detail) == (Outcome.CRASH, "KeyError: 'duration_s'")
 
 
+@pytest.mark.thorough
 def test_leftovers_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", None)
     folder = tmp_path / "room"

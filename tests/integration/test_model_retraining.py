@@ -217,6 +217,7 @@ def test_from_a_request_to_a_promotion_and_back(services: Services) -> None:
     assert restored.version == "1"
 
 
+@pytest.mark.thorough
 def test_a_model_that_fails_a_gate_is_never_registered(
     services: Services, tmp_path: Path, small_ferplus: Path
 ) -> None:

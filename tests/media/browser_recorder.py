@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,20 +69,27 @@ class Session:
     sound: bool = False
 
 
-def record(browser: Browser, session: Session) -> dict[str, list[bytes]]:
-    """Return, for each of `FORMATS` that the browser can write, the chunks it handed over.
+def record(
+    browser: Browser, session: Session, formats: Collection[str] = tuple(FORMATS)
+) -> dict[str, list[bytes]]:
+    """Return, for each of `formats` that the browser can write, the chunks it handed over.
+
+    Args:
+        browser: Chromium.
+        session: What is shown and how it is recorded.
+        formats: Names in `FORMATS`; each is one more encoder that runs in real time.
 
     Raises:
         TooBusyError: The canvas was not drawn in time or a recorder left most pictures out,
             three times over.
     """
     for _ in range(_TRIES):
-        answer = _record_once(browser, session)
+        answer = _record_once(browser, session, formats)
         longest_wait_s = float(answer.pop("longest wait"))
         made = {
             name: [base64.b64decode(chunk) for chunk in chunks] for name, chunks in answer.items()
         }
-        fewest = min(_pictures_in(b"".join(chunks)) for chunks in made.values())
+        fewest = min((_pictures_in(b"".join(chunks)) for chunks in made.values()), default=math.inf)
         if longest_wait_s <= _LONGEST_WAIT_S and fewest >= _fewest_pictures(session):
             return made
     raise TooBusyError
@@ -106,20 +114,21 @@ def _pictures_in(data: bytes) -> int:
         return 0
 
 
-def _record_once(browser: Browser, session: Session) -> dict[str, Any]:
+def _record_once(browser: Browser, session: Session, formats: Collection[str]) -> dict[str, Any]:
     """Chunks in base 64 by format, and the longest time between two pictures, seconds."""
     context = browser.new_context(offline=True)
     try:
         page = context.new_page()
         page.set_content("<canvas></canvas>")
-        formats = {
+        written = {
             name: mime
             for name, mime in FORMATS.items()
-            if page.evaluate("mime => MediaRecorder.isTypeSupported(mime)", mime)
+            if name in formats
+            and page.evaluate("mime => MediaRecorder.isTypeSupported(mime)", mime)
         }
         asked = {
             **asdict(session),
-            "formats": formats,
+            "formats": written,
             "pictures": {
                 f"{scene.shows}/{scene.size[0]}": _picture(scene.shows, scene.size)
                 for scene in session.scenes

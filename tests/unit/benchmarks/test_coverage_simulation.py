@@ -27,6 +27,7 @@ def test_an_interval_is_counted_as_often_as_it_holds() -> None:
     assert measure(coin, 400, 1) == measure(coin, 400, 1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["share, exact", "sup-t band", "share, people"])
 def test_intervals_hold_the_truth_most_of_the_time(kind: str) -> None:
     case = next(case for case in cases() if case.interval == kind)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from benchmarks.parsers.readers import READERS, Reader
 from benchmarks.parsers.run import HangError, run
 
-EXAMPLES = 25
+EXAMPLES = 10
 
 
 @pytest.mark.parametrize("name", READERS)

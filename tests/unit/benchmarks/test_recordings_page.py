@@ -85,6 +85,7 @@ def test_the_page_has_every_cell(page: dict[str, Table]) -> None:
             assert all(row), (section, row)
 
 
+@pytest.mark.thorough
 @needs_ffmpeg
 def test_the_page_says_what_is_read_today(page: dict[str, Table], tmp_path: Path) -> None:
     master = write_master(tmp_path / "master.mkv")

@@ -219,6 +219,7 @@ def test_an_s3_lake_without_credentials_names_the_setting(
         Lake.open(StorageSettings(lake_url="s3://bucket/lake"))
 
 
+@pytest.mark.usefixtures("at_once")
 def test_an_unreachable_store_is_transient(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake.open(
         StorageSettings(lake_url="s3://bucket/lake", s3_endpoint_url="http://127.0.0.1:9")

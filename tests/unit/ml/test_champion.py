@@ -34,6 +34,7 @@ def _uris(tmp_path) -> tuple[str, str]:
     return f"sqlite:///{tmp_path / 'mlflow.sqlite'}", (tmp_path / "artefacts").as_uri()
 
 
+@pytest.mark.thorough
 def test_two_processes_register_the_champion_once(tmp_path, committed_package):
     tracking, artefacts = _uris(tmp_path)
     racers = [

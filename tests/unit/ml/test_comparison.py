@@ -293,6 +293,7 @@ ARGUMENTS = ["--task", "four", "--epochs", "2", "--threads", "1", "--no-tracking
 MODELS = ("baseline_cnn", "complex_cnn_5")
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_killed_comparison_goes_on(tmp_path, ferplus_zip, split, monkeypatch, capsys):
     arguments = ["--data", str(ferplus_zip), "--split", str(split), "--out", str(tmp_path)]

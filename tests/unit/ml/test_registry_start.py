@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from ml.registry.mlflow import MlflowRegistry
 
 OPEN = """
@@ -18,6 +20,7 @@ MlflowRegistry(tracking_uri=sys.argv[1], artifact_uri=sys.argv[2]).list_versions
 """
 
 
+@pytest.mark.thorough
 def test_a_registry_killed_while_its_tables_were_made_can_be_opened(tmp_path: Path) -> None:
     database = tmp_path / "mlflow.sqlite"
     arguments = [f"sqlite:///{database}", (tmp_path / "artefacts").as_uri()]

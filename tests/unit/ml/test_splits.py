@@ -159,6 +159,7 @@ def test_a_strict_manifest_leaves_the_copy_out_and_nothing_else():
     assert strict.group_of == {first: 0, other: 2}
 
 
+@pytest.mark.thorough
 def test_the_committed_split_is_made_again_byte_for_byte(shared_data):
     """On all of FER+, so that its near-duplicates are found anew and none lies on two sides."""
     table = tabulate(load_ferplus(shared_data / "ferplus-train-valid.zip"))

@@ -78,6 +78,7 @@ def _train_and_kill(out: Path, at_step: int) -> None:
         assert child.wait() == -signal.SIGKILL
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_training_killed_twice_ends_as_an_uninterrupted_one(tmp_path, generated_table):
     whole, killed = tmp_path / "whole", tmp_path / "killed"

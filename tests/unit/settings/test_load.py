@@ -75,6 +75,7 @@ def test_an_unknown_name_stops_with_the_nearest_right_one(written: str, meant: s
     )
 
 
+@pytest.mark.thorough
 def test_every_slip_of_one_letter_finds_its_setting() -> None:
     """A letter too few, doubled, or swapped with the next one, anywhere in any name."""
     missed = []

@@ -100,6 +100,7 @@ def test_the_code_is_the_same_bytes_each_time_and_holds_what_the_script_imports(
     assert not any(name.startswith(("include/lake", "ml/weights")) for name in names)
 
 
+@pytest.mark.usefixtures("at_once")
 def test_an_unknown_job_and_throttling_are_told_apart(services: Services) -> None:
     backend = _backend(services)
     with pytest.raises(JobNotFoundError):

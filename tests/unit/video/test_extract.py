@@ -255,6 +255,7 @@ def test_a_missing_filter_library_is_a_warning(
     assert "libseccomp" in caplog.text
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_the_length(tmp_path: Path, extract: Extract) -> None:
     path = make_media.long_video(tmp_path / "two-hours.mp4", seconds=7200)
     done = extract(path, sample_rate_hz=0.02)
