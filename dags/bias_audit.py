@@ -66,34 +66,38 @@ def bias_audit() -> None:
     """Wire the audit, the signature it waits for, and what a red one asks for."""
 
     @task(**on("cpu"))
-    def audit(at: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    def audit(at: str, params: dict[str, Any] | None = None) -> Any:
         """Gather the panels, judge them, keep page and record, tell people."""
         from include.composition import build_services
+        from include.contracts.documents import plain_values
         from include.pipeline.bias_audit import stage
 
         asked = params or {}
-        return stage.run(
+        done = stage.run(
             build_services(),
             model_version=asked.get("model_version", ""),
             people=asked.get("people"),
             at=at,
         )
+        return plain_values(done)
 
     @task
-    def ask_retraining(audited: dict[str, Any]) -> list[dict[str, Any]]:
+    def ask_retraining(audited: object) -> list[dict[str, Any]]:
         """Ask for a better model when the champion's audit is red."""
         from include.composition import build_services
         from include.pipeline.bias_audit import sign_off as stage
 
-        return stage.ask_for_retraining(build_services(), audited)
+        return stage.ask_for_retraining(build_services(), stage.as_outcome(audited))
 
     @task
-    def record_sign_off(audited: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    def record_sign_off(audited: object, answer: dict[str, Any]) -> Any:
         """Write who accepted or rejected exactly this audit, or that nobody did in time."""
         from include.composition import build_services
+        from include.contracts.documents import plain_values
         from include.pipeline.bias_audit import sign_off as stage
 
-        return stage.record_answer(build_services(), audited, answer)
+        done = stage.record_answer(build_services(), stage.as_outcome(audited), answer)
+        return plain_values(done)
 
     audited = audit("{{ dag_run.run_after.isoformat() }}")
     TriggerDagRunOperator.partial(

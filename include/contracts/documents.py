@@ -52,6 +52,23 @@ def plain_values(value: object) -> Any:
     return msgspec.to_builtins(value)
 
 
+def typed_values(values: object, kind: type[T], name: str) -> T:
+    """Return what `plain_values` made plain as what it was.
+
+    Args:
+        values: What JSON knows.
+        kind: Its type.
+        name: Where it comes from, for what is said when it is refused.
+
+    Raises:
+        DocumentError: A field is missing or wrong.
+    """
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise DocumentError(name, str(error).replace("`$.", "`")) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Form(Generic[T]):
     """How documents of one type are kept.
@@ -127,11 +144,9 @@ class Form(Generic[T]):
                 plain = self.upgrades[step](plain)
             if self.undefined:
                 plain = _with_nan(plain, self.type)
-            return msgspec.convert(plain, self.type)
-        except msgspec.ValidationError as error:
-            raise DocumentError(name, str(error).replace("`$.", "`")) from error
         except (KeyError, TypeError, AttributeError) as error:
             raise DocumentError(name, f"it cannot be brought up to date ({error!r})") from error
+        return typed_values(plain, self.type, name)
 
     def read_lines(self, content: bytes, name: str) -> list[T]:
         """Return the documents of a file of JSON Lines; empty lines are passed over.

@@ -7,12 +7,13 @@ answer without a crop and an answer given twice are errors, never silence.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from include.contracts.answers import Answer
 from include.contracts.errors import TransientError
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
@@ -40,15 +41,12 @@ class _Reading:
     probabilities: tuple[float, ...] | None
 
 
-def collect(
-    manifest: pa.Table, answers: Iterable[Mapping[str, Any]], *, abstain_threshold: float
-) -> pa.Table:
+def collect(manifest: pa.Table, answers: Iterable[Answer], *, abstain_threshold: float) -> pa.Table:
     """Return the predictions of one recording.
 
     Args:
         manifest: Schema `MANIFEST`, n rows.
-        answers: One mapping per crop, in any order: `{"row_id", "probabilities": {label: p}, ...}`
-            or `{"row_id", "error"}`.
+        answers: One per crop, in any order.
         abstain_threshold: Under this calibrated probability (0..1) of the top
             expression the row gets the reason `low_confidence` and no expression;
             its probabilities are kept.
@@ -98,18 +96,18 @@ def collect(
     return pa.Table.from_arrays(columns, schema=PREDICTIONS)
 
 
-def _read_answers(answers: Iterable[Mapping[str, Any]], asked: set[str]) -> dict[str, _Reading]:
+def _read_answers(answers: Iterable[Answer], asked: set[str]) -> dict[str, _Reading]:
     readings: dict[str, _Reading] = {}
     unknown: list[str] = []
     repeated: list[str] = []
     malformed: list[str] = []
     for answer in answers:
-        name = str(answer.get("row_id"))
+        name = answer.row_id
         if name not in asked:
             unknown.append(name)
         elif name in readings:
             repeated.append(name)
-        elif "error" in answer:
+        elif answer.error is not None:
             readings[name] = _Reading(None)
         elif (probabilities := _probabilities(answer)) is None:
             malformed.append(name)
@@ -125,21 +123,17 @@ def _read_answers(answers: Iterable[Mapping[str, Any]], asked: set[str]) -> dict
     return readings
 
 
-def _probabilities(answer: Mapping[str, Any]) -> tuple[float, ...] | None:
+def _probabilities(answer: Answer) -> tuple[float, ...] | None:
     """The seven probabilities by name, or None when the answer contradicts itself."""
-    given = answer.get("probabilities")
-    if not isinstance(given, Mapping) or set(given) != set(EXPRESSIONS):
+    given = answer.probabilities
+    if given is None or set(given) != set(EXPRESSIONS):
         return None
-    try:
-        values = tuple(float(given[label]) for label in EXPRESSIONS)
-    except (TypeError, ValueError):
-        return None
+    values = tuple(given[label] for label in EXPRESSIONS)
     in_range = all(math.isfinite(value) and 0.0 <= value <= 1.0 for value in values)
     if not in_range or abs(sum(values) - 1.0) > SUM_TOLERANCE:
         return None
-    emotion = answer.get("emotion")
-    if emotion is not None and (
-        emotion not in EXPRESSIONS or given[emotion] < max(values) - SUM_TOLERANCE
+    if answer.emotion is not None and (
+        answer.emotion not in given or given[answer.emotion] < max(values) - SUM_TOLERANCE
     ):
         # A name that is not the most probable one means that labels were mixed up on the way.
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 from collections.abc import Iterator, Mapping
 
@@ -11,10 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.composition import Services
+from include.contracts.answers import ANSWER, Answer
+from include.contracts.documents import DocumentError
 from include.contracts.errors import TransientError
 from include.contracts.identity import analysis_id
 from include.inference.answers import AnswerIndex
-from include.insights.collect import COLLECT_VERSION, collect
+from include.insights.collect import COLLECT_VERSION, ReconciliationError, collect
 from include.lake import keys
 from include.ledger.ledger import Batch, Recording, State
 from include.pipeline.model_package import read_signature
@@ -94,10 +95,9 @@ def _shards(manifest: pa.Table) -> set[str]:
     return {name for name in manifest["shard"].unique().to_pylist() if name}
 
 
-def _lines(
-    services: Services, manifest: pa.Table, answers: Mapping[str, str]
-) -> Iterator[Mapping[str, object]]:
+def _lines(services: Services, manifest: pa.Table, answers: Mapping[str, str]) -> Iterator[Answer]:
     for name in sorted(_shards(manifest)):
-        for line in services.lake.get_bytes(answers[name]).splitlines():
-            if line.strip():
-                yield json.loads(line)
+        try:
+            yield from ANSWER.read_lines(services.lake.get_bytes(answers[name]), answers[name])
+        except DocumentError as error:
+            raise ReconciliationError(str(error)) from error

@@ -8,7 +8,6 @@ request's own cool-down and daily cap answer.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from include.composition import Services, build_metric_sink, build_notifier, build_registry
 from include.contracts.errors import ConfigurationError
 from include.governance.retraining.requests import ask
-from include.inference.package import model_cache, unpack_package
 from include.labelling.evaluation import (
     EVALUATION,
     EvaluatedModel,
@@ -35,6 +33,7 @@ from include.observability.sink import Metric, Unit
 from include.pipeline.evaluation_tracking import track
 from include.pipeline.labelling.receipts import all_votes, read_receipts
 from include.pipeline.labelling.records import read_standing_draws
+from include.pipeline.model_package import signature_of
 
 if TYPE_CHECKING:
     from ml.registry.protocol import ModelRegistry, ModelVersion
@@ -127,14 +126,7 @@ def _champion(services: Services, registry: ModelRegistry) -> ModelVersion:
 
 def _sealed(services: Services, champion: ModelVersion) -> Reference | None:
     """The figures of the package: of its test split, else of validation."""
-    folder = unpack_package(
-        champion.package_uri,
-        champion.sha256,
-        model_cache(services.settings.transform),
-        services.settings.storage,
-        signers=services.settings.model.signers,
-    )
-    metrics = json.loads((folder / "signature.json").read_text())["metrics"]
+    metrics = signature_of(services, champion.package_uri, champion.sha256)["metrics"]
     for split in ("test", "validation"):
         if metrics.get(split):
             return read_reference(f"the sealed {split} figures", metrics[split])

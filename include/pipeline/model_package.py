@@ -1,4 +1,4 @@
-"""What a stage may read of the model package that is pinned to a batch."""
+"""What a stage may read of a model package."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from include.composition import Services
 from include.contracts.errors import TransientError
+from include.contracts.package import SIGNATURE_MEMBER
 from include.inference.package import model_cache, unpack_package
 from include.ledger.ledger import Batch
 
@@ -19,12 +20,23 @@ def read_signature(services: Services, batch: Batch) -> dict[str, Any]:
     """
     if batch.package_uri is None or batch.model_sha256 is None:
         raise TransientError(f"batch {batch.batch_id} has no model pinned; clear `open_batch`")
+    return signature_of(services, batch.package_uri, batch.model_sha256)
+
+
+def signature_of(services: Services, uri: str, sha256: str) -> dict[str, Any]:
+    """Return `signature.json` of a package, verified by its sha256.
+
+    Raises:
+        UnsignedPackageError: The settings ask for signatures, and it has none that counts.
+        PermanentInputError: The bytes are not the registered ones, or no sealed package.
+        TransientError: It cannot be read at present.
+    """
     folder = unpack_package(
-        batch.package_uri,
-        batch.model_sha256,
+        uri,
+        sha256,
         model_cache(services.settings.transform),
         services.settings.storage,
         signers=services.settings.model.signers,
     )
-    signature: dict[str, Any] = json.loads((folder / "signature.json").read_text())
+    signature: dict[str, Any] = json.loads((folder / SIGNATURE_MEMBER).read_text())
     return signature

@@ -29,6 +29,7 @@ from include.contracts.errors import ConfigurationError, PlatformError
 from include.contracts.package import package_sha256, read_signature
 from include.settings import load_settings
 from ml.registry.protocol import Document
+from ml.registry.signed import read_json_object
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -126,7 +127,7 @@ def sign_version(number: str, key: Ed25519PrivateKey, name: str) -> str:
     version = registry.get_by_alias(model, number) or registry.get(model, number)
     with tempfile.TemporaryDirectory() as scratch:
         beside = sign_file(registry.fetch(version, Path(scratch)), key, name)
-        envelope = json.loads(beside.read_text(encoding="utf-8"))
+        envelope = read_json_object(beside)
     if settings.model.signers:
         verify(envelope, version.sha256, settings.model.signers)
     registry.attach(version, Document.ATTESTATION, envelope)

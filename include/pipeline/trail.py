@@ -11,8 +11,11 @@ import getpass
 import hashlib
 import hmac
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from include.contracts.documents import Form
 from include.contracts.errors import ConfigurationError
 from include.governance.access.settings_seen import changes, seen
 from include.lake import keys
@@ -24,6 +27,22 @@ if TYPE_CHECKING:
     from include.lake.store import Lake
     from include.ledger.audit_log import Verdict
     from include.ledger.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class StartedWith:
+    """Detail of an entry on settings.
+
+    Attributes:
+        changed: Before and now, by variable; None: as built.
+        values: All that are not as built, by variable.
+    """
+
+    changed: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+STARTED_WITH = Form(StartedWith)
 
 PLATFORM = "platform"
 """Who acts where no person asked for it."""
@@ -66,7 +85,7 @@ def settings_started_with(ledger: Ledger, settings: Settings, *, who: str) -> bo
     Secrets are kept as set or not set.
     """
     last = ledger.audit.last(Deed.SETTINGS)
-    before: dict[str, Any] = json.loads(last.detail)["values"] if last else {}
+    before = STARTED_WITH.read(last.detail, "the audit log").values if last else {}
     values = seen(settings)
     changed = changes(before, values)
     if last is not None and not changed:
@@ -75,7 +94,7 @@ def settings_started_with(ledger: Ledger, settings: Settings, *, who: str) -> bo
         Deed.SETTINGS,
         who=who,
         what=", ".join(changed) or "as built",
-        detail={"changed": changed, "values": values},
+        detail=STARTED_WITH.plain(StartedWith(changed, values)),
     )
     return True
 

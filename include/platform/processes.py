@@ -9,17 +9,17 @@ those that left their group are found as well.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from include.contracts.documents import DocumentError, Form
 from include.platform.environment import COMPONENT_VARIABLE, ID_VARIABLE
 
 _SAME_START_S = 2.0
@@ -47,6 +47,9 @@ class ProcessRecord:
             return None if process.status() == psutil.STATUS_ZOMBIE else process
         except psutil.NoSuchProcess:
             return None
+
+
+RECORD = Form(ProcessRecord)
 
 
 class ProcessManager:
@@ -89,15 +92,15 @@ class ProcessManager:
         self._children[child.pid] = child
         record = ProcessRecord(name, child.pid, psutil.Process(child.pid).create_time())
         draft = self._record_file(name).with_suffix(".new")
-        draft.write_text(json.dumps(asdict(record)))
+        draft.write_bytes(RECORD.write(record))
         draft.replace(self._record_file(name))
         return record
 
     def find(self, name: str) -> ProcessRecord | None:
         """Return the record of a live process; a record left by a dead one is removed."""
         try:
-            record = ProcessRecord(**json.loads(self._record_file(name).read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
+            record = RECORD.read(self._record_file(name).read_bytes(), name)
+        except (FileNotFoundError, DocumentError):
             return None
         self._reap()
         if record.process() is None:

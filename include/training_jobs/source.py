@@ -28,7 +28,14 @@ sys.exit(main())
 """
 _REQUIREMENTS = "".join(
     f"{name}\n"
-    for name in ("opencv-python-headless", "pydantic", "pyyaml", "safetensors", "scikit-learn")
+    for name in (
+        "msgspec",
+        "opencv-python-headless",
+        "pydantic",
+        "pyyaml",
+        "safetensors",
+        "scikit-learn",
+    )
 )
 """What `ml.training.job` imports beyond the container's torch, torchvision and numpy."""
 

@@ -11,7 +11,6 @@ No pickle, and the same rows give the same bytes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from include.contracts.documents import Form
 from include.contracts.errors import ConfigurationError
 from ml.data.records import FaceTable
 
@@ -38,6 +38,26 @@ class Bundle:
     facts: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Where the pictures of one side come from: content keys and names of sources, n each."""
+
+    keys: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BundleRows:
+    """`rows.json`."""
+
+    train: Side
+    validation: Side
+    facts: Mapping[str, Any]
+
+
+BUNDLE_ROWS = Form(BundleRows)
+
+
 def write_bundle(folder: Path, bundle: Bundle) -> None:
     """Write both files into a folder that is made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,12 +68,8 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
         for name in ("images", "votes")
     }
     save_file(tensors, str(folder / FACES))
-    rows = {
-        side: {"keys": list(table.keys), "sources": list(table.sources)}
-        for side, table in tables.items()
-    }
-    text = json.dumps({**rows, "facts": dict(bundle.facts)}, indent=1, sort_keys=True)
-    (folder / ROWS).write_text(text + "\n", encoding="utf-8")
+    train, validation = (Side(table.keys, table.sources) for table in tables.values())
+    (folder / ROWS).write_bytes(BUNDLE_ROWS.write(BundleRows(train, validation, bundle.facts)))
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -64,16 +80,16 @@ def read_bundle(folder: Path) -> Bundle:
     """
     try:
         tensors = load_file(str(folder / FACES))
-        rows = json.loads((folder / ROWS).read_text(encoding="utf-8"))
+        rows = BUNDLE_ROWS.read((folder / ROWS).read_bytes(), ROWS)
         train, validation = (
             FaceTable(
-                keys=tuple(rows[side]["keys"]),
-                images=tensors[f"{side}.images"],
-                votes=tensors[f"{side}.votes"],
-                sources=tuple(rows[side]["sources"]),
+                keys=side.keys,
+                images=tensors[f"{name}.images"],
+                votes=tensors[f"{name}.votes"],
+                sources=side.sources,
             )
-            for side in _SIDES
+            for name, side in zip(_SIDES, (rows.train, rows.validation), strict=True)
         )
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise ConfigurationError("--data", f"{folder} holds no training data: {error}") from error
-    return Bundle(train, validation, rows["facts"])
+    return Bundle(train, validation, rows.facts)

@@ -8,7 +8,6 @@ and where people agree on what a picture shows, that must be the answer.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from include.contracts.answers import ANSWER
 from include.contracts.errors import PlatformError
 from include.contracts.labels import EXPRESSIONS
 from ml.evaluation.golden_pictures import GOLDEN_DIR
@@ -82,12 +82,11 @@ def packed_answers(model: PackedModel) -> Answers:
     pictures = golden_pictures()
     body, _ = model.invoke(shard(pictures.items()), "application/x-tar")
     answers: Answers = {}
-    for line in body.splitlines():
-        answer = json.loads(line)
-        answers[answer["row_id"]] = answer.get("probabilities", {})
+    for answer in ANSWER.read_lines(body, "the answers of the package"):
+        answers[answer.row_id] = dict(answer.probabilities or {})
     for name, data in pictures.items():
-        single = json.loads(model.invoke(data, "application/x-image")[0])
-        if _difference(single["probabilities"], answers.get(name, {})) > TOLERANCE:
+        single = ANSWER.read(model.invoke(data, "application/x-image")[0], name)
+        if _difference(single.probabilities or {}, answers.get(name, {})) > TOLERANCE:
             raise GoldenImageError(f"{name}: a shard and a single picture get different answers")
     return answers
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 from collections.abc import Iterable, Sequence
 
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from include.contracts.answers import ANSWER
 from include.contracts.errors import PlatformError
 from ml.serving.handler import PackedModel
 
@@ -51,16 +51,15 @@ def encoded_logits(model: PackedModel, pictures: Sequence[bytes]) -> npt.NDArray
     Raises:
         PlatformError: The package could not decode one of them.
     """
-    rows: list[list[float]] = []
+    rows: list[tuple[float, ...]] = []
     for start in range(0, len(pictures), _SHARD_PICTURES):
         part = pictures[start : start + _SHARD_PICTURES]
         named = ((str(i), data) for i, data in enumerate(part))
         body, _ = model.invoke(shard(named), "application/x-tar")
-        for line in body.splitlines():
-            answer = json.loads(line)
-            if "error" in answer:
-                raise PlatformError(f"picture {answer['row_id']}: {answer['error']}")
-            rows.append(answer["logits"])
+        for answer in ANSWER.read_lines(body, "the answers of the package"):
+            if answer.logits is None:
+                raise PlatformError(f"picture {answer.row_id}: {answer.error}")
+            rows.append(answer.logits)
     return np.array(rows, np.float64)
 
 

@@ -6,14 +6,14 @@ The command line is `python -m include.pipeline.registry`, which knows the setti
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from include.contracts.errors import ConfigurationError, PlatformError
+from include.contracts.errors import PlatformError
 from ml.registry.promotion import challenge, promote, register_package, rollback, verify
 from ml.registry.protocol import Document, ModelRegistry, ModelVersion
+from ml.registry.signed import read_json_object
 
 _SHORT = 12
 
@@ -80,7 +80,7 @@ def _show(registry: ModelRegistry, options: argparse.Namespace) -> list[str]:
 
 def _register(registry: ModelRegistry, options: argparse.Namespace) -> list[str]:
     sources = {Document.MODEL_CARD: options.card, Document.BIAS: options.bias}
-    documents = {kind: _document(path) for kind, path in sources.items() if path is not None}
+    documents = {kind: read_json_object(path) for kind, path in sources.items() if path is not None}
     version = register_package(registry, options.model, options.package, documents=documents)
     return [_line(challenge(registry, version))]
 
@@ -113,16 +113,6 @@ _COMMANDS: dict[str, Callable[[ModelRegistry, argparse.Namespace], list[str]]] =
 def _named(registry: ModelRegistry, options: argparse.Namespace) -> ModelVersion:
     by_alias = registry.get_by_alias(options.model, options.version)
     return by_alias or registry.get(options.model, options.version)
-
-
-def _document(path: Path) -> dict[str, object]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(str(path), f"cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(str(path), "must hold a JSON object")
-    return content
 
 
 def _line(version: ModelVersion) -> str:

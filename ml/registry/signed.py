@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from include.contracts.attestation import ATTESTATION_FILE, verify
+from include.contracts.documents import Content
 from include.contracts.errors import ConfigurationError
 from ml.packaging.build import runs_this_code
 from ml.registry.protocol import (
@@ -130,17 +131,24 @@ def require_signed(registry: ModelRegistry, version: ModelVersion) -> None:
         registry.signer(version)
 
 
-def attestation_beside(package: Path) -> dict[str, Any] | None:
+def attestation_beside(package: Path) -> Content | None:
     """Return the signature that lies beside a package's file, None where there is none.
 
     Raises:
         ConfigurationError: The file there is no JSON object.
     """
     path = package.with_name(ATTESTATION_FILE)
+    return read_json_object(path) if path.is_file() else None
+
+
+def read_json_object(path: Path) -> Content:
+    """Return a JSON object of somebody else's form.
+
+    Raises:
+        ConfigurationError: The file is none.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
     except (OSError, ValueError) as error:
         raise ConfigurationError(str(path), f"cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):

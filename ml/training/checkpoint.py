@@ -6,10 +6,9 @@ counters and the recipe's name travel as JSON in the file's metadata.
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from include.contracts.documents import Form
 from include.contracts.errors import ConfigurationError
 from ml.files import written_whole
 
@@ -72,6 +72,10 @@ class Progress:
         self.step, self.loss_sum, self.loss_steps = 0, 0.0, 0
 
 
+PROGRESS = Form(Progress, undefined=True)
+"""A loss may be undefined: the training then ends with its own words."""
+
+
 def save_checkpoint(
     path: Path,
     network: nn.Module,
@@ -84,7 +88,7 @@ def save_checkpoint(
     tensors |= {f"averaged.{k}": v for k, v in averaged.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
-    _write(path, tensors, {"progress": json.dumps(asdict(progress))})
+    _write(path, tensors, {"progress": PROGRESS.line(progress)})
 
 
 def load_checkpoint(
@@ -98,7 +102,7 @@ def load_checkpoint(
     """
     try:
         with safe_open(path, framework="pt") as file:
-            progress = Progress(**json.loads(file.metadata()["progress"]))
+            progress = PROGRESS.read(file.metadata()["progress"], "progress")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(

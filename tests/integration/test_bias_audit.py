@@ -130,26 +130,26 @@ def test_fair_is_green_degraded_is_red_and_blocks(tmp_path: Path) -> None:
     champion = register_packaged_champion(registry, name=services.settings.model.name)
 
     fair = stage.run(services, at=NOW.isoformat())
-    assert fair["verdict"] == "green", fair["body"]
+    assert fair.verdict == "green", fair.body
     assert blocking_audit(services, champion.sha256) is None
     assert stage.run(services, at=NOW.isoformat()) == fair
 
     biased = with_set(services, make_set(tmp_path / "biased.zip", degraded="B"))
     red = stage.run(biased, at=(NOW + timedelta(days=7)).isoformat())
-    assert red["verdict"] == "red"
-    assert red["champion"] is True
-    record = store.load(services.lake, red["audit_sha256"])
-    assert record["previous_sha256"] == fair["audit_sha256"]
+    assert red.verdict == "red"
+    assert red.champion is True
+    record = store.load(services.lake, red.audit_sha256)
+    assert record["previous_sha256"] == fair.audit_sha256
     (fixed,) = [section for section in record["sections"] if section["name"] == "fixed_set"]
     worst = [item for item in fixed["results"]["comparisons"] if item["status"] == "red"]
     assert {tuple(item["group"]) for item in worst} == {("B",)}
     found = next(item for item in worst if item["metric"] == "face_found_rate")
     assert found["ratio"]["high"] < 0.8
-    assert red["audit_sha256"][:12] in (blocking_audit(services, champion.sha256) or "")
+    assert red.audit_sha256[:12] in (blocking_audit(services, champion.sha256) or "")
     document = registry.document(champion, Document.BIAS)
     assert document is not None
     assert document["audit"]["verdict"] == "red"
-    assert services.lake.exists(red["report"])
+    assert services.lake.exists(red.report)
 
 
 def test_who_is_never_found_in_production_turns_the_audit_red(tmp_path: Path) -> None:
@@ -158,12 +158,12 @@ def test_who_is_never_found_in_production_turns_the_audit_red(tmp_path: Path) ->
     champion = register_packaged_champion(registry, name=services.settings.model.name)
     publish(services, champion.sha256)
     done = stage.run(services, at=NOW.isoformat(), people=4)
-    record = store.load(services.lake, done["audit_sha256"])
+    record = store.load(services.lake, done.audit_sha256)
     sections = {section["name"]: section for section in record["sections"]}
     assert sections["production"]["verdict"] == "red"
     assert sections["production"]["audit_set"]["attributes"] == ["gender"]
     assert sections["labelled"]["results"] is None
-    assert b"P1" not in services.lake.get_bytes(done["record"])
+    assert b"P1" not in services.lake.get_bytes(done.record)
 
 
 def test_without_a_set_the_setting_is_named(tmp_path: Path) -> None:

@@ -233,18 +233,18 @@ def test_a_draw_its_answers_and_one_whole_evaluation(cloud: Cloud) -> None:
 def test_the_audit_is_kept_in_s3_and_beside_the_version(cloud: Cloud) -> None:
     services = cloud.later(hours=2)
     done = bias_audit.run(services, at=services.ledger.clock().isoformat())
-    assert services.lake.exists(done["report"])
+    assert services.lake.exists(done.report)
     registry = build_registry(services.settings)
     champion = registry.get(services.settings.model.name, "1")
     document = registry.document(champion, Document.BIAS)
     assert document is not None
-    assert document["audit"]["sha256"] == done["audit_sha256"]
-    assert (blocking_audit(services, champion.sha256) is None) == (done["verdict"] != "red")
-    record = json.loads(services.lake.get_bytes(done["record"]))
+    assert document["audit"]["sha256"] == done.audit_sha256
+    assert (blocking_audit(services, champion.sha256) is None) == (done.verdict != "red")
+    record = json.loads(services.lake.get_bytes(done.record))
     (fixed,) = [part for part in record["sections"] if part["name"] == "fixed_set"]
     assert fixed["audit_set"]["people"] == 2 * AUDITED
     again = bias_audit.run(services, at=services.ledger.clock().isoformat())
-    assert again["audit_sha256"] == done["audit_sha256"]
+    assert again.audit_sha256 == done.audit_sha256
 
 
 def test_a_challenger_in_s3_is_audited_before_it_is_registered(

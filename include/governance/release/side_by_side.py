@@ -7,14 +7,13 @@ would publish; `include.insights.change` says how two such tables differ.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
+from include.contracts.answers import ANSWER, Answer
 from include.insights.collect import collect
 from ml.packaging.unpack import read_signature, unpack_package
 from ml.serving.handler import PackedModel
@@ -59,9 +58,7 @@ def answer(answering: Answering, manifest: pa.Table, shards: Mapping[str, bytes]
     return collect(manifest, _lines(answering, shards), abstain_threshold=answering.threshold)
 
 
-def _lines(answering: Answering, shards: Mapping[str, bytes]) -> Iterator[Mapping[str, Any]]:
+def _lines(answering: Answering, shards: Mapping[str, bytes]) -> Iterator[Answer]:
     for name in sorted(shards):
         body, _ = answering.model.invoke(shards[name], _SHARD)
-        for line in body.splitlines():
-            if line.strip():
-                yield json.loads(line)
+        yield from ANSWER.read_lines(body, f"the answers to {name}")

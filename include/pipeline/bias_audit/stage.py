@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
 
 from include.composition import Services, build_metric_sink, build_notifier, build_registry
 from include.contracts.errors import ConfigurationError
@@ -15,6 +14,7 @@ from include.governance.bias.fixed_set import open_fixed_set
 from include.lake import keys
 from include.observability.notice import Notice, Severity
 from include.observability.sink import Metric, Unit
+from include.pipeline.bias_audit.outcome import AuditOutcome
 from include.pipeline.bias_audit.package_audit import Audited, audit_version
 from ml.registry.promotion import verify
 from ml.registry.protocol import Document, ModelRegistry, ModelVersion
@@ -30,7 +30,7 @@ _SEVERITY = {
 
 def run(
     services: Services, *, model_version: str = "", people: int | None = None, at: str
-) -> dict[str, Any]:
+) -> AuditOutcome:
     """Audit a registered version and keep what was found.
 
     Repeated with the same arguments it finds its own artefact and changes nothing.
@@ -40,10 +40,6 @@ def run(
         model_version: Version in the registry; empty takes the champion.
         people: Faces of the fixed set to show at most; None shows all.
         at: Time of the audit, ISO 8601 with an offset: the end of its window.
-
-    Returns:
-        Hash, verdict, model version, whether it is the champion, lake keys of record and
-        report, and what people read before they sign (Markdown).
 
     Raises:
         ConfigurationError: There is no fixed set, no such version, or `at` is no time.
@@ -57,15 +53,15 @@ def run(
     audited = audit_version(services, audit_set, model, moment)
     registry.attach(model, Document.BIAS, audited.clarify())
     _tell(services, audited, moment)
-    return {
-        "audit_sha256": audited.sha256,
-        "verdict": audited.verdict,
-        "model_version": model.version,
-        "champion": services.settings.model.alias in model.aliases,
-        "record": keys.audit_record(audited.sha256),
-        "report": keys.audit_page(audited.sha256),
-        "body": _body(audited),
-    }
+    return AuditOutcome(
+        audit_sha256=audited.sha256,
+        verdict=Status(audited.verdict),
+        model_version=model.version,
+        champion=services.settings.model.alias in model.aliases,
+        record=keys.audit_record(audited.sha256),
+        report=keys.audit_page(audited.sha256),
+        body=_body(audited),
+    )
 
 
 def find_version(services: Services, registry: ModelRegistry, number: str) -> ModelVersion:

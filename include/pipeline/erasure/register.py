@@ -7,17 +7,30 @@ can be compared with. It is written before the first deletion, so that no erasur
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from include.contracts.documents import DocumentError, Form
 from include.contracts.errors import ConfigurationError
 from include.pipeline.trail import token_of
 from include.settings import Settings
 
 _SETTING = "FEX_ERASURE__NOTED_IN"
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """One line: tokens of what an erasure was about to erase, and when, aware."""
+
+    at: datetime
+    run_id: str
+    tokens: tuple[str, ...]
+
+
+ERASED = Form(Erased)
 
 
 def note(
@@ -38,7 +51,7 @@ def note(
     if path is None:
         return
     tokens = sorted(token_of(settings, study, name) for study, name in places)
-    line = json.dumps({"at": at.isoformat(), "run_id": run_id, "tokens": tokens}) + "\n"
+    line = ERASED.line(Erased(at, run_id, tuple(tokens))) + "\n"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "ab") as file:
@@ -56,9 +69,9 @@ def erased_tokens(path: Path) -> frozenset[str]:
         ConfigurationError: The file cannot be read, or a line of it is none of ours.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return frozenset(token for line in lines for token in json.loads(line)["tokens"])
+        lines = ERASED.read_lines(path.read_bytes(), path.name)
+        return frozenset(token for line in lines for token in line.tokens)
     except FileNotFoundError:
         return frozenset()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, DocumentError) as error:
         raise ConfigurationError(_SETTING, f"{path} cannot be read: {error}") from error

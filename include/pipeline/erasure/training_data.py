@@ -7,7 +7,6 @@ that hold a face go whole. The weights that were learnt from it stay (see the de
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -24,8 +23,6 @@ from ml.data.sources import decode_picture
 if TYPE_CHECKING:
     from include.composition import Services
     from include.pipeline.erasure.subject import Subject
-
-_SIDES = ("train", "validation")
 
 
 def labelled_faces(services: Services, subject: Subject) -> frozenset[str]:
@@ -83,15 +80,16 @@ def _holding(
 
 def _bundled(services: Services, key: str) -> Iterable[str]:
     try:
-        rows = json.loads(services.lake.get_bytes(key))
+        rows = bundle.BUNDLE_ROWS.read(services.lake.get_bytes(key), key)
     except FileNotFoundError:
         return ()
-    return [face for side in _SIDES for face in rows[side]["keys"]]
+    return (*rows.train.keys, *rows.validation.keys)
 
 
 def _frozen(content: bytes) -> list[str]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return [row["key"] for row in json.loads(archive.read(frozen.ROWS))["rows"]]
+        rows = frozen.FROZEN_ROWS.read(archive.read(frozen.ROWS), frozen.ROWS).rows
+    return [row.key for row in rows]
 
 
 def _side_by_side(services: Services, subject: Subject, request_id: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from include.contracts.answers import ANSWER
 from include.contracts.errors import PermanentInputError
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.reasons import RowReason
@@ -156,11 +156,10 @@ class FrameReader:
             return {}
         found: dict[str, Probabilities] = {}
         for key in AnswerIndex(self.lake, self.challenger_sha256).find(extraction_id).values():
-            for line in self.lake.get_bytes(key).splitlines():
-                answer = json.loads(line) if line.strip() else {}
-                given = answer.get("probabilities")
+            for answer in ANSWER.read_lines(self.lake.get_bytes(key), key):
+                given = answer.probabilities
                 if given:
-                    found[answer["row_id"]] = tuple(float(given[label]) for label in EXPRESSIONS)
+                    found[answer.row_id] = tuple(given[label] for label in EXPRESSIONS)
         return found
 
 

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
 def _check(folder: Path) -> int:
     """Read a whole backup and hold everything to its sha256."""
     backup = open_backup(folder)
-    for name in backup.document["stores"]:
+    for name in backup.inventory.stores:
         objects.check(objects.read_listing(backup.listing(name)), backup.pool)
     sys.stdout.write(f"{folder}: complete, every file as written\n")
     return 0

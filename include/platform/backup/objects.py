@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from include.contracts.documents import Form
 from include.contracts.errors import ConfigurationError, PlatformError
 from include.contracts.identity import sha256_of_stream
 from include.lake.aws import botocore_errors
@@ -39,6 +39,9 @@ class Object:
     version: str = ""
 
 
+OBJECT = Form(Object)
+
+
 def save(store: RawStore, pool: Path, listing: Path, versions: Mapping[str, str]) -> list[Object]:
     """Copy every current object into a pool of contents, and list them.
 
@@ -61,7 +64,7 @@ def save(store: RawStore, pool: Path, listing: Path, versions: Mapping[str, str]
             copied = threads.map(lambda one: _save(store, pool, one, versions), page)
             saved += [item for item in copied if item is not None]
     saved.sort(key=lambda item: item.key)
-    listing.write_text("".join(json.dumps(asdict(item)) + "\n" for item in saved))
+    listing.write_text("".join(OBJECT.line(item) + "\n" for item in saved))
     return saved
 
 
@@ -93,10 +96,14 @@ def content_of(pool: Path, sha256: str) -> Path:
 
 
 def read_listing(listing: Path) -> Iterator[Object]:
-    """Give the objects that a listing names."""
+    """Give the objects that a listing names.
+
+    Raises:
+        DocumentError: A line is none of ours; the message has its number.
+    """
     with listing.open() as lines:
-        for line in lines:
-            yield Object(**json.loads(line))
+        for number, line in enumerate(lines, 1):
+            yield OBJECT.read(line, f"{listing}, line {number}")
 
 
 def check(objects: Iterable[Object], pool: Path) -> None:

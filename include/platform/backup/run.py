@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 from sqlalchemy import make_url
 
 from include.composition import Services, build_services
+from include.contracts.documents import DocumentError, Form
 from include.contracts.errors import ConfigurationError, PlatformError
 from include.contracts.identity import sha256_of_stream
 from include.lake.raw import local_root, open_raw
@@ -30,7 +30,41 @@ from include.settings import Settings
 log = logging.getLogger(__name__)
 
 DOCUMENT, POOL = "backup.json", "objects"
-_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What was copied of a store.
+
+    Attributes:
+        objects: How many.
+        bytes: Of all of them together.
+    """
+
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a backup says of itself.
+
+    Attributes:
+        begun_at: When the first part was begun, aware.
+        databases: Kind of each database (`sqlite`, `postgresql`) by its name.
+        stores: Where each store lay, as a URL, by its name.
+        counts: What was copied of each store.
+        sha256: Of each database's copy and each store's list, hex, by file name.
+    """
+
+    begun_at: datetime
+    databases: Mapping[str, str]
+    stores: Mapping[str, str]
+    counts: Mapping[str, Count]
+    sha256: Mapping[str, str]
+
+
+INVENTORY = Form(Inventory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +73,11 @@ class Backup:
 
     Attributes:
         folder: Where it lies; its contents lie beside it in `objects`.
-        document: What it says of itself.
+        inventory: What it says of itself.
     """
 
     folder: Path
-    document: Mapping[str, Any]
+    inventory: Inventory
 
     @property
     def pool(self) -> Path:
@@ -92,22 +126,19 @@ def back_up(settings: Settings, parts: Parts, into: Path, *, now: datetime) -> B
         store = open_raw(url, name, partial(s3_client, settings.storage))
         found = objects.save(store, pool, listing, versions if name == "lake" else {})
         digests[listing.name] = _sha256(listing)
-        counts[name] = {"objects": len(found), "bytes": sum(item.size_bytes for item in found)}
+        counts[name] = Count(len(found), sum(item.size_bytes for item in found))
         log.info("%s: %d objects", name, len(found))
-    document = {
-        "format": _FORMAT,
-        "begun_at": now.isoformat(),
-        "databases": {
-            name: make_url(url).get_backend_name() for name, url in parts.databases.items()
-        },
-        "stores": dict(parts.stores),
-        "counts": counts,
-        "sha256": digests,
-    }
+    inventory = Inventory(
+        begun_at=now,
+        databases={name: make_url(url).get_backend_name() for name, url in parts.databases.items()},
+        stores=dict(parts.stores),
+        counts=counts,
+        sha256=digests,
+    )
     partial_document = folder / f".{DOCUMENT}"
-    partial_document.write_text(json.dumps(document, indent=1) + "\n")
+    partial_document.write_bytes(INVENTORY.write(inventory))
     partial_document.rename(folder / DOCUMENT)
-    return Backup(folder, document)
+    return Backup(folder, inventory)
 
 
 def open_backup(folder: Path) -> Backup:
@@ -118,16 +149,14 @@ def open_backup(folder: Path) -> Backup:
         PlatformError: A file of it is damaged or missing.
     """
     try:
-        document = json.loads((folder / DOCUMENT).read_text())
-    except (OSError, ValueError) as error:
+        inventory = INVENTORY.read((folder / DOCUMENT).read_bytes(), DOCUMENT)
+    except (OSError, DocumentError) as error:
         raise ConfigurationError(str(folder), f"is no complete backup: {error}") from error
-    if document.get("format") != _FORMAT:
-        raise ConfigurationError(str(folder), "was written by another build: restore with that")
-    for name, expected in document["sha256"].items():
+    for name, expected in inventory.sha256.items():
         path = folder / name
         if not path.is_file() or _sha256(path) != expected:
             raise PlatformError(f"{path} is damaged or missing")
-    return Backup(folder, document)
+    return Backup(folder, inventory)
 
 
 def restore(
@@ -162,12 +191,13 @@ def restore(
             "erasures were noted in; where there were none, one that does not exist yet",
         )
     erased = erased_tokens(register)
-    if dict(parts.stores) != backup.document["stores"] or parts.databases.keys() != (
-        backup.document["databases"].keys()
+    inventory = backup.inventory
+    if dict(parts.stores) != inventory.stores or parts.databases.keys() != (
+        inventory.databases.keys()
     ):
         raise ConfigurationError(
             str(backup.folder),
-            f"holds {backup.document['stores']}: ledger and registry name these places, and they "
+            f"holds {inventory.stores}: ledger and registry name these places, and they "
             "are not those of the settings",
         )
     listed = {name: list(objects.read_listing(backup.listing(name))) for name in parts.stores}

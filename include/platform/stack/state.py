@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from include.contracts.documents import DocumentError, Form
 from include.platform.stack.health import Health
 from include.platform.stack.home import StackHome
 
@@ -78,10 +78,13 @@ class StackState:
         return next((item for item in self.instances if item.name == name), None)
 
 
+STATE = Form(StackState)
+
+
 def write_state(home: StackHome, state: StackState) -> None:
     """Replace the file in one step: no reader sees half of it."""
     draft = home.state.with_suffix(".new")
-    draft.write_text(json.dumps(asdict(state), indent=1))
+    draft.write_bytes(STATE.write(state))
     draft.replace(home.state)
 
 
@@ -90,21 +93,9 @@ def read_state(home: StackHome) -> StackState | None:
     if not is_supervised(home):
         return None
     try:
-        found = json.loads(home.state.read_text())
-    except (FileNotFoundError, ValueError):
+        return STATE.read(home.state.read_bytes(), home.state.name)
+    except (FileNotFoundError, DocumentError):
         return None
-    instances = tuple(
-        InstanceState(
-            **{
-                **entry,
-                "status": Status(entry["status"]),
-                "health": Health(entry["health"]),
-            }
-        )
-        for entry in found.pop("instances")
-    )
-    networks = tuple(found.pop("networks"))
-    return StackState(**found, networks=networks, instances=instances)
 
 
 def is_supervised(home: StackHome) -> bool:

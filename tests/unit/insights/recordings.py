@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from include.contracts.answers import ANSWER
 from include.contracts.columns import LANDMARKS
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.rows import MANIFEST, row_id
@@ -166,7 +168,8 @@ def story(instant: int, face: int) -> tuple[str, float]:
 
 def predictions(table: pa.Table, **kwargs: Any) -> pa.Table:
     """Predictions of a manifest, through the real join."""
-    return collect(table, answers(table, **kwargs), abstain_threshold=THRESHOLD)
+    given = (ANSWER.read(json.dumps(answer), "answer") for answer in answers(table, **kwargs))
+    return collect(table, given, abstain_threshold=THRESHOLD)
 
 
 def context(duration_s: float, **changes: Any) -> ReportContext:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from include.contracts.answers import ANSWER
+from include.contracts.documents import DocumentError
 from include.contracts.errors import PlatformError, TransientError
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.rows import PREDICTIONS
@@ -24,7 +27,11 @@ def _answers() -> list[dict[str, Any]]:
 
 
 def _collect(given: list[dict[str, Any]], threshold: float = THRESHOLD) -> pa.Table:
-    return collect(TABLE, given, abstain_threshold=threshold)
+    return collect(
+        TABLE,
+        (ANSWER.read(json.dumps(answer), "answer") for answer in given),
+        abstain_threshold=threshold,
+    )
 
 
 def test_every_row_comes_out_once_in_order() -> None:
@@ -120,7 +127,6 @@ WRONG: dict[str, tuple[list[dict[str, Any]], str]] = {
     ),
     "sum is not one": (_changed(probabilities={**P, "fear": 0.4}), "sum to 1"),
     "not a number": (_changed(probabilities={**P, "fear": float("nan")}), "sum to 1"),
-    "a text": (_changed(probabilities={**P, "fear": "high"}), "sum to 1"),
     "negative": (_changed(probabilities={**P, "fear": -1 / 7, "anger": 3 / 7}), "sum to 1"),
     "no probabilities": (_changed(probabilities=None), "one probability per expression"),
     "name is not the most probable": (_mixed_up(), "one probability per expression"),
@@ -132,6 +138,11 @@ def test_wrong_answers_are_errors(name: str) -> None:
     given, sentence = WRONG[name]
     with pytest.raises(ReconciliationError, match=sentence):
         _collect(given)
+
+
+def test_an_answer_of_another_shape_is_named() -> None:
+    with pytest.raises(DocumentError, match=r"^answer: .*number.*fear|^answer: .*probabilities"):
+        _collect(_changed(probabilities={**P, "fear": "high"}))
 
 
 def test_a_recording_without_a_face_needs_no_answers() -> None:
