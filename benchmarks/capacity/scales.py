@@ -10,7 +10,6 @@ from benchmarks.capacity import replay
 from benchmarks.capacity.airflow_costs import AirflowCosts
 from benchmarks.capacity.costs import Costs
 from benchmarks.capacity.replay import DAYS, DROP, LONGEST_S, SHORTEST_S, WORKDAY_S, Day
-from include.ledger.intake import batch_size
 from include.settings import DiscoverySettings
 
 HOURS_A_MONTH = (10, 1_000, 1_000_000)
@@ -103,7 +102,7 @@ def scale(
     """
     recordings = hours * 3600 / ((SHORTEST_S + LONGEST_S) / 2)
     a_minute = recordings / DAYS / (WORKDAY_S / 60)
-    in_batch = batch_size(math.ceil(max(DROP, a_minute)), settings)
+    in_batch = min(settings.max_videos_per_batch, max(DROP, a_minute))
     batches = recordings / in_batch
     # What Airflow's processes and imports add to the stages, which were measured without it.
     overhead_s = max(0.0, airflow.cpu_s - measured_batch * costs.cpu_s(measured_s))

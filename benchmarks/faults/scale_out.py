@@ -1,4 +1,4 @@
-"""What a second worker is worth: a drop of forty with one and with two, in turns.
+"""What a second worker is worth: a batch of forty with one and with two, in turns.
 
 Each worker is held to a fixed share of a core, so that one has as much as the other and both fit
 beside the rest of the stack; what is compared is the same batch with one such worker and with two.
@@ -37,15 +37,14 @@ _STOP_S = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One drop.
+    """One batch.
 
     Attributes:
         workers: How many took part.
         dropped_s: From the last upload until all were published.
-        run_s: From the begin of the first analysis run until all were published.
+        run_s: From the begin of the analysis run until all were published.
         extract_s: From the begin of the first extract task to the end of the last.
         extract_tasks: How many there were.
-        batches: Into how many the intake divided the drop.
     """
 
     workers: int
@@ -53,7 +52,6 @@ class Trial:
     run_s: float
     extract_s: float
     extract_tasks: int
-    batches: int
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -144,10 +142,10 @@ def _measure(
     batches = sorted({str(row.batch_id) for row in published})
     if len(published) != len(names):
         raise StackError(f"{study}: {len(published)} of {len(names)} were published")
-    if len({name.rpartition("-")[0] for name in batches}) != 1:
+    if len(batches) != 1:
         return None
     wait_until_done(found.api, found.observer, found.ticker)
-    tasks = [task for name in batches for task in found.api.task_instances(ANALYSIS, name)]
+    tasks = found.api.task_instances(ANALYSIS, batches[0])
     extracting = [task for task in tasks if task["task_id"] == EXTRACT]
     return Trial(
         workers=workers,
@@ -157,7 +155,6 @@ def _measure(
             (max(map(_end, extracting)) - min(map(_start, extracting))).total_seconds(), 1
         ),
         extract_tasks=len(extracting),
-        batches=len(batches),
     )
 
 
@@ -195,3 +192,9 @@ def show(options: argparse.Namespace, trials: Sequence[Trial]) -> None:
         )
     console = Console(width=110)
     console.print(table)
+    alone = statistics.fmean(1 - trial.extract_s / trial.run_s for trial in one)
+    console.print(
+        f"With one worker {alone:.0%} of the run is outside of extraction: tasks for the whole "
+        f"batch, one after the other. Two workers cannot do better than {2 / (1 + alone):.2f} "
+        "times one with that."
+    )

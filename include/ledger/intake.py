@@ -7,7 +7,6 @@ the middle leaves nothing half done and two of them never interleave.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -190,24 +189,13 @@ def claim(
     if len(taken) < wanted:
         taken += _stable(connection, now, settings, studies, wanted - len(taken))
     batch_ids = []
-    for number, chunk in enumerate(_chunks(taken, batch_size(len(taken), settings)), start=1):
+    for number, chunk in enumerate(_chunks(taken, settings.max_videos_per_batch), start=1):
         batch_ids.append(batch_id_of(run_key, now, number))
         connection.execute(
             insert(batches).values(batch_id=batch_ids[-1], run_key=run_key, created_at=now)
         )
         _hold(connection, chunk, batch_ids[-1], now, settings)
     return batch_ids
-
-
-def batch_size(waiting: int, settings: DiscoverySettings) -> int:
-    """How many recordings go into one batch when so many wait.
-
-    The tasks of a batch that are not mapped come one after the other, whatever the number of
-    workers: only several batches keep several workers busy throughout (decision 0033).
-    """
-    at_a_time = min(settings.max_active_batches, settings.max_batches_per_run)
-    parts = min(at_a_time, max(1, waiting // settings.min_videos_per_batch))
-    return min(settings.max_videos_per_batch, max(1, math.ceil(waiting / parts)))
 
 
 def batch_id_of(run_key: str, now: datetime, number: int) -> str:

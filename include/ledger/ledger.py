@@ -131,8 +131,7 @@ class Ledger:
 
         The same `run_key` gets the same batches, also after a crash: they are
         opened in one transaction. Dead claims come first, then the oldest
-        stable recordings, at most `max_videos_per_batch` x `max_batches_per_run`, divided
-        as `intake.batch_size` says.
+        stable recordings, at most `max_videos_per_batch` x `max_batches_per_run`.
 
         Args:
             run_key: Identity of the intake run.

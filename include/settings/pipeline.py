@@ -58,10 +58,6 @@ class DiscoverySettings(Group):
     """Size and etag must stay unchanged this long before a recording is claimed."""
     max_videos_per_batch: Annotated[int, Field(ge=1, le=1000)] = 100
     """Recordings of one analysis run."""
-    min_videos_per_batch: Annotated[int, Field(ge=1, le=1000)] = 20
-    """What waits is divided over the analysis runs that may go on at a time, so that every worker
-    has a part of it, but into parts of no fewer recordings than this: each run costs about as much
-    as five recordings, whatever it holds."""
     max_batches_per_run: Annotated[int, Field(ge=1, le=1000)] = 8
     """Batches that one intake run opens; the next run goes on."""
     lease_s: Seconds = 6 * 3600

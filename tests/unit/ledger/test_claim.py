@@ -197,25 +197,3 @@ def test_ids_of_runs_in_the_same_second_differ(ledger: Ledger, clock: Clock) -> 
 
     assert len(set(ids)) == 2
     assert clock() - ledger.batch(ids[0]).created_at == timedelta(0)
-
-
-@pytest.mark.parametrize(
-    ("waiting", "sizes"),
-    [
-        (1, [1]),
-        (39, [39]),
-        (40, [20, 20]),
-        (70, [24, 24, 22]),
-        (100, [25, 25, 25, 25]),
-        (390, [98, 98, 98, 96]),
-        (1000, [100] * 8),
-    ],
-)
-def test_what_waits_is_divided_over_the_runs_that_may_go_on(
-    ledger: Ledger, clock: Clock, waiting: int, sizes: list[int]
-) -> None:
-    """By default; four runs at a time, as `docker-compose.yaml` has it."""
-    ledger.observe(listing(waiting), clock())
-    clock.advance(30)
-    ids = ledger.claim("a", clock(), DiscoverySettings(max_active_batches=4))
-    assert [len(ledger.recordings(name)) for name in ids] == sizes
