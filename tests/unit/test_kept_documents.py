@@ -1,6 +1,7 @@
-"""Documents as build 78251cd wrote them are read, and nothing that they say is lost.
+"""Documents as earlier builds wrote them are read, and nothing that they say is lost.
 
-The files were written by that build's own writers; names of people are made up, and folders of
+The files were written by those builds' own writers: 78251cd, and f31d3df for what it did not have
+yet or what got its form after it. Names of people are made up, and folders of
 the machine replaced.
 """
 
@@ -36,14 +37,22 @@ from include.observability.sink import METRIC
 from include.pipeline.current import CHOICE
 from include.pipeline.drift.reference import FROZEN
 from include.pipeline.erasure.record import RECORD as ERASURE
+from include.pipeline.erasure.register import ERASED
 from include.pipeline.labelling.milestones import MILESTONE
 from include.pipeline.labelling.receipts import RECEIPT
 from include.pipeline.model_retraining import documents as retraining
 from include.pipeline.model_rollback import ROLLBACK
 from include.pipeline.reprocess.request import REQUEST_FORM
+from include.platform.backup.objects import OBJECT
+from include.platform.backup.run import INVENTORY
+from include.platform.processes import RECORD as COMPONENT_PROCESS
 from include.training_jobs.embedded import TrainingFolder
+from ml.data.bundle import BUNDLE_ROWS
+from ml.data.frozen import FROZEN_ROWS
+from ml.training.checkpoint import PROGRESS
 
-WRITTEN = Path(__file__).parents[1] / "fakes" / "written_by_78251cd"
+FAKES = Path(__file__).parents[1] / "fakes"
+WRITTEN, LATER = FAKES / "written_by_78251cd", FAKES / "written_by_f31d3df"
 
 SHARD = f"{'e' * 32}-00000.tar"
 
@@ -80,6 +89,13 @@ KEPT: dict[str, Form[Any]] = {
     "training-job/status.json": TrainingFolder.standing_form,
     "audit-pointer.json": POINTER,
     "sign-off.json": SIGN_OFF,
+    "bundle-rows.json": BUNDLE_ROWS,
+    "frozen-rows.json": FROZEN_ROWS,
+    "checkpoint-progress.json": PROGRESS,
+    "component-process.json": COMPONENT_PROCESS,
+    "backup.json": INVENTORY,
+    "backup-object.json": OBJECT,
+    "erased.json": ERASED,
     **{
         f"retraining/{document.name}": document.form
         for document in vars(retraining).values()
@@ -87,6 +103,7 @@ KEPT: dict[str, Form[Any]] = {
     },
 }
 LEFT_OUT = {
+    "backup.json": {"format"},
     "retraining/evaluation.json": {"ratio"},
     "change-report.json": {"report_version"},
     "rollback.json": {"from", "to"},
@@ -97,9 +114,14 @@ LEFT_OUT = {
 """What follows from the rest, or is called otherwise now."""
 
 
+def _written(name: str) -> bytes:
+    path = WRITTEN / name
+    return (path if path.is_file() else LATER / name).read_bytes()
+
+
 @pytest.mark.parametrize("name", KEPT)
 def test_what_the_build_before_wrote_is_read_and_kept(name: str) -> None:
-    form, content = KEPT[name], (WRITTEN / name).read_bytes()
+    form, content = KEPT[name], _written(name)
     again = json.loads(form.write(form.read(content, name)))
     assert again.pop(SCHEMA) == form.schema
     left_out = LEFT_OUT.get(name, set())
@@ -109,7 +131,7 @@ def test_what_the_build_before_wrote_is_read_and_kept(name: str) -> None:
 @pytest.mark.parametrize("name", KEPT)
 def test_a_field_of_another_type_is_refused_by_file_and_name(name: str) -> None:
     form = KEPT[name]
-    content = json.loads(form.write(form.read((WRITTEN / name).read_bytes(), name)))
+    content = json.loads(form.write(form.read(_written(name), name)))
     field = next(one for one in content if one != SCHEMA)
     with pytest.raises(DocumentError) as caught:
         form.read(json.dumps({**content, field: [{"no": "such"}]}), f"x/{name}")
@@ -158,8 +180,12 @@ def test_of_a_published_summary_is_read_what_the_platform_needs() -> None:
         RECORDING_SUMMARY.read(json.dumps({**before, "faces": {}}), "x/summary.json")
 
 
-def test_every_file_of_that_build_has_a_form() -> None:
-    files = {path.relative_to(WRITTEN).as_posix() for path in WRITTEN.rglob("*.json")}
+def test_every_file_of_those_builds_has_a_form() -> None:
+    files = {
+        path.relative_to(build).as_posix()
+        for build in (WRITTEN, LATER)
+        for path in build.rglob("*.json")
+    }
     assert files == KEPT.keys() | {"recording-summary.json"}
 
 
