@@ -138,7 +138,7 @@ def attestation_beside(package: Path) -> Content | None:
         ConfigurationError: The file there is no JSON object.
     """
     path = package.with_name(ATTESTATION_FILE)
-    return read_json_object(path) if path.is_file() else None
+    return read_json_object(path) if path.exists() else None
 
 
 def read_json_object(path: Path) -> Content:

@@ -65,11 +65,10 @@ def recorded(
     browser: Browser, request: pytest.FixtureRequest
 ) -> Callable[[str, Session], Sequence[bytes]]:
     """The chunks of a session in one format; each session is recorded once, in what is asked."""
-    asked = {
-        item.callspec.params.get("name", NOT_TURNING) if hasattr(item, "callspec") else NOT_TURNING
-        for item in request.session.items
-        if item.path == request.path
-    }
+    here = [item for item in request.session.items if item.path == request.path]
+    # The one test without parameters reads `NOT_TURNING`.
+    named = [item.callspec.params["name"] for item in here if hasattr(item, "callspec")]
+    asked = {NOT_TURNING, *named}
 
     @cache
     def of(number: int) -> Recorded | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -95,15 +95,13 @@ def content_of(pool: Path, sha256: str) -> Path:
     return pool / sha256[:2] / sha256
 
 
-def read_listing(listing: Path) -> Iterator[Object]:
-    """Give the objects that a listing names.
+def read_listing(listing: Path) -> list[Object]:
+    """Return the objects that a listing names.
 
     Raises:
         DocumentError: A line is none of ours; the message has its number.
     """
-    with listing.open() as lines:
-        for number, line in enumerate(lines, 1):
-            yield OBJECT.read(line, f"{listing}, line {number}")
+    return OBJECT.read_lines(listing.read_bytes(), str(listing))
 
 
 def check(objects: Iterable[Object], pool: Path) -> None:

@@ -200,7 +200,7 @@ def restore(
             f"holds {inventory.stores}: ledger and registry name these places, and they "
             "are not those of the settings",
         )
-    listed = {name: list(objects.read_listing(backup.listing(name))) for name in parts.stores}
+    listed = {name: objects.read_listing(backup.listing(name)) for name in parts.stores}
     for found in listed.values():
         objects.check(found, backup.pool)
     _make_room(settings, parts, replace=replace, now=now)
