@@ -29,10 +29,18 @@ class Seen(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`at_s` is counted from the recording's first moment."""
+    """Times are counted from the recording's first moment.
+
+    Attributes:
+        at_s: What was asked for.
+        seen: What it was read as.
+        pts_s: When the picture that stands for it was shown: the first that can be read from then
+            on. None where none does.
+    """
 
     at_s: float
     seen: Seen
+    pts_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,8 @@ def read_recording(path: Path, *, rate_hz: float) -> Reading:
     start_s = rows[0]["target_s"]
     seen: dict[int, Moment] = {}
     for row in rows:
-        moment = Moment(row["target_s"] - start_s, _seen(row["reason"]))
+        pts_s = None if row["pts_s"] is None else row["pts_s"] - start_s
+        moment = Moment(row["target_s"] - start_s, _seen(row["reason"]), pts_s)
         if row["instant"] not in seen or moment.seen is Seen.FACE:
             seen[row["instant"]] = moment
     return Reading(

@@ -113,7 +113,8 @@ def compare(reading: Reading, session: Session) -> tuple[list[float], list[float
     """Return moments read for something else than was shown, and those that were not read."""
     wrong, unread = [], []
     for moment in reading.moments:
-        scene = shown_at(session, moment.at_s)
+        # A picture is held to its own time: where others were lost, a later one stands for them.
+        scene = shown_at(session, moment.at_s if moment.pts_s is None else moment.pts_s)
         if scene is None:
             continue
         if moment.seen in (Seen.GAP, Seen.UNREADABLE, Seen.LEFT_OUT):
