@@ -152,7 +152,7 @@ else
 endif
 
 .PHONY: thorough
-thorough: setup ## Run what `make test` leaves out for its length: every format, long searches, repeated kills (about ten minutes)
+thorough: setup ## Run what `make test` leaves out for its length: every format, long searches, repeated kills (about five minutes)
 	@$(RUN) -m pytest $(PYTEST) $(SIDE_BY_SIDE) -m thorough --ignore=tests/chaos --ignore=tests/e2e tests
 	@$(RUN) -m pytest $(PYTEST) -m thorough tests/e2e
 
