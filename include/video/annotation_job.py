@@ -21,7 +21,7 @@ from include.video.messages import write_message
 from include.video.opening import Request, open_recording, stream_limits
 from include.video.packets import StreamRefusedError
 from include.video.sampling import Sampler
-from include.video.upright import frame_to_bgr
+from include.video.upright import UnreadableColoursError, frame_to_bgr
 
 PICTURES_PER_S = 10.0
 _MEMORY_PICTURES = 5
@@ -83,7 +83,11 @@ class AnnotationJob:
                 if shot.frame is None or shot.pts is None:
                     continue
                 pts_s = sampler.pts_s(shot.pts)
-                image = self._annotated(frame_to_bgr(shot.frame, opened.pixel_aspect), pts_s)
+                try:
+                    picture = frame_to_bgr(shot.frame, opened.pixel_aspect)
+                except UnreadableColoursError:
+                    continue
+                image = self._annotated(picture, pts_s)
                 if not written:
                     track.height, track.width = image.shape[:2]
                     start_s = pts_s

@@ -19,7 +19,7 @@ from include.video.opening import Request, header_message, open_respondent, stre
 from include.video.packets import StreamNotes, StreamRefusedError
 from include.video.sampling import Sampler, expected_instants
 from include.video.stillness import FaceChange, StillnessMeter
-from include.video.upright import SQUARE, frame_to_bgr
+from include.video.upright import SQUARE, UnreadableColoursError, frame_to_bgr
 from include.video.warmup import warm_up
 
 
@@ -37,6 +37,7 @@ class ExtractionJob:
         self._stillness = StillnessMeter()
         self._shown_px: tuple[int, int] | None = None
         self._pixel_aspect = SQUARE
+        self._nothing_shown = QuarantineCode.UNDECODABLE
         warm_up(options, detector)
         self._cpu.book("start")
 
@@ -44,7 +45,7 @@ class ExtractionJob:
         """Report every sampling instant of the recording.
 
         Raises:
-            StreamRefusedError: A limit is passed, or not one sampled frame can be decoded.
+            StreamRefusedError: A limit is passed, or not one sampled frame can be shown.
         """
         opened = open_respondent(self._request, recording, self._detector)
         stream = opened.stream
@@ -75,7 +76,7 @@ class ExtractionJob:
         ):
             self._report(shot, sampler, pipe)
         if self._shown_px is None:
-            raise StreamRefusedError(QuarantineCode.UNDECODABLE)
+            raise StreamRefusedError(self._nothing_shown)
         self._cpu.book("decode")
         width_px, height_px = self._shown_px
         write_message(
@@ -105,7 +106,12 @@ class ExtractionJob:
         if shot.frame is None or shot.pts is None:
             write_message(pipe, {**message, "reason": _why_not(shot).value})
             return
-        image = frame_to_bgr(shot.frame, self._pixel_aspect)
+        try:
+            image = frame_to_bgr(shot.frame, self._pixel_aspect)
+        except UnreadableColoursError:
+            self._nothing_shown = QuarantineCode.UNSUPPORTED_COLOURS
+            write_message(pipe, {**message, "reason": RowReason.UNREADABLE_FRAME.value})
+            return
         self._cpu.book("decode")
         self._shown_px = self._shown_px or (image.shape[1], image.shape[0])
         picture = self._analyser.analyse(shot.instant, image)

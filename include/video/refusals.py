@@ -23,6 +23,10 @@ _SENTENCES: dict[QuarantineCode, tuple[str, str]] = {
         "Drop the recording that shows the respondent.",
     ),
     QuarantineCode.UNSUPPORTED_CODEC: ("The video in {name} is of an unknown codec.", _EXPORT),
+    QuarantineCode.UNSUPPORTED_COLOURS: (
+        "The colours of {name} are stored in a way that is not read (YCgCo or ICtCp, for example).",
+        "Export it again as MP4 with H.264 video and colours of BT.709, and drop it again.",
+    ),
     QuarantineCode.TOO_LARGE: (
         "{name} is larger than the limit FEX_LIMITS__MAX_SIZE_BYTES.",
         "Export it at a lower bit rate, or have the limit raised.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import av.error
 from av.stream import Disposition
 
-from include.video.upright import frame_to_bgr, pixel_aspect
+from include.video.upright import UnreadableColoursError, frame_to_bgr, pixel_aspect
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -97,5 +97,5 @@ def _looks(container: InputContainer, stream: VideoStream) -> Iterator[Image]:
                     break
         except MemoryError:
             raise
-        except av.error.FFmpegError:
+        except (av.error.FFmpegError, UnreadableColoursError):
             continue

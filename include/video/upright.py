@@ -2,7 +2,10 @@
 
 A stream may say that its pixels are not square (the sample aspect ratio, SAR) and
 how the picture is to be turned or mirrored (the display matrix, ISO/IEC 14496-12,
-8.5.2.3: phones turn, front cameras mirror). A face recogniser sees neither.
+8.5.2.3: phones turn, front cameras mirror). A face recogniser sees neither. It also
+says how brightness and colour were made of red, green and blue (the matrix
+coefficients, Rec. ITU-T H.273, table 4); libswscale undoes some of these and refuses
+the others.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
 import av
+import av.error
 import numpy as np
 from av.sidedata.sidedata import Type
 
@@ -26,6 +30,13 @@ MAX_PIXEL_ASPECT = 4
 """Beyond this a header is wrong: anamorphic video in use stays within 1:2 to 2:1."""
 MAX_WIDENED_PIXELS = 4096 * 2304
 """A picture that widening would make larger is narrowed the other way instead."""
+
+_UNSPECIFIED_MATRIX = 2
+_RESERVED_MATRIX = 3
+
+
+class UnreadableColoursError(Exception):
+    """A frame's colours are stored in a way that cannot be undone (YCgCo, ICtCp and others)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +124,26 @@ def frame_to_bgr(frame: av.VideoFrame, aspect: Fraction = SQUARE) -> Image:
     Args:
         frame: A decoded frame.
         aspect: Width of its pixels over their height (`pixel_aspect`).
+
+    Raises:
+        UnreadableColoursError: Its colours cannot be made red, green and blue. No other
+            matrix is tried: a face in wrong colours would be read as if it were right.
     """
-    if aspect == SQUARE:
-        image = frame.to_ndarray(format="bgr24", threads=1)
-    else:
-        width, height = square_size(frame.width, frame.height, aspect)
-        image = frame.to_ndarray(
-            format="bgr24", width=width, height=height, interpolation="BICUBIC", threads=1
-        )
+    if frame.colorspace == _RESERVED_MATRIX:
+        # A decoder takes what is reserved as unspecified (Rec. ITU-T H.265, E.3.1).
+        frame.colorspace = _UNSPECIFIED_MATRIX
+    try:
+        if aspect == SQUARE:
+            image = frame.to_ndarray(format="bgr24", threads=1)
+        else:
+            width, height = square_size(frame.width, frame.height, aspect)
+            image = frame.to_ndarray(
+                format="bgr24", width=width, height=height, interpolation="BICUBIC", threads=1
+            )
+    except MemoryError:
+        raise
+    except av.error.FFmpegError as error:
+        raise UnreadableColoursError from error
     orientation = orientation_of(frame)
     if orientation == Orientation():
         return cast("Image", image)

@@ -22,6 +22,7 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+from av.bitstream import BitStreamFilterContext
 
 Image = npt.NDArray[np.uint8]
 
@@ -371,6 +372,31 @@ def anamorphic(path: Path, pictures: Sequence[Image], aspect: Fraction) -> Path:
     stored = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures]
     sar = f"sar={aspect.numerator}/{aspect.denominator}"
     return encode(path, stored, rate=10, **LOSSLESS, **{"x264-params": sar})
+
+
+def coloured(path: Path, pictures: Sequence[Image], *matrices: int) -> Path:
+    """A file whose H.264 names one colour matrix after the other (Rec. ITU-T H.273, table 4).
+
+    What is stored is the same for each: only what the stream says of it differs.
+    """
+    share = len(pictures) // len(matrices)
+    plain = encode(
+        path.with_suffix(".plain.ts"), pictures, rate=10, **{"x264-params": f"keyint={share}"}
+    )
+    with av.open(str(plain)) as source, av.open(str(path), "w") as output:
+        stream = source.streams.video[0]
+        track = output.add_stream_from_template(stream)
+        named = [
+            BitStreamFilterContext(f"h264_metadata=matrix_coefficients={matrix}", stream, track)
+            for matrix in matrices
+        ]
+        part = -1
+        for packet in source.demux(stream):
+            part += packet.is_keyframe
+            for renamed in named[part].filter(packet if packet.size else None):
+                output.mux(renamed)
+    plain.unlink()
+    return path
 
 
 def long_video(path: Path, *, seconds: int = 7200) -> Path:

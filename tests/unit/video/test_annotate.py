@@ -11,6 +11,7 @@ from include.contracts.errors import PermanentInputError
 from include.settings import LimitSettings
 from include.video.annotate import FaceLabel, annotate_file, labels_from_predictions
 from include.video.detection import FaceDetector
+from tests.media.make_media import coloured, face_pictures
 
 
 def row(**changes: object) -> dict[str, object]:
@@ -57,3 +58,10 @@ def test_what_cannot_be_decoded_is_refused(media: dict[str, Path], tmp_path: Pat
             limits=LimitSettings(),
         )
     assert error.value.code == "undecodable"
+
+
+def test_pictures_of_colours_that_are_not_read_are_left_out(tmp_path: Path) -> None:
+    source = coloured(tmp_path / "clip.ts", face_pictures(40), 1, 8)
+    annotate_file(source, "clip.ts", [], tmp_path / "annotated.mp4", limits=LimitSettings())
+    with av.open(str(tmp_path / "annotated.mp4")) as container:
+        assert len(list(container.decode(video=0))) == 20

@@ -112,6 +112,17 @@ def test_nothing_decodable_is_refused(media: dict[str, Path], extract: Extract) 
     assert error.value.code == "undecodable"
 
 
+def test_colours_that_are_not_read_are_rows_or_a_refusal(tmp_path: Path, extract: Extract) -> None:
+    pictures = make_media.face_pictures(40)
+    done = extract(make_media.coloured(tmp_path / "part.ts", pictures, 8, 1))
+    assert done.column("reason") == ["unreadable_frame"] * 2 + [None] * 2
+    assert done.column("pts_s")[:2] == [None, None]
+    with pytest.raises(PermanentInputError) as error:
+        extract(make_media.coloured(tmp_path / "whole.ts", pictures, 14))
+    assert error.value.code == "unsupported_colours"
+    assert "BT.709" in error.value.remedy
+
+
 def test_no_face_is_no_error(media: dict[str, Path], extract: Extract) -> None:
     done = extract(media["no-face.mp4"])
     assert done.column("reason") == ["no_face"] * 4

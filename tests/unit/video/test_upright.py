@@ -15,6 +15,7 @@ from include.settings import LimitSettings
 from include.video.probe import probe_file
 from include.video.upright import (
     Orientation,
+    UnreadableColoursError,
     frame_to_bgr,
     orientation_of_matrix,
     pixel_aspect,
@@ -23,6 +24,7 @@ from include.video.upright import (
 from tests.media.make_media import (
     DISPLAY_MATRICES,
     anamorphic,
+    coloured,
     encode,
     laid,
     moving_texture,
@@ -101,3 +103,26 @@ def test_square_pixels_cost_no_more_memory_than_the_largest_picture() -> None:
 )
 def test_a_matrix_that_shows_nothing_is_no_matrix(numbers: tuple[int, ...]) -> None:
     assert orientation_of_matrix(struct.pack("=5i", *numbers)) == Orientation()
+
+
+@pytest.mark.parametrize("matrix", [8, 10, 11, 12, 13, 14, 16, 17])
+def test_colours_that_cannot_be_undone_are_not_guessed(matrix: int, tmp_path: Path) -> None:
+    path = coloured(tmp_path / "clip.ts", [PICTURE] * 2, matrix)
+    with pytest.raises(UnreadableColoursError):
+        shown(path)
+
+
+@pytest.mark.parametrize("matrix", [1, 2, 4, 5, 6, 7, 9])
+def test_colours_of_every_kind_in_use_are_read(matrix: int, tmp_path: Path) -> None:
+    """They are stored as BT.601 has them: the further from it, the less alike."""
+    path = coloured(tmp_path / "clip.ts", [PICTURE] * 2, matrix)
+    assert difference(shown(path), PICTURE) < 12
+
+
+def test_a_reserved_matrix_is_taken_as_one_not_stated() -> None:
+    """VP9 has a value for it, and libswscale refuses it."""
+    plain = av.VideoFrame.from_ndarray(PICTURE, format="bgr24").reformat(format="yuv420p")
+    plain.colorspace = 2
+    reserved = av.VideoFrame.from_ndarray(plain.to_ndarray(), format="yuv420p")
+    reserved.colorspace = 3
+    assert np.array_equal(frame_to_bgr(reserved), frame_to_bgr(plain))
