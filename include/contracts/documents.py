@@ -80,6 +80,8 @@ class Form(Generic[T]):
         undefined: Whether numbers may be undefined: NaN is kept as null, and null is read as NaN
             where a number stands. Otherwise a null there is refused.
         decimals: That numbers are rounded to where they are kept; None keeps all.
+        number: Field that carries the number of the schema, where it was called otherwise before
+            there were forms and sealed bytes hold it.
     """
 
     type: type[T]
@@ -87,13 +89,14 @@ class Form(Generic[T]):
     upgrades: Mapping[int, Upgrade] = field(default_factory=dict)
     undefined: bool = False
     decimals: int | None = None
+    number: str = SCHEMA
 
     def plain(self, document: T) -> Content:
         """Return a document as what JSON knows, with the number of its schema."""
         content = msgspec.to_builtins(
             document, builtin_types=(datetime,), enc_hook=_builtin, order="deterministic"
         )
-        return {SCHEMA: self.schema, **self._kept(content)}
+        return {self.number: self.schema, **self._kept(content)}
 
     def write(self, document: T) -> bytes:
         """Return a document as JSON for people and programs; the same document, the same bytes.
@@ -132,11 +135,11 @@ class Form(Generic[T]):
             raise DocumentError(name, f"it is no JSON ({error})") from error
         if not isinstance(plain, dict):
             raise DocumentError(name, "it is no JSON object")
-        written = plain.pop(SCHEMA, 1)
+        written = plain.pop(self.number, 1)
         if not isinstance(written, int) or not 1 <= written <= self.schema:
             raise DocumentError(
                 name,
-                f"{SCHEMA} is {written!r}, and this version of the platform reads 1 to "
+                f"{self.number} is {written!r}, and this version of the platform reads 1 to "
                 f"{self.schema}: a later version wrote it",
             )
         try:

@@ -27,6 +27,7 @@ from include.settings import (
 from ml.packaging.build import build_package
 from ml.registry.promotion import challenge, promote
 from ml.registry.protocol import CHAMPION, ModelRegistry, VersionStatus
+from tests.fakes.audits import audit_of
 from tests.fakes.retraining import write_opened, write_registered
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -103,8 +104,8 @@ def test_the_champion_stays(
     services, registry, _ = platform
     request_id, version, sha256 = _waiting(platform, run_id)
     if audit is not None:
-        record = {"model": {"sha256": sha256}, "verdict": audit}
-        store.save(services.lake, record, b"", at=services.ledger.clock())
+        found = audit_of(sha256, audit)
+        store.save(services.lake, found, b"", at=services.ledger.clock())
     before = registry.get_by_alias(services.settings.model.name, CHAMPION)
     assert not decide.run(services, request_id, response)["approved"]
     assert registry.get_by_alias(services.settings.model.name, CHAMPION) == before

@@ -24,6 +24,7 @@ from include.composition import Services, build_registry, build_services
 from include.contracts.errors import ConfigurationError
 from include.contracts.rows import PREDICTIONS
 from include.governance.bias import store
+from include.governance.bias.disparity import Status
 from include.governance.bias.gate import blocking_audit
 from include.lake import keys
 from include.pipeline.bias_audit import stage
@@ -138,13 +139,14 @@ def test_fair_is_green_degraded_is_red_and_blocks(tmp_path: Path) -> None:
     red = stage.run(biased, at=(NOW + timedelta(days=7)).isoformat())
     assert red.verdict == "red"
     assert red.champion is True
-    record = store.load(services.lake, red.audit_sha256)
-    assert record["previous_sha256"] == fair.audit_sha256
-    (fixed,) = [section for section in record["sections"] if section["name"] == "fixed_set"]
-    worst = [item for item in fixed["results"]["comparisons"] if item["status"] == "red"]
-    assert {tuple(item["group"]) for item in worst} == {("B",)}
-    found = next(item for item in worst if item["metric"] == "face_found_rate")
-    assert found["ratio"]["high"] < 0.8
+    record = store.load(services.lake, red.audit_sha256).record
+    assert record.previous_sha256 == fair.audit_sha256
+    (fixed,) = [section for section in record.sections if section.name == "fixed_set"]
+    assert fixed.results is not None
+    worst = [item for item in fixed.results.comparisons if item.status is Status.RED]
+    assert {item.group for item in worst} == {("B",)}
+    found = next(item for item in worst if item.metric == "face_found_rate")
+    assert found.ratio.high < 0.8
     assert red.audit_sha256[:12] in (blocking_audit(services, champion.sha256) or "")
     document = registry.document(champion, Document.BIAS)
     assert document is not None
@@ -158,11 +160,13 @@ def test_who_is_never_found_in_production_turns_the_audit_red(tmp_path: Path) ->
     champion = register_packaged_champion(registry, name=services.settings.model.name)
     publish(services, champion.sha256)
     done = stage.run(services, at=NOW.isoformat(), people=4)
-    record = store.load(services.lake, done.audit_sha256)
-    sections = {section["name"]: section for section in record["sections"]}
-    assert sections["production"]["verdict"] == "red"
-    assert sections["production"]["audit_set"]["attributes"] == ["gender"]
-    assert sections["labelled"]["results"] is None
+    record = store.load(services.lake, done.audit_sha256).record
+    sections = {section.name: section for section in record.sections}
+    assert sections["production"].verdict is Status.RED
+    audited = sections["production"].audit_set
+    assert audited is not None
+    assert audited.attributes == ("gender",)
+    assert sections["labelled"].results is None
     assert b"P1" not in services.lake.get_bytes(done.record)
 
 

@@ -15,6 +15,7 @@ import pytest
 from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.governance.bias import store
+from include.governance.bias.disparity import Status
 from include.governance.bias.gate import blocking_audit
 from include.governance.release.documents import Audited
 from include.lake import keys
@@ -67,11 +68,12 @@ def test_a_biased_challenger_is_blocked_and_a_fair_one_passes(tmp_path: Path) ->
     found = audit.run(services, REQUEST)
     assert found["verdict"] == "red"
     assert found["audit_sha256"][:12] in (blocking_audit(services, biased) or "")
-    record = store.load(services.lake, found["audit_sha256"])
-    (fixed,) = [section for section in record["sections"] if section["name"] == "fixed_set"]
-    red = [item for item in fixed["results"]["comparisons"] if item["status"] == "red"]
-    assert {(item["metric"], tuple(item["group"])) for item in red} >= {("answer_rate", ("B",))}
-    assert {item["metric"] for item in red}.isdisjoint({"face_found_rate", "quality_rate"})
+    record = store.load(services.lake, found["audit_sha256"]).record
+    (fixed,) = [section for section in record.sections if section.name == "fixed_set"]
+    assert fixed.results is not None
+    red = [item for item in fixed.results.comparisons if item.status is Status.RED]
+    assert {(item.metric, item.group) for item in red} >= {("answer_rate", ("B",))}
+    assert {item.metric for item in red}.isdisjoint({"face_found_rate", "quality_rate"})
     said = documents.read(services, REQUEST, documents.AUDIT).findings or []
     assert any(line.startswith("Red: ") and " for B, " in line for line in said)
     assert "Production traffic: not audited (a challenger has published nothing)." in said

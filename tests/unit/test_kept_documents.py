@@ -7,20 +7,23 @@ the machine replaced.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from include.contracts.documents import SCHEMA, DocumentError, Form
+from include.contracts.documents import DocumentError, Form
 from include.contracts.extraction import EXTRACTION
 from include.contracts.published import PUBLISHED_MANIFEST
 from include.contracts.quarantine import QUARANTINE_REASON
 from include.contracts.summary import RECORDING_SUMMARY
 from include.contracts.validation import VALIDATION
-from include.governance.bias.record import SIGN_OFF
+from include.governance.bias.record import RECORD as AUDIT_RECORD
+from include.governance.bias.record import SIGN_OFF, read_record, sign_off
 from include.governance.bias.store import POINTER
 from include.inference.answers import ANSWERS
 from include.inference.embedded_job import TransformFolder
@@ -87,6 +90,7 @@ KEPT: dict[str, Form[Any]] = {
     "training-job/spec.json": TrainingFolder.spec_form,
     "training-job/runtime.json": TrainingFolder.runtime_form,
     "training-job/status.json": TrainingFolder.standing_form,
+    "audit-record.json": AUDIT_RECORD,
     "audit-pointer.json": POINTER,
     "sign-off.json": SIGN_OFF,
     "bundle-rows.json": BUNDLE_ROWS,
@@ -108,6 +112,7 @@ LEFT_OUT = {
     "change-report.json": {"report_version"},
     "rollback.json": {"from", "to"},
     "answers.json": {SHARD},
+    "audit-record.json": {"version"},
     "label-record.json": {"items", "version"},
     "evaluation.json": {"drops", "n", "rule_version", "version"},
 }
@@ -123,7 +128,7 @@ def _written(name: str) -> bytes:
 def test_what_the_build_before_wrote_is_read_and_kept(name: str) -> None:
     form, content = KEPT[name], _written(name)
     again = json.loads(form.write(form.read(content, name)))
-    assert again.pop(SCHEMA) == form.schema
+    assert again.pop(form.number) == form.schema
     left_out = LEFT_OUT.get(name, set())
     assert _lost(json.loads(content), again, left_out) == []
 
@@ -132,7 +137,7 @@ def test_what_the_build_before_wrote_is_read_and_kept(name: str) -> None:
 def test_a_field_of_another_type_is_refused_by_file_and_name(name: str) -> None:
     form = KEPT[name]
     content = json.loads(form.write(form.read(_written(name), name)))
-    field = next(one for one in content if one != SCHEMA)
+    field = next(one for one in content if one != form.number)
     with pytest.raises(DocumentError) as caught:
         form.read(json.dumps({**content, field: [{"no": "such"}]}), f"x/{name}")
     assert str(caught.value).startswith(f"x/{name}: ")
@@ -160,6 +165,29 @@ def test_a_draw_and_the_drops_of_an_evaluation_are_found() -> None:
     ]
     assert _lost(before["decision"]["drops"], drops, {"tolerated"}) == []
     assert [drop["n"] for drop in drops] == [15] * 4
+
+
+def test_an_audit_keeps_its_bytes_and_hash_and_says_whom_estimates_rest_on() -> None:
+    content = (WRITTEN / "audit-record.json").read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    kept = read_record("k", content, sha256)
+    assert (kept.content, kept.sha256) == (content, sha256)
+    (found, none) = (section.results for section in kept.record.sections)
+    assert none is None
+    assert found is not None
+    everyone, a, b = (one for one in found.figures if one.metric == "prediction_rate:neutral")
+    assert [one.result and one.result.n for one in (everyone, a, b)] == [12, 4, 8]
+    first = next(one for one in found.comparisons if one.metric == "prediction_rate:neutral")
+    assert first.group == ("a",)
+    assert (first.gap.n, first.ratio.n, first.to_geometric_mean.n) == (4, 4, 4)
+    never = next(one for one in found.comparisons if one.metric == "prediction_rate:anger")
+    assert math.isnan(never.ratio.value), "none of neither is no ratio"
+    when = datetime(2026, 12, 1, tzinfo=UTC)
+    signed = sign_off(kept, who="ada", when=when, decision="accepted", audit_sha256=sha256)
+    assert signed.audit_sha256 == sha256, "what is signed is what lies in the lake"
+    later = content.replace(b'"version":2', b'"version":4')
+    with pytest.raises(DocumentError, match=r"x/record\.json: version is 4"):
+        read_record("x/record.json", later, hashlib.sha256(later).hexdigest())
 
 
 def test_lines_of_votes_are_read_and_a_bad_one_is_named() -> None:

@@ -7,12 +7,36 @@ SageMaker developer guide. Names without a counterpart there are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from include.governance.bias.disparity import Comparison
 
+if TYPE_CHECKING:
+    from include.governance.bias.record import SealedRecord
+
 Named = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ClarifyLine:
+    """One metric of one group.
+
+    Attributes:
+        facet: What groups people.
+        value_or_threshold: The group.
+        label_value: The expression; None for all.
+        name: Clarify's name of the metric.
+        value: NaN where nothing defines it.
+    """
+
+    facet: str
+    value_or_threshold: str
+    label_value: str | None
+    name: str
+    value: float
 
 
 def clarify_metrics(comparison: Comparison) -> Named:
@@ -32,22 +56,22 @@ def clarify_metrics(comparison: Comparison) -> Named:
     return {names[kind]: difference} if kind in names else {}
 
 
-def clarify_table(comparisons: Iterable[Comparison]) -> list[dict[str, object]]:
-    """Return one line per Clarify metric: facet, value, label (null for all), name, value."""
+def clarify_table(comparisons: Iterable[Comparison]) -> list[ClarifyLine]:
+    """Return one line per Clarify metric of each comparison."""
     return [
-        {
-            "facet": " x ".join(item.attributes),
-            "value_or_threshold": " x ".join(item.group),
-            "label_value": item.metric.partition(":")[2] or None,
-            "name": name,
-            "value": value,
-        }
+        ClarifyLine(
+            facet=" x ".join(item.attributes),
+            value_or_threshold=" x ".join(item.group),
+            label_value=item.metric.partition(":")[2] or None,
+            name=name,
+            value=value,
+        )
         for item in comparisons
         for name, value in clarify_metrics(item).items()
     ]
 
 
-def clarify_report(record: Mapping[str, Any], *, sha256: str, report_uri: str) -> dict[str, Any]:
+def clarify_report(audit: SealedRecord, *, report_uri: str) -> dict[str, Any]:
     """Return an audit record as the bias report of a model version.
 
     The form is that of Clarify's `analysis.json` ("Get the results of the analysis",
@@ -55,16 +79,19 @@ def clarify_report(record: Mapping[str, Any], *, sha256: str, report_uri: str) -
     says which set it was measured on: sets are never mixed.
 
     Args:
-        record: What `audit_record` returned.
-        sha256: Its hash.
+        audit: The record.
         report_uri: Where its page lies.
     """
-    facets: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for section in record["sections"]:
-        for line in section["clarify"]:
-            facet = facets.setdefault(f"{line['facet']} ({section['name']})", {})
-            facet.setdefault(line["value_or_threshold"], []).append(
-                {key: line[key] for key in ("name", "label_value", "value")}
+    facets: dict[str, dict[str, list[dict[str, object]]]] = {}
+    for section in audit.record.sections:
+        for line in section.clarify:
+            facet = facets.setdefault(f"{line.facet} ({section.name})", {})
+            facet.setdefault(line.value_or_threshold, []).append(
+                {
+                    "name": line.name,
+                    "label_value": line.label_value,
+                    "value": line.value if math.isfinite(line.value) else None,
+                }
             )
     return {
         "version": "1.0",
@@ -79,9 +106,9 @@ def clarify_report(record: Mapping[str, Any], *, sha256: str, report_uri: str) -
             },
         },
         "audit": {
-            "sha256": sha256,
-            "verdict": record["verdict"],
-            "audited_at": record["audited_at"],
+            "sha256": audit.sha256,
+            "verdict": audit.record.verdict.value,
+            "audited_at": audit.record.audited_at,
             "report": report_uri,
         },
     }

@@ -40,14 +40,14 @@ def blocking_audit(services: Services, model_sha256: str) -> str | None:
             f"Model package {model_sha256[:12]} was never audited and {SETTING} asks for an "
             "audit: start the DAG bias_audit with this version, then promote again."
         )
-    sha256, record = found
+    sha256, verdict = found.sha256, found.record.verdict
     signed = store.read_sign_off(services.lake, sha256)
     if signed is not None and signed.decision == Decision.REJECTED:
         return (
-            f"Bias audit {sha256[:12]} ({record['verdict']}) was rejected by {signed.who}: "
+            f"Bias audit {sha256[:12]} ({verdict}) was rejected by {signed.who}: "
             f"{signed.comment or 'no reason given'}."
         )
-    if record["verdict"] == Status.RED and signed is None:
+    if verdict is Status.RED and signed is None:
         return (
             f"Bias audit {sha256[:12]} is red: at least one group is treated worse than the "
             "limit allows, beyond chance. An auditor must accept it with a reason, or another "

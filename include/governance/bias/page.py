@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from include.governance.bias.metrics import METRICS
-from include.governance.bias.record import record_sha256
+from include.governance.bias.audit import Audit, GroupFigure
+from include.governance.bias.disparity import Comparison, Status, worst
+from include.governance.bias.metrics import METRICS, Rule
+from include.governance.bias.record import AuditRecord, SealedRecord, Section
+from include.governance.bias.settings import AuditSettings
 from include.pages.environment import page_template
 from include.statistics import words
 
@@ -44,11 +47,11 @@ _SENTENCES: Mapping[str, str] = {
     "green": "No figure that could be judged is beyond its limit.",
 }
 _RULES: Mapping[str, str] = {
-    "four_fifths": "at least {four_fifths} of everybody else's",
-    "gap_above": "at most {tolerated_gap} above everybody else's",
-    "gap_either_way": "within {tolerated_gap} of everybody else's",
-    "gap_to_explain": "within {tolerated_gap} of everybody else's; amber at most, because what "
-    "people display may differ",
+    "four_fifths": "at least {held.four_fifths} of everybody else's",
+    "gap_above": "at most {held.tolerated_gap} above everybody else's",
+    "gap_either_way": "within {held.tolerated_gap} of everybody else's",
+    "gap_to_explain": "within {held.tolerated_gap} of everybody else's; amber at most, because "
+    "what people display may differ",
     "shown": "shown without a verdict",
 }
 _SEVERITIES: Mapping[str, str] = {"green": "good", "amber": "care", "red": "bad"}
@@ -57,43 +60,42 @@ _FINDINGS_MAX = 8
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_page(record: Mapping[str, Any]) -> bytes:
-    """Render an audit record (what `audit_record` returns) as HTML."""
-    sha256 = record_sha256(record)
+def render_page(audit: SealedRecord) -> bytes:
+    """Render an audit as HTML."""
+    record = audit.record
     html = page_template(_TEMPLATES, "audit.html.j2").render(
         record=record,
-        sha256=sha256,
-        sentence=_SENTENCES[record["verdict"]],
+        sha256=audit.sha256,
+        sentence=_SENTENCES[record.verdict],
         findings=plain_findings(record),
-        sections=[_section(section, record["settings"]) for section in record["sections"]],
+        sections=[_section(section, record.settings) for section in record.sections],
         severities=_SEVERITIES,
         hashes=[
-            ("Audit", sha256),
-            ("Model package", record["model"]["sha256"]),
+            ("Audit", audit.sha256),
+            ("Model package", record.model.sha256),
             *(
-                (_SECTIONS[section["name"]][0], section["audit_set"]["sha256"])
-                for section in record["sections"]
-                if section["audit_set"]
+                (_SECTIONS[section.name][0], section.audit_set.sha256)
+                for section in record.sections
+                if section.audit_set
             ),
         ],
     )
     return html.encode("utf-8", "replace")
 
 
-def plain_findings(record: Mapping[str, Any]) -> list[str]:
+def plain_findings(record: AuditRecord) -> list[str]:
     """Say in plain sentences what an audit found, the worst first, and what it could not see."""
     sentences: list[str] = []
-    for section in record["sections"]:
-        title = _SECTIONS[section["name"]][0]
-        if section["results"] is None:
-            why = "; ".join(section["notes"]) or "there is no such data"
+    for section in record.sections:
+        title, people = _SECTIONS[section.name][0], section.audit_set
+        if section.results is None or people is None:
+            why = "; ".join(section.notes) or "there is no such data"
             sentences.append(f"{title}: not audited ({why}).")
             continue
-        beyond = _beyond(section)
-        judged = sum(item["p_value"] is not None for item in section["results"]["comparisons"])
-        people = section["audit_set"]["people"]
+        beyond = _beyond(section.results.comparisons)
+        judged = sum(math.isfinite(item.p_value) for item in section.results.comparisons)
         sentences.append(
-            f"{title}: {section['verdict']}. {people} people, {judged} comparisons of a group "
+            f"{title}: {section.verdict}. {people.people} people, {judged} comparisons of a group "
             f"with everybody else, {len(beyond)} beyond the limit."
         )
         sentences += [_finding(item) for item in beyond[:_FINDINGS_MAX]]
@@ -102,88 +104,87 @@ def plain_findings(record: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def _finding(item: Mapping[str, Any]) -> str:
-    group = ", ".join(item["group"])
-    four_fifths = item["rule"] == "four_fifths"
-    kind, size = ("ratio", item["ratio"]) if four_fifths else ("gap", item["gap"])
-    own, others = (words.plain(item[side]) for side in ("value", "others"))
-    value, low, high = (words.plain(size[end]) for end in ("value", "low", "high"))
+def _finding(item: Comparison) -> str:
+    group = ", ".join(item.group)
+    four_fifths = item.rule == Rule.FOUR_FIFTHS
+    kind, size = ("ratio", item.ratio) if four_fifths else ("gap", item.gap)
+    value, low, high = (words.plain(end) for end in (size.value, size.low, size.high))
     return (
-        f"{item['status'].capitalize()}: {_METRICS[item['metric']].title.lower()} is "
-        f"{own} for {group}, {others} for everybody else ({kind} {value}, {low} to {high})."
+        f"{item.status.capitalize()}: {_METRICS[item.metric].title.lower()} is "
+        f"{words.plain(item.value)} for {group}, {words.plain(item.others)} for everybody else "
+        f"({kind} {value}, {low} to {high})."
     )
 
 
-def _beyond(section: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found = [item for item in section["results"]["comparisons"] if item["status"] != "green"]
+def _beyond(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    found = [item for item in comparisons if item.status is not Status.GREEN]
     # Of two groups that are each other's everybody else, one says it all.
-    mirrored = {(item["metric"], item["value"], item["others"]) for item in found}
+    mirrored = {(item.metric, item.value, item.others) for item in found}
     found = [
         item
         for item in found
-        if item["value"] < item["others"]
-        or (item["metric"], item["others"], item["value"]) not in mirrored
+        if item.value < item.others or (item.metric, item.others, item.value) not in mirrored
     ]
-    return sorted(found, key=lambda item: (item["status"] != "red", -abs(item["gap"]["value"])))
+    return sorted(found, key=lambda item: (item.status is not Status.RED, -abs(item.gap.value)))
 
 
-def _section(section: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    title, lead = _SECTIONS[section["name"]]
-    view = {
+def _section(section: Section, settings: AuditSettings) -> dict[str, object]:
+    title, lead = _SECTIONS[section.name]
+    results = section.results
+    return {
+        "found": section,
         "title": title,
         "lead": lead,
-        "verdict": section["verdict"],
-        "notes": section["notes"],
-        "audit_set": section["audit_set"],
-        "data_cut": section["data_cut"],
-    }
-    if section["results"] is None:
-        return {**view, "blocks": [], "insufficient": 0}
-    return {
-        **view,
-        "blocks": list(_blocks(section["results"], settings)),
-        "insufficient": sum(item["result"] is None for item in section["results"]["figures"]),
+        "blocks": [] if results is None else list(_blocks(results, settings)),
+        "insufficient": 0
+        if results is None
+        else sum(item.result is None for item in results.figures),
     }
 
 
-def _blocks(results: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A group's figure, and how it stands beside everybody else where that was compared."""
+
+    figure: GroupFigure
+    beside: Comparison | None
+
+
+def _blocks(results: Audit, settings: AuditSettings) -> Iterator[dict[str, object]]:
     """One block per figure: single groups in full, intersections where people suffice.
 
     Intersections of figures per expression are in the record alone: the page would be endless.
     """
-    beside = {
-        (item["metric"], tuple(item["attributes"]), tuple(item["group"])): item
-        for item in results["comparisons"]
-    }
-    by_metric: dict[str, list[dict[str, Any]]] = {}
-    for figure in results["figures"]:
-        place = (figure["metric"], tuple(figure["attributes"]), tuple(figure["group"]))
-        by_metric.setdefault(figure["metric"], []).append({**figure, "beside": beside.get(place)})
+    beside = {(item.metric, item.attributes, item.group): item for item in results.comparisons}
+    by_metric: dict[str, list[_Row]] = {}
+    for figure in results.figures:
+        place = (figure.metric, figure.attributes, figure.group)
+        by_metric.setdefault(figure.metric, []).append(_Row(figure, beside.get(place)))
     for name in sorted(by_metric, key=_ORDER.__getitem__):
         rows, metric = by_metric[name], _METRICS[name]
-        crossed = [row for row in rows if len(row["attributes"]) > 1 and row["result"]]
-        single = [row for row in rows if len(row["attributes"]) == 1]
+        crossed = [row for row in rows if len(row.figure.attributes) > 1 and row.figure.result]
+        single = [row for row in rows if len(row.figure.attributes) == 1]
         yield {
             "title": metric.title,
-            "rule": _RULES[metric.rule].format(**settings),
+            "rule": _RULES[metric.rule].format(held=settings),
             "status": _worst(rows),
-            "everyone": next(row for row in rows if not row["attributes"]),
-            "groups": sorted((row for row in single if row["result"]), key=_natural),
-            "too_few": sorted((row for row in single if not row["result"]), key=_natural),
-            "changes": any(row["change"] for row in rows),
-            "crossed": crossed if metric.expression is None or _worst(crossed) != "green" else [],
+            "everyone": next(row.figure for row in rows if not row.figure.attributes),
+            "groups": sorted((row for row in single if row.figure.result), key=_natural),
+            "too_few": sorted((row for row in single if not row.figure.result), key=_natural),
+            "changes": any(row.figure.change for row in rows),
+            "crossed": crossed
+            if metric.expression is None or _worst(crossed) is not Status.GREEN
+            else [],
             "per_expression": metric.expression is not None,
         }
 
 
-def _worst(rows: Sequence[Mapping[str, Any]]) -> str:
-    order = ("green", "amber", "red")
-    return max(
-        (row["beside"]["status"] for row in rows if row["beside"]), key=order.index, default="green"
-    )
+def _worst(rows: Sequence[_Row]) -> Status:
+    return worst([row.beside.status for row in rows if row.beside])
 
 
-def _natural(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _natural(row: _Row) -> tuple[tuple[str, ...], float, tuple[str, ...]]:
     """Sort bands such as 3-9 before 10-19, and words after numbers."""
-    leading = re.match(r"\d+", row["group"][0])
-    return (row["attributes"], int(leading[0]) if leading else math.inf, row["group"])
+    of = row.figure
+    leading = re.match(r"\d+", of.group[0])
+    return (of.attributes, int(leading[0]) if leading else math.inf, of.group)

@@ -1,29 +1,64 @@
-"""The audit record and its sign-off: canonical JSON under a name made of its own hash.
+"""The audit record and its sign-off: a typed document whose bytes are canonical and hashed.
 
 A record is never edited. Whoever signs names the hash of what was read; another hash
-is another record, and the signature does not carry over.
+is another record, and the signature does not carry over. The hash is that of the bytes as they
+lie in the lake: what was read from them, brought up to date, would be written otherwise.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
-from include.contracts.documents import Form
+import msgspec
+
+from include.contracts.documents import Content, Form
 from include.contracts.errors import ConfigurationError
-from include.governance.bias.audit import Audit
-from include.governance.bias.clarify import clarify_table
+from include.governance.bias.audit import EVERYONE, Audit
+from include.governance.bias.clarify import ClarifyLine, clarify_table
 from include.governance.bias.disparity import Status, worst
-from include.governance.bias.rows import PERSON, AuditRows
+from include.governance.bias.rows import PERSON, AuditRows, Source
 from include.governance.bias.settings import AuditSettings
 
-VERSION = 3
+
+class DataCut(msgspec.Struct, frozen=True, rename={"since": "from"}):
+    """Between which times rows were published, ISO 8601.
+
+    Attributes:
+        since: Begin; records say `from`, which no attribute can be called.
+        until: End, exclusive.
+    """
+
+    since: str
+    until: str
+
+
+NOT_CUT = DataCut("", "")
+"""Of rows that are not chosen by time."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedRows:
+    """What was audited, without anything of a person.
+
+    Attributes:
+        sha256: Hash of the people, their groups and true labels.
+        source: Where the groups come from.
+        attributes: What groups people.
+        people: How many there are.
+        rows: Their rows.
+    """
+
+    sha256: str
+    source: Source
+    attributes: tuple[str, ...]
+    people: int
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +67,99 @@ class Section:
 
     Attributes:
         name: `fixed_set`, `production` or `labelled`.
-        rows: What was audited; None where there was nothing to audit.
-        audit: What was found on it.
-        data_from: Begin of the data cut, ISO 8601; empty for a fixed set.
-        data_until: End of the data cut, exclusive.
         notes: What a reader must know of these rows, or why there are none.
+        data_cut: When they were published.
+        audit_set: The rows; None where there was nothing to audit.
+        results: What was found on them; None with the rows.
+        clarify: The same under the names of Clarify.
+        verdict: The worst of its panels; None with the rows.
     """
 
     name: str
-    rows: AuditRows | None
-    audit: Audit | None
-    data_from: str = ""
-    data_until: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    data_cut: DataCut
+    audit_set: AuditedRows | None
+    results: Audit | None
+    clarify: tuple[ClarifyLine, ...]
+    verdict: Status | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedModel:
+    """Whose answers were audited: name and version in the registry, hash of the package."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """Everything that somebody needs to judge, repeat or dispute an audit.
+
+    Attributes:
+        model: The package.
+        audited_at: When, ISO 8601 with its offset from UTC.
+        extraction: Settings of the extraction in front of the model, as they were called then.
+        settings: Thresholds and numbers.
+        previous_sha256: Hash of the record that changes refer to.
+        sections: What was found, set by set, and what could not be looked at.
+        verdict: The worst of the sections.
+        kind: What this file is, for whoever finds it alone.
+    """
+
+    model: AuditedModel
+    audited_at: str
+    extraction: Mapping[str, object]
+    settings: AuditSettings
+    previous_sha256: str | None
+    sections: tuple[Section, ...]
+    verdict: Status
+    kind: Literal["bias-audit"] = "bias-audit"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRecord:
+    """A record with the bytes that are hashed, signed and kept.
+
+    Attributes:
+        content: Canonical JSON.
+        record: What it says.
+    """
+
+    content: bytes
+    record: AuditRecord
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the bytes: the record's name, and what is signed."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def _with_n(content: Content) -> Content:
+    """Say how many people each estimate of a record of version 2 rests on.
+
+    A group's are those counted below the line of its figure. Everybody else's are the others of
+    all who were counted; in a mean of shares that is near to their number, elsewhere it is it.
+    """
+    for section in content["sections"]:
+        results = section["results"] or {"figures": [], "comparisons": []}
+        counted: dict[tuple[str, tuple[str, ...]], float] = {}
+        for figure in results["figures"]:
+            counted[figure["metric"], tuple(figure["group"])] = figure["counted"]
+            for name in ("result", "change"):
+                if figure[name] is not None:
+                    figure[name]["n"] = int(figure["counted"])
+        for item in results["comparisons"]:
+            own = counted[item["metric"], tuple(item["group"])]
+            fewest = int(min(own, counted[item["metric"], EVERYONE] - own))
+            item["gap"]["n"] = item["ratio"]["n"] = fewest
+            item["to_geometric_mean"]["n"] = int(own)
+    return content
+
+
+RECORD = Form(AuditRecord, schema=3, upgrades={2: _with_n}, undefined=True, number="version")
+"""How a record is read; `sealed` writes it."""
 
 
 class Decision(StrEnum):
@@ -76,94 +191,108 @@ class SignOff:
 SIGN_OFF = Form(SignOff)
 
 
+def section_of(
+    name: str,
+    rows: AuditRows | None,
+    found: Audit | None,
+    data_cut: DataCut = NOT_CUT,
+    notes: Sequence[str] = (),
+) -> Section:
+    """Put together what is kept of one set: counts of its rows and what was found on them.
+
+    Args:
+        name: `fixed_set`, `production` or `labelled`.
+        rows: What was audited; None where there was nothing to audit.
+        found: What was found on it.
+        data_cut: When they were published.
+        notes: What a reader must know of these rows, or why there are none.
+    """
+    return Section(
+        name=name,
+        notes=tuple(notes),
+        data_cut=data_cut,
+        audit_set=None
+        if rows is None
+        else AuditedRows(
+            sha256=rows.sha256,
+            source=rows.source,
+            attributes=rows.attributes,
+            people=int(rows.frame[PERSON].nunique()),
+            rows=len(rows.frame),
+        ),
+        results=found,
+        clarify=() if found is None else tuple(clarify_table(found.comparisons)),
+        verdict=None if found is None else found.verdict,
+    )
+
+
 def audit_record(
     sections: Sequence[Section],
     settings: AuditSettings,
+    model: AuditedModel,
     *,
-    model_name: str,
-    model_version: str,
-    model_sha256: str,
     audited_at: str,
-    extraction: Mapping[str, Any] | None = None,
+    extraction: Mapping[str, object] | None = None,
     previous_sha256: str | None = None,
-) -> dict[str, Any]:
-    """Put together everything that somebody needs to judge, repeat or dispute an audit.
+) -> SealedRecord:
+    """Put sections together to a record and seal it.
 
     Args:
         sections: What was found, set by set, and what could not be looked at.
         settings: Thresholds and numbers.
-        model_name: Name in the registry.
-        model_version: Version in the registry.
-        model_sha256: Hash of the model package.
+        model: The package.
         audited_at: When, ISO 8601 with its offset from UTC.
         extraction: Settings of the extraction in front of the model.
         previous_sha256: Hash of the record that changes refer to.
     """
-    audits = [section.audit for section in sections if section.audit is not None]
-    record = {
-        "kind": "bias-audit",
-        "version": VERSION,
-        "model": {"name": model_name, "version": model_version, "sha256": model_sha256},
-        "audited_at": audited_at,
-        "extraction": dict(extraction or {}),
-        "settings": asdict(settings),
-        "previous_sha256": previous_sha256,
-        "sections": [_section(section) for section in sections],
-        "verdict": worst([audit.verdict for audit in audits]),
-    }
-    plain: dict[str, Any] = json.loads(canonical_json(record))
-    return plain
+    return sealed(
+        AuditRecord(
+            model=model,
+            audited_at=audited_at,
+            extraction=extraction or {},
+            settings=settings,
+            previous_sha256=previous_sha256,
+            sections=tuple(sections),
+            verdict=worst([one.verdict for one in sections if one.verdict is not None]),
+        )
+    )
 
 
-def _section(section: Section) -> dict[str, Any]:
-    rows, audit = section.rows, section.audit
-    return {
-        "name": section.name,
-        "notes": section.notes,
-        "data_cut": {"from": section.data_from, "until": section.data_until},
-        "audit_set": None
-        if rows is None
-        else {
-            "sha256": rows.sha256,
-            "source": rows.source,
-            "attributes": rows.attributes,
-            "people": int(rows.frame[PERSON].nunique()),
-            "rows": len(rows.frame),
-        },
-        "results": None if audit is None else asdict(audit),
-        "clarify": [] if audit is None else clarify_table(audit.comparisons),
-        "verdict": None if audit is None else audit.verdict,
-    }
+def sealed(record: AuditRecord) -> SealedRecord:
+    """Write a record: sorted keys, no spaces, six digits; what is not finite becomes null.
+
+    Returns:
+        The bytes and what they say, rounded as everybody else will read it.
+    """
+    content = json.dumps(
+        _six_digits(RECORD.plain(record)), sort_keys=True, separators=(",", ":"), allow_nan=False
+    ).encode()
+    return SealedRecord(content, RECORD.read(content, "the record that was just written"))
 
 
-def canonical_json(record: object) -> bytes:
-    """Write JSON with sorted keys and no spaces; a value that is not finite becomes null."""
-    text = json.dumps(_finite(record), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.encode()
-
-
-def record_sha256(record: object) -> str:
-    """Return the hex sha256 of a record's canonical JSON."""
-    return hashlib.sha256(canonical_json(record)).hexdigest()
-
-
-def read_record(key: str, content: bytes, sha256: str) -> dict[str, Any]:
+def read_record(key: str, content: bytes, sha256: str) -> SealedRecord:
     """Read a record and hold it against its hash.
 
     Raises:
         ConfigurationError: The content is not what was hashed; names its key.
+        DocumentError: It is what was hashed and no record, or of a later version.
     """
     digest = hashlib.sha256(content).hexdigest()
     if digest != sha256:
         raise ConfigurationError(
             key, f"the content's sha256 is {digest}: the record was altered; restore the original"
         )
-    record: dict[str, Any] = json.loads(content)
-    return record
+    return SealedRecord(content, RECORD.read(content, key))
 
 
 def sign_off(
-    record: object, *, who: str, when: datetime, decision: str, audit_sha256: str, comment: str = ""
+    kept: SealedRecord,
+    *,
+    who: str,
+    when: datetime,
+    decision: str,
+    audit_sha256: str,
+    comment: str = "",
 ) -> SignOff:
     """Sign a record.
 
@@ -177,23 +306,22 @@ def sign_off(
         raise ConfigurationError("when", "the time of a sign-off carries its offset from UTC")
     if decision not in set(Decision):
         raise ConfigurationError("decision", f"{decision!r} is none of {', '.join(Decision)}")
-    if audit_sha256 != (actual := record_sha256(record)):
+    if audit_sha256 != (actual := kept.sha256):
         raise ConfigurationError(
             "audit_sha256",
             f"{audit_sha256} was read but the record is {actual}: read it and sign again",
         )
-    red = isinstance(record, Mapping) and record.get("verdict") == Status.RED
-    if red and decision == Decision.ACCEPTED and not comment.strip():
+    if kept.record.verdict is Status.RED and decision == Decision.ACCEPTED and not comment.strip():
         raise ConfigurationError("comment", "who accepts a red audit says why")
     return SignOff(who.strip(), when.isoformat(), Decision(decision).value, actual, comment.strip())
 
 
-def _finite(value: Any) -> Any:
+def _six_digits(value: Any) -> Any:
     if isinstance(value, float):
-        # Six digits are more than any interval here is worth, and half the bytes.
-        return float(f"{value:.6g}") if math.isfinite(value) else None
+        # More than any interval here is worth, and half the bytes.
+        return float(f"{value:.6g}")
     if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return {name: _six_digits(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_six_digits(item) for item in value]
     return value

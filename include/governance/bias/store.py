@@ -8,19 +8,12 @@ pointer per audit of a package, named so that the newest sorts last.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.contracts.documents import Form
-from include.governance.bias.record import (
-    SIGN_OFF,
-    SignOff,
-    canonical_json,
-    read_record,
-    record_sha256,
-)
+from include.governance.bias.record import SIGN_OFF, SealedRecord, SignOff, read_record
 from include.lake import keys
 
 if TYPE_CHECKING:
@@ -44,15 +37,15 @@ POINTER = Form(Pointer)
 
 
 def save(
-    lake: Lake, record: Mapping[str, Any], page: bytes, *, at: datetime, candidate: bool = False
-) -> str:
-    """Write an audit and return its sha256. Writing the same audit again changes nothing.
+    lake: Lake, audit: SealedRecord, page: bytes, *, at: datetime, candidate: bool = False
+) -> None:
+    """Write an audit under its hash. Writing the same audit again changes nothing.
 
     The pointer comes last: whoever finds an audit by its model finds all of it.
 
     Args:
         lake: The lake.
-        record: What `audit_record` returned.
+        audit: What was found.
         page: The record as HTML.
         at: When the audit was made, aware; orders the audits of one package.
         candidate: Whether the package was not the champion: later audits of others do not
@@ -61,20 +54,19 @@ def save(
     Raises:
         TransientError: The lake failed for now; save again.
     """
-    sha256 = record_sha256(record)
-    lake.put_if_absent(keys.audit_record(sha256), canonical_json(record))
-    lake.put_if_absent(keys.audit_page(sha256), page)
-    pointer = keys.audit_pointer(str(record["model"]["sha256"]), _stamp(at), sha256)
-    lake.put_if_absent(pointer, POINTER.write(Pointer(sha256, candidate)))
-    return sha256
+    lake.put_if_absent(keys.audit_record(audit.sha256), audit.content)
+    lake.put_if_absent(keys.audit_page(audit.sha256), page)
+    pointer = keys.audit_pointer(audit.record.model.sha256, _stamp(at), audit.sha256)
+    lake.put_if_absent(pointer, POINTER.write(Pointer(audit.sha256, candidate)))
 
 
-def load(lake: Lake, sha256: str) -> dict[str, Any]:
+def load(lake: Lake, sha256: str) -> SealedRecord:
     """Read an audit record and hold it against its hash.
 
     Raises:
         FileNotFoundError: There is no such audit.
         ConfigurationError: Its bytes were altered.
+        DocumentError: A later version of the platform wrote it.
         TransientError: The lake failed for now.
     """
     key = keys.audit_record(sha256)
@@ -83,8 +75,8 @@ def load(lake: Lake, sha256: str) -> dict[str, Any]:
 
 def latest(
     lake: Lake, model_sha256: str | None = None, *, before: datetime | None = None
-) -> tuple[str, dict[str, Any]] | None:
-    """Return hash and record of the newest audit of a package, None when there is none.
+) -> SealedRecord | None:
+    """Return the newest audit of a package, None when there is none.
 
     Args:
         lake: The lake.
@@ -103,7 +95,7 @@ def latest(
             continue
         pointer = lake.read(POINTER, names[name])
         if model_sha256 is not None or not pointer.candidate:
-            return pointer.audit_sha256, load(lake, pointer.audit_sha256)
+            return load(lake, pointer.audit_sha256)
     return None
 
 

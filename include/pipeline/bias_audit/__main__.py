@@ -19,7 +19,7 @@ from include.contracts.errors import PlatformError
 from include.governance.bias.fixed_set import open_fixed_set
 from include.governance.bias.metrics import Panel
 from include.governance.bias.page import plain_findings, render_page
-from include.governance.bias.record import audit_record, canonical_json
+from include.governance.bias.record import AuditedModel, audit_record
 from include.pipeline.bias_audit.fixed_panel import fixed_rows
 from include.pipeline.bias_audit.package_audit import thresholds
 from include.pipeline.bias_audit.panels import FIXED_SET, RowSet
@@ -53,19 +53,17 @@ def _audit(
     audit_set = open_fixed_set(set_path, people)
     model = _unregistered(services, package)
     rows, settings = fixed_rows(services, audit_set, model), thresholds(services)
-    record = audit_record(
+    audited = audit_record(
         [RowSet(FIXED_SET, Panel.PARITY, rows).judged(settings)],
         settings,
-        model_name=model.name,
-        model_version=model.version,
-        model_sha256=model.sha256,
+        AuditedModel(model.name, model.version, model.sha256),
         audited_at=datetime.now(UTC).isoformat(timespec="seconds"),
         extraction=services.settings.extraction.model_dump(mode="json"),
     )
     out.mkdir(parents=True, exist_ok=True)
-    (out / "bias-audit.html").write_bytes(render_page(record))
-    (out / "bias-audit.json").write_bytes(canonical_json(record))
-    return plain_findings(record)
+    (out / "bias-audit.html").write_bytes(render_page(audited))
+    (out / "bias-audit.json").write_bytes(audited.content)
+    return plain_findings(audited.record)
 
 
 def _unregistered(services: Services, package: Path) -> ModelVersion:

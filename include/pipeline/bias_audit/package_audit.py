@@ -6,7 +6,7 @@ before anything is registered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,9 +14,10 @@ from typing import Any
 from include.composition import Services
 from include.governance.bias import store
 from include.governance.bias.clarify import clarify_report
+from include.governance.bias.disparity import Status
 from include.governance.bias.fixed_set import FixedSet
 from include.governance.bias.page import plain_findings, render_page
-from include.governance.bias.record import audit_record
+from include.governance.bias.record import AuditedModel, AuditRecord, SealedRecord, audit_record
 from include.governance.bias.settings import AuditSettings
 from include.lake import keys
 from include.pipeline.bias_audit import panels
@@ -29,19 +30,27 @@ class Audited:
     """An audit as it lies in the lake.
 
     Attributes:
-        sha256: Hash of the record.
-        record: What was found.
+        kept: What was found, with its hash.
         report_uri: Where its page is.
     """
 
-    sha256: str
-    record: Mapping[str, Any]
+    kept: SealedRecord
     report_uri: str
 
     @property
-    def verdict(self) -> str:
+    def sha256(self) -> str:
+        """Hash of the record."""
+        return self.kept.sha256
+
+    @property
+    def record(self) -> AuditRecord:
+        """What was found."""
+        return self.kept.record
+
+    @property
+    def verdict(self) -> Status:
         """Red, amber or green."""
-        return str(self.record["verdict"])
+        return self.record.verdict
 
     def findings(self) -> list[str]:
         """Say in plain sentences what was found, the worst first."""
@@ -49,7 +58,7 @@ class Audited:
 
     def clarify(self) -> dict[str, Any]:
         """Return the report in Clarify's vocabulary, for the registry."""
-        return clarify_report(self.record, sha256=self.sha256, report_uri=self.report_uri)
+        return clarify_report(self.kept, report_uri=self.report_uri)
 
 
 def audit_version(
@@ -68,9 +77,9 @@ def audit_version(
         TransientError: Something outside failed for now.
     """
     before = store.latest(services.lake, before=moment)
-    gathered = panels.of_version(services, audit_set, model, moment, before and before[1])
+    gathered = panels.of_version(services, audit_set, model, moment, before)
     champion = services.settings.model.alias in model.aliases
-    return _keep(services, gathered, model, moment, before and before[0], candidate=not champion)
+    return _keep(services, gathered, model, moment, before, candidate=not champion)
 
 
 def audit_candidate(
@@ -95,8 +104,8 @@ def audit_candidate(
         TransientError: Something outside failed for now.
     """
     before = store.latest(services.lake, champion_sha256, before=moment)
-    gathered = panels.of_candidate(services, audit_set, model, before and champion_sha256)
-    return _keep(services, gathered, model, moment, before and before[0], candidate=True)
+    gathered = panels.of_candidate(services, audit_set, model, before)
+    return _keep(services, gathered, model, moment, before, candidate=True)
 
 
 def _keep(
@@ -104,24 +113,22 @@ def _keep(
     gathered: Sequence[RowSet],
     model: ModelVersion,
     moment: datetime,
-    previous_sha256: str | None,
+    before: SealedRecord | None,
     *,
     candidate: bool,
 ) -> Audited:
     """Judge what was gathered, set by set, and write record and page."""
     settings = thresholds(services)
-    record = audit_record(
+    kept = audit_record(
         [item.judged(settings) for item in gathered],
         settings,
-        model_name=model.name,
-        model_version=model.version,
-        model_sha256=model.sha256,
+        AuditedModel(model.name, model.version, model.sha256),
         audited_at=moment.isoformat(),
         extraction=services.settings.extraction.model_dump(mode="json"),
-        previous_sha256=previous_sha256,
+        previous_sha256=None if before is None else before.sha256,
     )
-    sha256 = store.save(services.lake, record, render_page(record), at=moment, candidate=candidate)
-    return Audited(sha256, record, services.lake.uri(keys.audit_page(sha256)))
+    store.save(services.lake, kept, render_page(kept), at=moment, candidate=candidate)
+    return Audited(kept, services.lake.uri(keys.audit_page(kept.sha256)))
 
 
 def thresholds(services: Services) -> AuditSettings:

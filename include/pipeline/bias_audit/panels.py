@@ -7,16 +7,20 @@ package that has published nothing, what both know of the last audit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from include.composition import Services
 from include.governance.bias.audit import audit
 from include.governance.bias.fixed_set import FixedSet
 from include.governance.bias.metrics import Panel
-from include.governance.bias.record import Section
+from include.governance.bias.record import (
+    NOT_CUT,
+    DataCut,
+    SealedRecord,
+    Section,
+    section_of,
+)
 from include.governance.bias.rows import AuditRows
 from include.governance.bias.settings import AuditSettings
 from include.pipeline.bias_audit.fixed_panel import fixed_rows, kept_rows
@@ -36,8 +40,7 @@ class RowSet:
         panel: What may be read from it.
         rows: What happened; None where there is nothing to audit.
         previous: The same of the last audit; None without one.
-        data_from: Begin of the data cut, ISO 8601; empty for a fixed set.
-        data_until: End of the data cut, exclusive.
+        data_cut: When they were published.
         notes: What a reader must know of these rows, or why there are none.
     """
 
@@ -45,8 +48,7 @@ class RowSet:
     panel: Panel
     rows: AuditRows | None
     previous: AuditRows | None = None
-    data_from: str = ""
-    data_until: str = ""
+    data_cut: DataCut = NOT_CUT
     notes: tuple[str, ...] = ()
 
     def judged(self, settings: AuditSettings) -> Section:
@@ -56,7 +58,7 @@ class RowSet:
             if previous is not None and previous.attributes != self.rows.attributes:
                 previous = None
             found = audit(self.rows, settings, previous=previous, panels=(self.panel,))
-        return Section(self.name, self.rows, found, self.data_from, self.data_until, self.notes)
+        return section_of(self.name, self.rows, found, self.data_cut, self.notes)
 
 
 def of_version(
@@ -64,7 +66,7 @@ def of_version(
     audit_set: FixedSet,
     model: ModelVersion,
     moment: datetime,
-    last: Mapping[str, Any] | None,
+    last: SealedRecord | None,
 ) -> tuple[RowSet, ...]:
     """Gather the three sets of a registered version.
 
@@ -73,7 +75,7 @@ def of_version(
         audit_set: Whom to show.
         model: The version.
         moment: End of the window of production, aware.
-        last: Record of the last audit, None without one.
+        last: The last audit, None without one.
 
     Raises:
         ConfigurationError: The audit set or the package is damaged.
@@ -92,8 +94,7 @@ def of_version(
             Panel.PARITY,
             production,
             before.get(PRODUCTION),
-            since.isoformat(),
-            moment.isoformat(),
+            DataCut(since.isoformat(), moment.isoformat()),
             tuple(notes),
         ),
         RowSet(LABELLED, Panel.LABELLED, labelled, before.get(LABELLED), notes=tuple(label_notes)),
@@ -101,7 +102,7 @@ def of_version(
 
 
 def of_candidate(
-    services: Services, audit_set: FixedSet, model: ModelVersion, last_sha256: str | None
+    services: Services, audit_set: FixedSet, model: ModelVersion, last: SealedRecord | None
 ) -> tuple[RowSet, ...]:
     """Gather what there is of a package that has published nothing: the fixed set.
 
@@ -109,13 +110,15 @@ def of_candidate(
         services: The platform.
         audit_set: Whom to show.
         model: The package; it need not be registered.
-        last_sha256: The package of the audit that changes refer to, None without one.
+        last: The audit that changes refer to, None without one.
 
     Raises:
         ConfigurationError: The audit set or the package is damaged.
         TransientError: Something outside failed for now.
     """
-    before = None if last_sha256 is None else kept_rows(services, audit_set, last_sha256)
+    before = None
+    if last is not None:
+        before = kept_rows(services, audit_set, last.record.model.sha256)
     fixed = fixed_rows(services, audit_set, model)
     return (
         RowSet(FIXED_SET, Panel.PARITY, fixed, before),
@@ -125,7 +128,7 @@ def of_candidate(
 
 
 def _of_last(
-    services: Services, audit_set: FixedSet, last: Mapping[str, Any] | None
+    services: Services, audit_set: FixedSet, last: SealedRecord | None
 ) -> dict[str, AuditRows | None]:
     """Return the rows of the last audit, read again: an audit keeps nothing of a person.
 
@@ -133,14 +136,13 @@ def _of_last(
     """
     if last is None:
         return {}
-    sha256 = str(last["model"]["sha256"])
-    cuts = {section["name"]: section["data_cut"] for section in last["sections"]}
-    cut = cuts.get(PRODUCTION, {"from": ""})
+    sha256 = last.record.model.sha256
     rows: dict[str, AuditRows | None] = {
         FIXED_SET: kept_rows(services, audit_set, sha256),
         LABELLED: labelled_rows(services, sha256)[0],
     }
-    if cut["from"]:
-        since, until = (datetime.fromisoformat(cut[end]) for end in ("from", "until"))
+    cuts = {section.name: section.data_cut for section in last.record.sections}
+    if (cut := cuts.get(PRODUCTION)) and cut.since:
+        since, until = (datetime.fromisoformat(end) for end in (cut.since, cut.until))
         rows[PRODUCTION] = production_rows(services, sha256, since, until)[0]
     return rows

@@ -55,7 +55,7 @@ def run(
     _tell(services, audited, moment)
     return AuditOutcome(
         audit_sha256=audited.sha256,
-        verdict=Status(audited.verdict),
+        verdict=audited.verdict,
         model_version=model.version,
         champion=services.settings.model.alias in model.aliases,
         record=keys.audit_record(audited.sha256),
@@ -96,8 +96,8 @@ def _time(text: str) -> datetime:
 
 def _tell(services: Services, audited: Audited, moment: datetime) -> None:
     """Send the notice and the figures of an audit."""
-    record, status = audited.record, Status(audited.verdict)
-    version = record["model"]["version"]
+    record, status = audited.record, audited.verdict
+    version = record.model.version
     build_notifier(services).send(
         Notice(
             key=f"bias-audit/{audited.sha256}",
@@ -108,17 +108,17 @@ def _tell(services: Services, audited: Audited, moment: datetime) -> None:
         )
     )
     metrics = []
-    for section in record["sections"]:
-        if section["results"] is None:
+    for section in record.sections:
+        if section.results is None:
             continue
-        counted = Counter(item["status"] for item in section["results"]["comparisons"])
+        counted = Counter(item.status for item in section.results.comparisons)
         metrics += [
             Metric(
                 f"BiasAudit{colour.capitalize()}Comparisons",
                 counted[colour],
                 Unit.COUNT,
                 moment,
-                {"Panel": section["name"]},
+                {"Panel": section.name},
             )
             for colour in Status
         ]
@@ -130,8 +130,8 @@ def _body(audited: Audited) -> str:
     record = audited.record
     findings = "\n".join(f"* {plain(sentence)}" for sentence in audited.findings())
     return (
-        f"**{audited.verdict.upper()}**: model version {plain(record['model']['version'])}, "
-        f"audited {record['audited_at']}.\n\n{findings}\n\n"
+        f"**{audited.verdict.upper()}**: model version {plain(record.model.version)}, "
+        f"audited {record.audited_at}.\n\n{findings}\n\n"
         f"Report: {code(audited.report_uri)}\n\n"
         f"Your signature is for audit `{audited.sha256}` and no other. *Accept* means: I have read "
         "it and answer for the model being used as it is; on a red audit the comment must say why. "

@@ -64,5 +64,5 @@ def _bias(services: Services, request_id: str) -> dict[Document, Mapping[str, An
     if sha256 is None:
         return {}
     uri = services.lake.uri(keys.audit_page(sha256))
-    report = clarify_report(store.load(services.lake, sha256), sha256=sha256, report_uri=uri)
+    report = clarify_report(store.load(services.lake, sha256), report_uri=uri)
     return {Document.BIAS: report}

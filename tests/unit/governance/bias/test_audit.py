@@ -15,11 +15,10 @@ from include.governance.bias.clarify import clarify_metrics, clarify_report
 from include.governance.bias.disparity import Status
 from include.governance.bias.metrics import Panel
 from include.governance.bias.record import (
-    Section,
+    AuditedModel,
     audit_record,
-    canonical_json,
     read_record,
-    record_sha256,
+    section_of,
     sign_off,
 )
 from include.governance.bias.rows import audit_rows
@@ -222,11 +221,9 @@ def test_inferred_groups_are_refused():
 
 def record_of(rows):
     return audit_record(
-        [Section("fixed_set", rows, audit(rows, FAST)), Section("labelled", None, None)],
+        [section_of("fixed_set", rows, audit(rows, FAST)), section_of("labelled", None, None)],
         FAST,
-        model_name="m",
-        model_version="7",
-        model_sha256="m" * 64,
+        AuditedModel("m", "7", "m" * 64),
         audited_at="2026-11-16T05:00:00+00:00",
     )
 
@@ -236,7 +233,7 @@ def signed(record, **changes):
         "who": "A. Auditor",
         "when": datetime(2026, 11, 21, tzinfo=UTC),
         "decision": "accepted",
-        "audit_sha256": record_sha256(record),
+        "audit_sha256": record.sha256,
         "comment": "known and being worked on",
     }
     return sign_off(record, **{**words, **changes})
@@ -245,10 +242,10 @@ def signed(record, **changes):
 def test_record_is_repeatable_and_signed_by_hash():
     record = record_of(rows_of(table({"f": 0.5, "m": 0.0})))
     assert record == record_of(rows_of(table({"m": 0.0, "f": 0.5})))
-    assert record["verdict"] == "red"
-    content = canonical_json(record)
-    sha256 = record_sha256(record)
-    assert read_record("record.json", content, sha256) == record
+    assert record.record.verdict is Status.RED
+    content = record.content
+    sha256 = record.sha256
+    assert read_record("record.json", content, sha256).content == content
     with pytest.raises(ConfigurationError, match="altered"):
         read_record("record.json", content.replace(b'"red"', b'"green"'), sha256)
     assert signed(record).audit_sha256 == sha256
@@ -266,7 +263,7 @@ def test_accepting_red_needs_a_reason():
 
 def test_the_registry_gets_clarifys_names_by_facet():
     record = record_of(rows_of(table({"f": 0.5, "m": 0.0})))
-    report = clarify_report(record, sha256="s", report_uri="file:///r")
+    report = clarify_report(record, report_uri="file:///r")
     facets = report["post_training_bias_metrics"]["facets"]
     (women,) = [g for g in facets["gender (fixed_set)"] if g["value_or_threshold"] == "f"]
     assert {"name": "AD", "label_value": None, "value": 0.5} in women["metrics"]

@@ -11,9 +11,10 @@ from include.composition import Services
 from include.contracts.errors import ConfigurationError
 from include.governance.bias import store
 from include.governance.bias.gate import SETTING, blocking_audit
-from include.governance.bias.record import Decision, record_sha256, sign_off
+from include.governance.bias.record import Decision, sign_off
 from include.lake import keys
 from include.settings import BiasAuditSettings
+from tests.fakes.audits import audit_of
 from tests.fakes.home import services_in
 
 MODEL = "a" * 64
@@ -25,8 +26,9 @@ def make_services(home: Path, *, required: bool = False) -> Services:
 
 
 def put_audit(services: Services, verdict: str, *, at: datetime = NOW, model: str = MODEL) -> str:
-    record = {"model": {"sha256": model}, "verdict": verdict, "audited_at": at.isoformat()}
-    return store.save(services.lake, record, b"<html>", at=at)
+    audit = audit_of(model, verdict, at=at)
+    store.save(services.lake, audit, b"<html>", at=at)
+    return audit.sha256
 
 
 def decide(services: Services, sha256: str, decision: Decision, comment: str = "") -> None:
@@ -108,4 +110,5 @@ def test_saving_again_changes_nothing(tmp_path: Path) -> None:
     services = make_services(tmp_path)
     assert put_audit(services, "red") == put_audit(services, "red")
     assert len(list(services.lake.list(keys.audits_of_model(MODEL)))) == 1
-    assert record_sha256(store.load(services.lake, put_audit(services, "red")))
+    sha256 = put_audit(services, "red")
+    assert store.load(services.lake, sha256).sha256 == sha256

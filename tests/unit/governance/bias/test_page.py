@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from include.governance.bias.audit import audit
 from include.governance.bias.page import plain_findings, render_page
-from include.governance.bias.record import Section, audit_record, record_sha256
+from include.governance.bias.record import (
+    AuditedModel,
+    DataCut,
+    SealedRecord,
+    audit_record,
+    section_of,
+)
 from include.governance.bias.rows import audit_rows
 from include.governance.bias.settings import AuditSettings
 
 
-def audited(name: str) -> dict[str, Any]:
+def audited(name: str) -> SealedRecord:
     """The record of an audit in which most faces of one group were not found.
 
     `name` stands wherever people give a name: model, version, group, attribute, note.
@@ -36,13 +40,11 @@ def audited(name: str) -> dict[str, Any]:
     found = audit(rows, settings, previous=before)
     return audit_record(
         [
-            Section("production", rows, found, "2026-11-09", "2026-11-16"),
-            Section("labelled", None, None, notes=(name,)),
+            section_of("production", rows, found, DataCut("2026-11-09", "2026-11-16")),
+            section_of("labelled", None, None, notes=(name,)),
         ],
         settings,
-        model_name=name,
-        model_version=name,
-        model_sha256="m" * 64,
+        AuditedModel(name, name, "m" * 64),
         audited_at="2026-11-16T05:00:00+00:00",
         previous_sha256="b" * 64,
     )
@@ -54,10 +56,10 @@ def test_page_says_what_was_found_and_escapes_groups():
     page = render_page(record).decode()
     assert "must not be promoted" in page
     assert "not audited (&lt;script&gt;x&lt;/script&gt;)" in page
-    assert record_sha256(record) in page
+    assert record.sha256 in page
     assert "<script>" not in page
     assert "default-src 'none'" in page
-    finding = next(line for line in plain_findings(record) if "face found" in line)
+    finding = next(line for line in plain_findings(record.record) if "face found" in line)
     assert "0.250" in finding
     assert "1.000" in finding
 

@@ -17,6 +17,7 @@ from include.governance.bias.disparity import Status
 from include.governance.bias.gate import blocking_audit
 from include.pipeline.bias_audit.outcome import AuditOutcome
 from include.pipeline.bias_audit.sign_off import as_outcome, ask_for_retraining, record_answer
+from tests.fakes.audits import audit_of
 from tests.fakes.home import services_in
 
 MODEL = "a" * 64
@@ -29,8 +30,9 @@ def services(tmp_path: Path) -> Services:
 
 
 def audited(services: Services, verdict: str = "red", *, champion: bool = True) -> AuditOutcome:
-    record = {"model": {"sha256": MODEL}, "verdict": verdict}
-    sha256 = store.save(services.lake, record, b"<html>", at=NOW)
+    kept = audit_of(MODEL, verdict)
+    store.save(services.lake, kept, b"<html>", at=NOW)
+    sha256 = kept.sha256
     outcome = AuditOutcome(
         audit_sha256=sha256,
         verdict=Status(verdict),
