@@ -138,7 +138,7 @@ def _cores(count: int) -> str:
 def _validation(
     variants: Sequence[Variant], package: Path, data: Path
 ) -> tuple[list[Answers], np.ndarray]:
-    temperature = float(read_signature(package)["temperature"])
+    temperature = read_signature(package).temperature
     table, labels = labelled_split(data, "validation")
     with threads(max(CORES)):
         answers = [
@@ -176,7 +176,7 @@ def accuracy_table(variants: Mapping[str, Variant], package: Path, data: Path) -
 
 def network_table(variants: Mapping[str, Variant], package: Path, *, rounds: int) -> Table:
     """Return faces per second of the network alone, from a ready input to logits."""
-    side_px = int(read_signature(package)["input"]["side_px"])
+    side_px = read_signature(package).input.side_px
     columns = [f"batch {batch}, {_cores(cores)}" for cores in CORES for batch in BATCHES]
     table = _table(
         f"Network alone at {side_px} px: faces per second (ratio to torch)", "variant", *columns
@@ -278,7 +278,7 @@ def side_table(
     packages: Sequence[Path], scratch: Path, *, data: Path | None, faces: int, rounds: int
 ) -> Table:
     """Return what the input's side costs, and what it brings where a package has it."""
-    trained = {int(read_signature(path)["input"]["side_px"]): path for path in packages}
+    trained = {read_signature(path).input.side_px: path for path in packages}
     sides = sorted({*SIDES_PX, *trained})
     table = _table(
         "Input side, ONNX Runtime fp32: the cost is that of any network of this size; the "

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,7 +18,6 @@ import numpy as np
 import torch
 from safetensors.torch import load
 
-from include.contracts.package import SIGNATURE_MEMBER
 from ml.evaluation.golden_pictures import GOLDEN_DIR
 from ml.evaluation.packed import shard
 from ml.evaluation.split import labelled_split
@@ -28,8 +26,8 @@ from ml.packaging.build import WEIGHTS_MEMBER, build_package
 from ml.packaging.graph import build_graph
 from ml.packaging.quantise import Quantisation, quantise
 from ml.packaging.seal import calibration_input
-from ml.packaging.signature import upgrade
-from ml.packaging.unpack import read_package, unpack_package
+from ml.packaging.signature import Serving, Signature
+from ml.packaging.unpack import read_package, read_signature, unpack_package
 from ml.serving.handler import PackedModel
 
 CROP_SIDE_PX = 112
@@ -78,11 +76,12 @@ def make_variants(
     Quantised ones need training pictures, and are left out without `data`.
     """
     content = read_package(package)
-    weights, signature = content[WEIGHTS_MEMBER], upgrade(json.loads(content[SIGNATURE_MEMBER]))
-    signature["input"]["side_px"] = side_px or signature["input"]["side_px"]
-    network = build_mobilenet_v2(width=float(signature["architecture"]["width"]))
+    weights, signature = content[WEIGHTS_MEMBER], read_signature(package)
+    if side_px:
+        signature = replace(signature, input=replace(signature.input, side_px=side_px))
+    network = build_mobilenet_v2(width=signature.architecture.width)
     network.load_state_dict(load(weights))
-    graph = build_graph(network, weights, side_px=signature["input"]["side_px"])
+    graph = build_graph(network, weights, side_px=signature.input.side_px)
     folder = _packed(weights, signature, graph, scratch)
     variants = {
         TORCH: Variant(TORCH, folder, "torch"),
@@ -92,13 +91,13 @@ def make_variants(
         pictures = calibration_input(signature, labelled_split(data, "train")[0])
         for name, how in QUANTISATIONS.items():
             small = quantise(graph, weights, pictures, how)
-            quantised = {**signature, "serving": {"engine": "onnxruntime", "precision": "int8"}}
+            quantised = replace(signature, serving=Serving("onnxruntime", "int8"))
             folder = _packed(weights, quantised, small, scratch)
             variants[name] = Variant(name, folder, "onnxruntime")
     return variants
 
 
-def _packed(weights: bytes, signature: Mapping[str, Any], graph: bytes, scratch: Path) -> Path:
+def _packed(weights: bytes, signature: Signature, graph: bytes, scratch: Path) -> Path:
     path = scratch / "model.tar.gz"
     build_package(weights, signature, path, graph=graph)
     return unpack_package(path, scratch)

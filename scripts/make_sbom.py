@@ -23,7 +23,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from jsonschema import Draft7Validator
 from locks import ROOT, Locked, read_lock
 
-from include.contracts.package import package_sha256, read_signature
+from ml.packaging.unpack import package_sha256, read_signature
 
 PLATFORM_LOCKS = ("requirements.txt", "requirements-torch-cpu.txt")
 MODEL = ROOT / "ml" / "weights" / "model.tar.gz"
@@ -120,9 +120,9 @@ def model_component(package: Path) -> Document:
         "type": "machine-learning-model",
         "bom-ref": "model-package",
         "name": "expression-mobilenetv2",
-        "version": signature["package_version"],
-        "description": signature["describes"],
-        "licenses": [{"license": {"name": "see description", "text": _text(signature["licence"])}}],
+        "version": signature.package_version,
+        "description": signature.describes,
+        "licenses": [{"license": {"name": "see description", "text": _text(signature.licence)}}],
         "hashes": [{"alg": "SHA-256", "content": package_sha256(package)}],
     }
 

@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 from benchmarks.parsers.inputs import archives, bytes_like, changed, json_like, texts, values
 from include.contracts.attestation import sign, verify
 from include.contracts.containers import kind_of
+from include.contracts.documents import DocumentError
 from include.contracts.errors import ConfigurationError, PermanentInputError
-from include.contracts.package import read_signature, unpack_members
+from include.contracts.package import unpack_members
 from include.contracts.rows import MANIFEST
 from include.contracts.spreadsheet import TableError, read_table
 from include.governance.access.people import answered_by
@@ -39,6 +40,8 @@ from include.study.dates import read_moment
 from include.study.respondents_table import parse_respondents
 from include.study.study_file import parse_study_file
 from include.video.messages import MalformedMessageError, MessageReader
+from ml.packaging.signature import make_signature, plain_signature
+from ml.packaging.unpack import read_signature
 
 _ROOT = Path(__file__).parents[2]
 _STUDY = (
@@ -86,9 +89,8 @@ _TASKS = [
 ]
 _FLAT = [{"id": 1, "row_id": _ROW, "displayed_expression": "fear", "annotator": 1}]
 _SIGNATURE = {
+    **plain_signature(make_signature(package_version="1", input_side_px=96)),
     "members": {"code/inference.py": hashlib.sha256(b"").hexdigest()},
-    "labels": ["a"],
-    "metrics": {},
 }
 _ANSWER = {
     "chosen_options": ["Approve"],
@@ -312,7 +314,7 @@ READERS: Mapping[str, Reader] = {
             {"signature.json": json_like(_SIGNATURE), "code/inference.py": st.just(b"")}, kind="gz"
         ),
         _as_file("model.tar.gz", _package),
-        (ConfigurationError,),
+        (ConfigurationError, DocumentError),
     ),
     "signature of a package": Reader(_envelopes(), _verified, (ConfigurationError,)),
     "compose file": Reader(

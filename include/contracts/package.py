@@ -15,7 +15,6 @@ import tempfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from include.contracts.errors import ConfigurationError
 
@@ -59,16 +58,6 @@ def read_members(package: Path) -> dict[str, bytes]:
         raise ConfigurationError(_SETTING, f"{package} cannot be read: {error}") from error
     _check(package, content)
     return content
-
-
-def read_signature(package: Path) -> dict[str, Any]:
-    """Return `signature.json` of a package after checking every member.
-
-    Raises:
-        ConfigurationError: As `read_members`.
-    """
-    signature: dict[str, Any] = json.loads(read_members(package)[SIGNATURE_MEMBER])
-    return signature
 
 
 def unpack_members(package: Path, target: Path) -> Path:

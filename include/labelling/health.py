@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from include.labelling.estimate import Estimates
 from include.statistics import independent, words
@@ -87,22 +86,6 @@ class Decision:
     health: Health
     reasons: tuple[str, ...]
     drops: tuple[Drop, ...]
-
-
-def read_reference(name: str, metrics: Mapping[str, Any]) -> Reference:
-    """Read a reference from `{"figures": {name: {value, low, high, n}}}`.
-
-    That is the form of a package's sealed `metrics.test` and `metrics.validation`
-    (`signature.json`).
-
-    Raises:
-        ValueError: It has not that form.
-    """
-    try:
-        figures = {key: Estimate.from_json(figure) for key, figure in metrics["figures"].items()}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{name}: no figures with value, low, high and n ({error!r})") from error
-    return Reference(name, figures)
 
 
 def decide(today: Estimates, references: Sequence[Reference], rule: Rule | None = None) -> Decision:

@@ -35,7 +35,7 @@ def run(services: Services, batch_id: str) -> dict[str, int]:
     accounts for it, the others are not held up.
     """
     batch = services.ledger.batch(batch_id)
-    threshold = float(read_signature(services, batch)["abstain_threshold"])
+    threshold = read_signature(services, batch).abstain_threshold
     recordings = services.ledger.recordings(batch_id, states=(State.EXTRACTED,))
     outcome: Outcome = for_each_recording(
         services,

@@ -25,7 +25,7 @@ from include.labelling.evaluation import (
     evaluate,
 )
 from include.labelling.evaluation_page import render_evaluation
-from include.labelling.health import Health, Reference, Rule, read_reference
+from include.labelling.health import Health, Reference, Rule
 from include.labelling.votes import counts
 from include.lake import keys
 from include.observability.notice import Notice, Severity
@@ -126,10 +126,10 @@ def _champion(services: Services, registry: ModelRegistry) -> ModelVersion:
 
 def _sealed(services: Services, champion: ModelVersion) -> Reference | None:
     """The figures of the package: of its test split, else of validation."""
-    metrics = signature_of(services, champion.package_uri, champion.sha256)["metrics"]
+    metrics = signature_of(services, champion.package_uri, champion.sha256).metrics
     for split in ("test", "validation"):
-        if metrics.get(split):
-            return read_reference(f"the sealed {split} figures", metrics[split])
+        if (measured := metrics.get(split)) is not None:
+            return Reference(f"the sealed {split} figures", measured.figures)
     return None
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from include.composition import Services
 from include.contracts.errors import TransientError
 from include.contracts.package import SIGNATURE_MEMBER
 from include.inference.package import model_cache, unpack_package
 from include.ledger.ledger import Batch
+from ml.packaging.signature import SIGNATURE, Signature
 
 
-def read_signature(services: Services, batch: Batch) -> dict[str, Any]:
+def read_signature(services: Services, batch: Batch) -> Signature:
     """Return `signature.json` of the batch's model package, verified by its sha256.
 
     Raises:
@@ -23,12 +21,13 @@ def read_signature(services: Services, batch: Batch) -> dict[str, Any]:
     return signature_of(services, batch.package_uri, batch.model_sha256)
 
 
-def signature_of(services: Services, uri: str, sha256: str) -> dict[str, Any]:
+def signature_of(services: Services, uri: str, sha256: str) -> Signature:
     """Return `signature.json` of a package, verified by its sha256.
 
     Raises:
         UnsignedPackageError: The settings ask for signatures, and it has none that counts.
         PermanentInputError: The bytes are not the registered ones, or no sealed package.
+        DocumentError: The signature is of a later schema, or lacks a field.
         TransientError: It cannot be read at present.
     """
     folder = unpack_package(
@@ -38,5 +37,4 @@ def signature_of(services: Services, uri: str, sha256: str) -> dict[str, Any]:
         services.settings.storage,
         signers=services.settings.model.signers,
     )
-    signature: dict[str, Any] = json.loads((folder / SIGNATURE_MEMBER).read_text())
-    return signature
+    return SIGNATURE.read((folder / SIGNATURE_MEMBER).read_bytes(), f"{uri}, {SIGNATURE_MEMBER}")

@@ -36,7 +36,7 @@ def pin_packaged(services: Services, batch_id: str) -> Batch:
     return services.ledger.pin_model(
         batch_id,
         name=services.settings.model.name,
-        version=f"packaged {read_signature(PACKAGED)['package_version']}",
+        version=f"packaged {read_signature(PACKAGED).package_version}",
         package_uri=PACKAGED.as_uri(),
         sha256=package_sha256(PACKAGED),
     )

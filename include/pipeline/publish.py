@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,6 +41,7 @@ from include.pipeline.study_files import study_seating
 from include.pipeline.study_gate import Admission
 from include.pipeline.validate import read_result
 from include.video.annotate import annotate_file, labels_from_predictions
+from ml.packaging.signature import Signature, plain_signature
 
 ANNOTATED = "annotated.mp4"
 THUMBNAILS_MAX = 6
@@ -72,7 +71,7 @@ def publish_recording(
     services: Services,
     batch: Batch,
     recording: Recording,
-    signature: Mapping[str, Any],
+    signature: Signature,
     *,
     reanalysis: Reanalysed | None = None,
 ) -> str:
@@ -118,9 +117,7 @@ def publish_recording(
     return prefix
 
 
-def _publish(
-    services: Services, batch: Batch, recording: Recording, signature: Mapping[str, Any]
-) -> None:
+def _publish(services: Services, batch: Batch, recording: Recording, signature: Signature) -> None:
     prefix = publish_recording(services, batch, recording, signature)
     result = result_at(services.lake, prefix)
     if result is not None:
@@ -132,7 +129,7 @@ def _context(
     services: Services,
     batch: Batch,
     recording: Recording,
-    signature: Mapping[str, Any],
+    signature: Signature,
     table: pa.Table,
 ) -> ReportContext:
     identity = recording.extraction_id or ""
@@ -148,9 +145,9 @@ def _context(
             "name": batch.model_name,
             "version": batch.model_version,
             "sha256": batch.model_sha256,
-            "temperature": signature["temperature"],
-            "abstain_threshold": signature["abstain_threshold"],
-            "metrics": signature["metrics"],
+            "temperature": signature.temperature,
+            "abstain_threshold": signature.abstain_threshold,
+            "metrics": plain_signature(signature)["metrics"],
         },
         code_versions={
             "extract": str(extraction.stage_version),

@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING
 from include.composition import build_registry
 from include.contracts.attestation import ATTESTATION_FILE, SETTING, sign, verify
 from include.contracts.errors import ConfigurationError, PlatformError
-from include.contracts.package import package_sha256, read_signature
+from include.contracts.package import package_sha256
 from include.settings import load_settings
+from ml.packaging.unpack import read_signature
 from ml.registry.protocol import Document
 from ml.registry.signed import read_json_object
 
@@ -104,7 +105,7 @@ def sign_file(package: Path, key: Ed25519PrivateKey, name: str) -> Path:
     """
     signature = read_signature(package)
     facts = {
-        "package_version": str(signature["package_version"]),
+        "package_version": signature.package_version,
         "signed_by": name,
         "signed_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

@@ -52,6 +52,10 @@ class Estimate:
         """Whether the interval says that the figure is not `value`."""
         return self.has_interval and not self.low <= value <= self.high
 
+    def rounded(self) -> Estimate:
+        """Return it as `to_json` says it: to five decimals."""
+        return Estimate.from_json(self.to_json())
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values, rounded to five decimals; NaN becomes null."""
         ends = {"value": self.value, "low": self.low, "high": self.high}

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,7 @@ from include.contracts.labels import EXPRESSIONS
 from ml.data.records import ImageArray
 from ml.evaluation.calibration import softmax
 from ml.evaluation.packed import encoded_logits, packed_logits
-from ml.packaging.signature import upgrade
+from ml.packaging.signature import Signature
 from ml.packaging.unpack import package_sha256, read_signature, unpack_package
 from ml.serving.handler import PackedModel
 
@@ -46,22 +45,22 @@ class Answers:
 class OpenPackage:
     """A package that answers pictures. Build with `open_package`."""
 
-    def __init__(self, path: Path, model: PackedModel, signature: dict[str, Any]) -> None:
+    def __init__(self, path: Path, model: PackedModel, signature: Signature) -> None:
         self.path = path
         self.sha256 = package_sha256(path)
         self.signature = signature
         self._model = model
-        self._columns = [list(signature["labels"]).index(label) for label in EXPRESSIONS]
+        self._columns = [signature.labels.index(label) for label in EXPRESSIONS]
 
     @property
     def name(self) -> str:
         """Package version and the first digits of its hash."""
-        return f"package {self.signature['package_version']} ({self.sha256[:8]})"
+        return f"package {self.signature.package_version} ({self.sha256[:8]})"
 
     @property
     def threshold(self) -> float:
         """Confidence under which an answer is set aside, 0 to 1."""
-        return float(self.signature["abstain_threshold"])
+        return self.signature.abstain_threshold
 
     def probabilities(self, images: Sequence[ImageArray]) -> Probabilities:
         """Return calibrated probabilities (N, 7) in the order of `EXPRESSIONS`."""
@@ -76,7 +75,7 @@ class OpenPackage:
         return self._calibrated(encoded_logits(self._model, pictures))
 
     def _calibrated(self, logits: Probabilities) -> Probabilities:
-        return softmax(logits, float(self.signature["temperature"]))[:, self._columns]
+        return softmax(logits, self.signature.temperature)[:, self._columns]
 
 
 def open_package(path: Path, scratch: Path) -> OpenPackage:
@@ -85,9 +84,9 @@ def open_package(path: Path, scratch: Path) -> OpenPackage:
     Raises:
         ConfigurationError: The package is damaged, does not load, or answers other labels.
     """
-    signature = upgrade(read_signature(path))
-    if sorted(signature["labels"]) != sorted(EXPRESSIONS):
-        raise ConfigurationError("--model", f"{path} answers the labels {signature['labels']}")
+    signature = read_signature(path)
+    if sorted(signature.labels) != sorted(EXPRESSIONS):
+        raise ConfigurationError("--model", f"{path} answers the labels {list(signature.labels)}")
     return OpenPackage(path, PackedModel.open(unpack_package(path, scratch)), signature)
 
 

@@ -31,7 +31,7 @@ from ml.data.datasets import LOADERS
 from ml.data.ferplus import NAME as FERPLUS
 from ml.data.location import add_data_argument
 from ml.data.records import ImageArray
-from ml.data.splits import DEFAULT_MANIFEST
+from ml.data.splits import DEFAULT_MANIFEST, read_manifest
 from ml.evaluation.answers import Answers, packaged_answers, read_answers
 from ml.evaluation.corruptions import CORRUPTIONS
 from ml.evaluation.manifests import manifest_of
@@ -175,8 +175,9 @@ def main() -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if not arguments.models and not arguments.answers:
         raise ConfigurationError("--models", "name at least one package or file of answers")
-    signatures = [read_signature(path) for path in arguments.models] or [{}]
-    manifests = [manifest_of(signature, arguments.manifest) for signature in signatures]
+    manifests = [
+        manifest_of(read_signature(path), arguments.manifest) for path in arguments.models
+    ] or [read_manifest(arguments.manifest)]
     rows = load_rows(arguments.data, arguments.set, manifests[0], side=arguments.side)
     images, name = rows.images, rows.name
     if arguments.spoilt is not None:

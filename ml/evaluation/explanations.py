@@ -63,7 +63,7 @@ def explain(
         return ()
     network = load_network(package.path, package.signature)
     batch = network_batch([rows.images[row] for row in chosen], package.signature)
-    order = [list(package.signature["labels"]).index(label) for label in EXPRESSIONS]
+    order = [package.signature.labels.index(label) for label in EXPRESSIONS]
     _hold_to_package(network, batch, probabilities[chosen], order, package)
     answers = probabilities[chosen].argmax(axis=1)
     classes = torch.tensor([order[answer] for answer in answers])
@@ -100,10 +100,10 @@ def _hold_to_package(
 ) -> None:
     with torch.inference_mode():
         logits = network(batch)
-        if package.signature["preprocessing"]["flip_average"]:
+        if package.signature.preprocessing.flip_average:
             logits = (logits + network(batch.flip(3))) / 2
-        logits = logits + torch.tensor(package.signature["logit_offset"])
-        shares = (logits / float(package.signature["temperature"])).softmax(dim=1).numpy()
+        logits = logits + torch.tensor(package.signature.logit_offset)
+        shares = (logits / package.signature.temperature).softmax(dim=1).numpy()
     difference = float(np.abs(shares[:, order] - packed).mean())
     if difference > _SAME_ANSWER:
         raise PlatformError(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -25,6 +24,7 @@ from ml.evaluation.golden_pictures import GOLDEN_DIR
 from ml.evaluation.packed import shard
 from ml.models.preprocessing import network_input
 from ml.packaging.build import GRAPH_MEMBER
+from ml.packaging.signature import Signature
 from ml.packaging.unpack import read_signature, unpack_package
 from ml.serving.handler import PackedModel
 
@@ -37,6 +37,7 @@ TRUTH: Mapping[str, str] = {"portrait": "happiness", "portrait_grey_48": "happin
 """What people see in a picture, where they agree."""
 
 Answers = dict[str, dict[str, float]]
+Stored = Mapping[str, Mapping[str, float]]
 
 
 class GoldenImageError(PlatformError):
@@ -48,7 +49,7 @@ def golden_pictures() -> dict[str, bytes]:
     return {path.stem: path.read_bytes() for path in sorted(GOLDEN_DIR.glob("*.png"))}
 
 
-def reference_answers(network: nn.Module, signature: Mapping[str, Any]) -> Answers:
+def reference_answers(network: nn.Module, signature: Signature) -> Answers:
     """Compute the answers with the unpacked network, for `make_signature(golden=...)`.
 
     Args:
@@ -61,16 +62,16 @@ def reference_answers(network: nn.Module, signature: Mapping[str, Any]) -> Answe
         grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
         batch = network_input(
             torch.from_numpy(grey)[None],
-            int(signature["input"]["side_px"]),
-            detail_side=signature["preprocessing"]["detail_side_px"],
-            normalisation=signature["preprocessing"]["normalisation"],
+            signature.input.side_px,
+            detail_side=signature.preprocessing.detail_side_px,
+            normalisation=signature.preprocessing.normalisation,
         )
         with torch.inference_mode():
             logits = network(batch)
-            if signature["preprocessing"]["flip_average"]:
+            if signature.preprocessing.flip_average:
                 logits = (logits + network(batch.flip(3))) / 2
-            logits = logits + torch.tensor(signature["logit_offset"])
-            shares = (logits / float(signature["temperature"])).softmax(dim=1)[0].tolist()
+            logits = logits + torch.tensor(signature.logit_offset)
+            shares = (logits / signature.temperature).softmax(dim=1)[0].tolist()
         answers[name] = {
             label: round(share, 5) for label, share in zip(EXPRESSIONS, shares, strict=True)
         }
@@ -99,29 +100,30 @@ def check_golden(package: Path) -> None:
         ConfigurationError: The package is damaged or does not load.
     """
     signature = read_signature(package)
-    stored = signature.get("golden", {})
-    if sorted(signature["labels"]) != sorted(EXPRESSIONS):
-        raise GoldenImageError(f"{package} has the labels {signature['labels']}")
+    if sorted(signature.labels) != sorted(EXPRESSIONS):
+        raise GoldenImageError(f"{package} has the labels {list(signature.labels)}")
     problems: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = unpack_package(package, Path(scratch))
         for engine, tolerance in _engines(signature).items():
             found = packed_answers(PackedModel.open(folder, engine=engine))
-            problems += [f"{engine}: {said}" for said in _problems(found, stored, tolerance)]
+            problems += [
+                f"{engine}: {said}" for said in _problems(found, signature.golden, tolerance)
+            ]
     if problems:
         raise GoldenImageError(f"{package} fails the golden-image gate: {'; '.join(problems)}")
 
 
-def _engines(signature: Mapping[str, Any]) -> dict[str, float]:
+def _engines(signature: Signature) -> dict[str, float]:
     """Return the engines that the package carries, each with its tolerance."""
     engines = {"torch": TOLERANCE}
-    if GRAPH_MEMBER in signature["members"]:
-        quantised = signature["serving"]["precision"] == "int8"
+    if GRAPH_MEMBER in signature.members:
+        quantised = signature.serving.precision == "int8"
         engines["onnxruntime"] = INT8_TOLERANCE if quantised else TOLERANCE
     return engines
 
 
-def _problems(found: Answers, stored: Answers, tolerance: float) -> list[str]:
+def _problems(found: Answers, stored: Stored, tolerance: float) -> list[str]:
     problems = [
         f"{name}: probabilities differ by {difference:.3f} from the stored answer"
         for name in found

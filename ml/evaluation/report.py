@@ -33,10 +33,20 @@ from ml.evaluation.reliability import (
 from ml.evaluation.robustness import Robustness, robustness
 from ml.evaluation.rows import ScoredRows
 from ml.evaluation.slices import Slice, measure_qualities, slices
+from ml.packaging.signature import Signature, plain_signature
 
 SCHEMA = 1
 MORPH_PAIRS = 60
 _FEWEST_MORPHS = 10
+_SEALED = (
+    "package_version",
+    "architecture",
+    "input",
+    "temperature",
+    "abstain_threshold",
+    "training",
+)
+"""What of a signature stands beside the figures."""
 
 Tell = Callable[[str], None]
 
@@ -82,7 +92,7 @@ class Report:
 
     model: str
     package: Mapping[str, Any]
-    signature: Mapping[str, Any]
+    signature: Signature
     data: str
     counts: Mapping[str, int]
     left_out: int
@@ -99,18 +109,13 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Return all figures as plain values."""
-        training = dict(self.signature.get("training", {}))
+        sealed = plain_signature(self.signature)
         return {
             "schema": SCHEMA,
             "model": {
                 "name": self.model,
                 **self.package,
-                "package_version": self.signature["package_version"],
-                "architecture": self.signature["architecture"],
-                "input": self.signature["input"],
-                "temperature": self.signature["temperature"],
-                "abstain_threshold": self.signature["abstain_threshold"],
-                "training": training,
+                **{name: sealed[name] for name in _SEALED},
             },
             "data": {"name": self.data, "per_class": dict(self.counts), "left_out": self.left_out},
             **self.evaluation.to_json(),

@@ -8,7 +8,6 @@ test validates the card against them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from include.contracts.labels import EXPRESSIONS
@@ -17,6 +16,7 @@ from include.statistics.estimate import Estimate
 from ml.evaluation import card_texts
 from ml.evaluation.card import TITLES, weak_places
 from ml.evaluation.report import Report
+from ml.packaging.signature import Signature, plain_signature
 
 MAX_CONTENT_CHARS = 100_000
 """`CreateModelCard` takes the content as a string of at most so many characters."""
@@ -52,34 +52,34 @@ def sagemaker_card(report: Report) -> dict[str, Any]:
             ],
             "custom_details": {
                 "package_sha256": str(report.package["sha256"]),
-                "package_version": str(report.signature["package_version"]),
-                "abstain_threshold": str(report.signature["abstain_threshold"]),
-                "temperature": str(report.signature["temperature"]),
-                "licence": str(report.signature["licence"])[:_MEDIUM],
+                "package_version": report.signature.package_version,
+                "abstain_threshold": str(report.signature.abstain_threshold),
+                "temperature": str(report.signature.temperature),
+                "licence": report.signature.licence[:_MEDIUM],
             },
         },
     }
 
 
 def _overview(report: Report) -> dict[str, Any]:
-    architecture = report.signature["architecture"]
+    architecture = report.signature.architecture
     overview: dict[str, Any] = {
         "model_description": card_texts.PURPOSE[:_MEDIUM],
         "problem_type": "Multiclass classification",
-        "algorithm_type": f"{architecture['name']}, width {architecture['width']}",
+        "algorithm_type": f"{architecture.name}, width {architecture.width}",
         "model_id": str(report.package["sha256"]),
         "model_artifact": [str(report.package["file"])],
-        "model_name": f"{card_texts.NAME} {report.signature['package_version']}",
+        "model_name": f"{card_texts.NAME} {report.signature.package_version}",
     }
-    major = str(report.signature["package_version"]).split(".", maxsplit=1)[0]
+    major = report.signature.package_version.split(".", maxsplit=1)[0]
     if major.isdigit() and int(major) >= 1:
         overview["model_version"] = int(major)
     return overview
 
 
-def _training(signature: Mapping[str, Any]) -> dict[str, Any]:
-    training = dict(signature.get("training", {}))
-    facts = {key: value for key, value in training.items() if isinstance(value, str | int | float)}
+def _training(signature: Signature) -> dict[str, Any]:
+    training = sorted(plain_signature(signature)["training"].items())
+    facts = {key: value for key, value in training if isinstance(value, str | int | float)}
     details: dict[str, Any] = {
         "objective_function": {
             "function": {"function": "Minimize", "facet": "Loss"},
@@ -87,19 +87,19 @@ def _training(signature: Mapping[str, Any]) -> dict[str, Any]:
         },
         "training_observations": ", ".join(f"{k}: {v}" for k, v in facts.items())[:_MEDIUM],
     }
-    validation = signature.get("metrics", {}).get("validation", {}).get("figures", {})
+    validation = signature.metrics.get("validation")
     metrics = [
         {
             "name": f"validation {name}",
-            "value": figure["value"],
-            "notes": f"95 % interval {figure['low']} to {figure['high']}, n = {figure['n']}",
+            "value": figure.value,
+            "notes": f"95 % interval {figure.low} to {figure.high}, n = {figure.n}",
         }
-        for name, figure in validation.items()
-        if name in TITLES and figure["value"] is not None
+        for name, figure in (validation.figures if validation else {}).items()
+        if name in TITLES and figure.is_defined
     ]
     job: dict[str, Any] = {"user_provided_training_metrics": metrics}
-    if "data" in training:
-        job["training_datasets"] = [str(training["data"])[:_MEDIUM]]
+    if signature.training.data:
+        job["training_datasets"] = [signature.training.data[:_MEDIUM]]
     details["training_job_details"] = job
     return details
 

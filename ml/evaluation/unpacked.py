@@ -6,9 +6,8 @@ was trained, with the input that the signature describes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -18,38 +17,37 @@ from torch import nn
 
 from include.contracts.errors import ConfigurationError
 from ml.data.records import ImageArray
-from ml.models.mobilenet import ARCHITECTURE, build_mobilenet_v2
+from ml.models.mobilenet import build_mobilenet_v2
+from ml.models.names import ARCHITECTURE
 from ml.models.preprocessing import network_input
 from ml.packaging.build import WEIGHTS_MEMBER
+from ml.packaging.signature import Signature
 from ml.packaging.unpack import read_package
 
 
-def load_network(package: Path, signature: Mapping[str, Any]) -> nn.Module:
+def load_network(package: Path, signature: Signature) -> nn.Module:
     """Return the network with the package's weights, in evaluation mode.
 
     Raises:
         ConfigurationError: The architecture is not one that this tree builds.
     """
-    architecture = signature["architecture"]
-    if architecture["name"] != ARCHITECTURE:
-        raise ConfigurationError("--model", f"{package} holds a {architecture['name']!r}")
-    network = build_mobilenet_v2(
-        classes=len(signature["labels"]), width=float(architecture["width"])
-    )
+    architecture = signature.architecture
+    if architecture.name != ARCHITECTURE:
+        raise ConfigurationError("--model", f"{package} holds a {architecture.name!r}")
+    network = build_mobilenet_v2(classes=len(signature.labels), width=architecture.width)
     network.load_state_dict(load(read_package(package)[WEIGHTS_MEMBER]))
     return network.eval()
 
 
-def network_batch(images: Sequence[ImageArray], signature: Mapping[str, Any]) -> torch.Tensor:
+def network_batch(images: Sequence[ImageArray], signature: Signature) -> torch.Tensor:
     """Return the network's input (N, 3, side, side) for grey or BGR pictures of any size."""
-    side = int(signature["input"]["side_px"])
-    steps = signature["preprocessing"]
+    steps = signature.preprocessing
     rows = [
         network_input(
             torch.from_numpy(_grey(image))[None],
-            side,
-            detail_side=steps["detail_side_px"],
-            normalisation=steps["normalisation"],
+            signature.input.side_px,
+            detail_side=steps.detail_side_px,
+            normalisation=steps.normalisation,
         )
         for image in images
     ]

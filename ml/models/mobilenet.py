@@ -8,8 +8,6 @@ from torch import nn
 from include.contracts.labels import EXPRESSIONS
 from ml.models.torchvision_compat import import_torchvision
 
-ARCHITECTURE = "torchvision.mobilenet_v2"
-
 
 def build_mobilenet_v2(
     *, classes: int = len(EXPRESSIONS), dropout: float = 0.2, width: float = 1.0

@@ -6,22 +6,14 @@ project); a test holds the two together.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch.nn import functional
 
-Normalisation = Literal["picture", "imagenet"]
-"""`picture`: each to mean 0 and standard deviation 1. `imagenet`: the means and
-deviations of ImageNet's channels, as published networks expect."""
+from ml.models.names import CONTRAST_FLOOR, Normalisation
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 """Of red, green and blue on ImageNet, in units of full scale (torchvision's transforms)."""
-
-CONTRAST_FLOOR = 0.03
-"""Smallest standard deviation divided by, in units of full scale: a flat
-picture stays flat instead of becoming amplified noise."""
 
 
 def resize(grey: torch.Tensor, side: int) -> torch.Tensor:

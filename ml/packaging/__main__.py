@@ -41,10 +41,10 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.run is None:
-        kept = read_signature(arguments.package).get("serving", {})
+        kept = read_signature(arguments.package).serving
         serving = Serving(
-            engine=arguments.engine or kept.get("engine", "onnxruntime"),
-            precision=arguments.precision or kept.get("precision", "fp32"),
+            engine=arguments.engine or kept.engine,
+            precision=arguments.precision or kept.precision,
         )
         sha256 = reseal(arguments.package, arguments.out, serving, data=arguments.data)
     else:

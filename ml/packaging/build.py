@@ -5,14 +5,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import json
 import tarfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from include.contracts.package import CODE_MEMBER, SIGNATURE_MEMBER, read_members
 from ml.files import written_whole
+from ml.packaging.signature import Signature, signature_bytes
 
 CODE_DIR = Path(__file__).parent / "code"
 WEIGHTS_MEMBER = "model.safetensors"
@@ -25,7 +25,7 @@ _MODE = 0o644
 
 
 def build_package(
-    weights: bytes, signature: Mapping[str, Any], out: Path, *, graph: bytes | None = None
+    weights: bytes, signature: Signature, out: Path, *, graph: bytes | None = None
 ) -> str:
     """Write the package and return its sha256 (hex).
 
@@ -40,11 +40,8 @@ def build_package(
     content[WEIGHTS_MEMBER] = weights
     if graph is not None:
         content[GRAPH_MEMBER] = graph
-    sealed = dict(signature)
-    sealed["members"] = {
-        name: hashlib.sha256(data).hexdigest() for name, data in sorted(content.items())
-    }
-    content[SIGNATURE_MEMBER] = (json.dumps(sealed, indent=2, sort_keys=True) + "\n").encode()
+    members = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(content.items())}
+    content[SIGNATURE_MEMBER] = signature_bytes(replace(signature, members=members))
     data = gzip.compress(_tar(content), compresslevel=9, mtime=0)
     out.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(out) as partial:

@@ -8,7 +8,6 @@ each would follow the twenty pictures that validation has of disgust.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,13 +42,6 @@ class ClassOffsets:
     offsets: tuple[float, ...]
     strength: float
     gain: Estimate
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what the signature's metrics say about the offsets."""
-        return {
-            "strength": self.strength,
-            "macro_f1_gain_out_of_fold": self.gain.to_json(),
-        }
 
 
 def fit_class_offsets(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from ml.data.records import FaceTable
 from ml.data.splits import DEFAULT_MANIFEST, SPLITS, read_manifest
 from ml.evaluation.calibration import fit_abstention, fit_temperature, softmax
 from ml.evaluation.golden import reference_answers
-from ml.evaluation.metrics import evaluate
+from ml.evaluation.metrics import Evaluation, evaluate
 from ml.evaluation.split import labelled_split, split_logits
 from ml.models.mobilenet import build_mobilenet_v2
 from ml.models.preprocessing import network_input
@@ -30,7 +29,20 @@ from ml.packaging.build import GRAPH_MEMBER, WEIGHTS_MEMBER, build_package
 from ml.packaging.class_offsets import fit_class_offsets
 from ml.packaging.graph import build_graph
 from ml.packaging.quantise import quantise
-from ml.packaging.signature import Engine, Precision, Serving, licence_of, make_signature, upgrade
+from ml.packaging.signature import (
+    SIGNATURE,
+    Calibration,
+    Engine,
+    FittedOffsets,
+    Measured,
+    Precision,
+    Serving,
+    Signature,
+    Teacher,
+    Training,
+    licence_of,
+    make_signature,
+)
 from ml.packaging.unpack import read_package, unpack_package
 from ml.serving.handler import PackedModel
 from ml.training.average import averaged_from
@@ -41,7 +53,6 @@ from ml.training.teacher import run_sha256
 CALIBRATION_PICTURES = 512
 """Training pictures whose activations set the ranges of an int8 graph."""
 
-Signature = dict[str, Any]
 Scored = tuple[FaceTable, npt.NDArray[np.int64]]
 
 
@@ -136,31 +147,36 @@ def seal(run: Path, material: Material, out: Path, options: SealOptions) -> str:
     validation, labels = material.validation()
     logits = _logits(weights, graph, signature, validation)
     temperature = fit_temperature(logits, labels)
-    calibration: dict[str, Any] = {"fitted_on": "validation", "n": len(labels)}
+    calibration = Calibration("validation", len(labels))
     if options.class_offsets:
         fitted = fit_class_offsets(logits, labels, temperature=temperature)
         logits = logits + np.array(fitted.offsets)
-        signature["logit_offset"] = list(fitted.offsets)
-        calibration["class_offsets"] = fitted.to_json()
+        signature = replace(signature, logit_offset=tuple(fitted.offsets))
+        calibration = replace(
+            calibration, class_offsets=FittedOffsets(fitted.strength, fitted.gain.rounded())
+        )
     probabilities = softmax(logits, temperature)
-    training = {**_training(run, recipe), **material.facts}
-    signature |= {
-        "temperature": temperature,
-        "abstain_threshold": fit_abstention(
+    training = replace(_training(run, recipe), **material.facts)
+    metrics = {"validation": _measured(evaluate(probabilities, labels))}
+    signature = replace(
+        signature,
+        temperature=temperature,
+        abstain_threshold=fit_abstention(
             probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
         ),
-        "calibration": calibration,
-        "training": training,
-        "licence": material.licence or licence_of(training),
-        "metrics": {"validation": evaluate(probabilities, labels).to_json()},
-    }
+        calibration=calibration,
+        training=training,
+        licence=material.licence or licence_of(training),
+    )
     if options.look_at_test and material.test is not None:
         test_table, test_labels = material.test()
         test_logits = _logits(weights, graph, signature, test_table)
-        signature["metrics"]["test"] = evaluate(
-            softmax(test_logits, temperature), test_labels
-        ).to_json()
-    signature["golden"] = reference_answers(_network(weights, signature), signature)
+        metrics["test"] = _measured(evaluate(softmax(test_logits, temperature), test_labels))
+    signature = replace(
+        signature,
+        metrics=metrics,
+        golden=reference_answers(_network(weights, signature), signature),
+    )
     return build_package(weights, signature, out, graph=graph)
 
 
@@ -180,11 +196,10 @@ def reseal(package: Path, out: Path, serving: Serving | None = None, *, data: Pa
         ConfigurationError: The package is damaged, or data is wanted and not there.
     """
     content = read_package(package)
-    signature = upgrade(json.loads(content[SIGNATURE_MEMBER]))
+    before = SIGNATURE.read(content[SIGNATURE_MEMBER], f"{package}, {SIGNATURE_MEMBER}")
     weights, graph = content[WEIGHTS_MEMBER], content.get(GRAPH_MEMBER)
-    sealed = Serving(**signature["serving"])
-    wanted = serving or sealed
-    signature["serving"] = asdict(wanted)
+    sealed, wanted = before.serving, serving or before.serving
+    signature = replace(before, serving=wanted)
     if graph is None or (wanted.precision, sealed.precision) != ("int8", "int8"):
         graph = _graph(weights, signature, lambda: labelled_split(data, "train")[0])
     return build_package(weights, signature, out, graph=graph)
@@ -218,20 +233,20 @@ def _draft(recipe: Recipe, options: SealOptions) -> Signature:
 
 
 def _network(weights: bytes, signature: Signature) -> nn.Module:
-    network = build_mobilenet_v2(width=float(signature["architecture"]["width"]))
+    network = build_mobilenet_v2(width=signature.architecture.width)
     network.load_state_dict(load(weights))
     return network
 
 
 def _graph(weights: bytes, signature: Signature, train: Callable[[], FaceTable]) -> bytes:
-    side_px = int(signature["input"]["side_px"])
+    side_px = signature.input.side_px
     graph = build_graph(_network(weights, signature), weights, side_px=side_px)
-    if signature["serving"]["precision"] == "fp32":
+    if signature.serving.precision == "fp32":
         return graph
     return quantise(graph, weights, calibration_input(signature, train()))
 
 
-def calibration_input(signature: Mapping[str, Any], table: FaceTable) -> npt.NDArray[np.float32]:
+def calibration_input(signature: Signature, table: FaceTable) -> npt.NDArray[np.float32]:
     """Return network inputs of training pictures, float32 (at most 512, 3, side, side).
 
     The same pictures each time: the first by content hash.
@@ -239,9 +254,9 @@ def calibration_input(signature: Mapping[str, Any], table: FaceTable) -> npt.NDA
     first = np.argsort(table.keys)[:CALIBRATION_PICTURES]
     batch = network_input(
         torch.from_numpy(np.stack([table.images[row] for row in first])),
-        int(signature["input"]["side_px"]),
-        detail_side=signature["preprocessing"]["detail_side_px"],
-        normalisation=signature["preprocessing"]["normalisation"],
+        signature.input.side_px,
+        detail_side=signature.preprocessing.detail_side_px,
+        normalisation=signature.preprocessing.normalisation,
     )
     return np.ascontiguousarray(batch.numpy())
 
@@ -262,18 +277,23 @@ def _started_from(recipe: Recipe) -> str | None:
     return f"recipe {before.name}, from {_started_from(before) or 'random weights'}"
 
 
-def _teacher(recipe: Recipe) -> dict[str, Any] | None:
+def _teacher(recipe: Recipe) -> Teacher | None:
     part = recipe.distillation
     if part is None:
         return None
     taught_by = read_recipe(part.teacher / RECIPE_COPY)
-    return {
-        "recipe": taught_by.name,
-        "architecture": taught_by.model.architecture,
-        "started_from": _started_from(taught_by),
-        "sha256": run_sha256(part.teacher),
-        "unlabelled": part.unlabelled_share > 0,
-    }
+    return Teacher(
+        recipe=taught_by.name,
+        architecture=taught_by.model.architecture,
+        started_from=_started_from(taught_by),
+        sha256=run_sha256(part.teacher),
+        unlabelled=part.unlabelled_share > 0,
+    )
+
+
+def _measured(evaluation: Evaluation) -> Measured:
+    figures = {name: figure.rounded() for name, figure in evaluation.figures.items()}
+    return Measured(evaluation.n, figures, evaluation.confusion)
 
 
 def _ferplus_facts() -> dict[str, Any]:
@@ -286,14 +306,14 @@ def _ferplus_facts() -> dict[str, Any]:
     }
 
 
-def _training(run: Path, recipe: Recipe) -> dict[str, Any]:
+def _training(run: Path, recipe: Recipe) -> Training:
     history = run / HISTORY
     epochs: Sequence[str] = history.read_text().splitlines() if history.is_file() else ()
-    return {
-        "recipe": recipe.name,
-        "recipe_sha256": hashlib.sha256((run / RECIPE_COPY).read_bytes()).hexdigest(),
-        "started_from": _started_from(recipe),
-        "teacher": _teacher(recipe),
-        "averaged": averaged_from(run),
-        "epochs": len(epochs),
-    }
+    return Training(
+        recipe=recipe.name,
+        recipe_sha256=hashlib.sha256((run / RECIPE_COPY).read_bytes()).hexdigest(),
+        started_from=_started_from(recipe),
+        teacher=_teacher(recipe),
+        averaged=tuple(averaged_from(run)),
+        epochs=len(epochs),
+    )

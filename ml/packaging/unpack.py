@@ -5,15 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from include.contracts.package import (
+    SIGNATURE_MEMBER,
     package_sha256,
     read_members,
-    read_signature,
     unpack_members,
 )
+from ml.packaging.signature import SIGNATURE, Signature
 
 __all__ = ["package_sha256", "read_package", "read_signature", "unpack_package"]
 
 read_package = read_members
+
+
+def read_signature(package: Path) -> Signature:
+    """Return what a package says of itself, after checking every member.
+
+    Raises:
+        ConfigurationError: The package is damaged, see `read_members`.
+        DocumentError: Its signature is none, or of a later schema; names the field.
+    """
+    return SIGNATURE.read(read_members(package)[SIGNATURE_MEMBER], f"{package}, {SIGNATURE_MEMBER}")
 
 
 def unpack_package(package: Path, into_dir: Path) -> Path:

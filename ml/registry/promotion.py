@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from include.contracts.errors import ConfigurationError
+from ml.packaging.signature import Signature
 from ml.packaging.unpack import read_signature
 from ml.registry.protocol import (
     CHALLENGER,
@@ -67,32 +68,32 @@ def register_package(
     check_golden(package)
     signature = read_signature(package)
     kept: dict[Document, Mapping[str, Any]] = {}
-    measured = signature["metrics"].get("test") or signature["metrics"].get("validation")
+    measured = signature.metrics.get("test") or signature.metrics.get("validation")
     if (attestation := attestation_beside(package)) is not None:
         kept[Document.ATTESTATION] = attestation
-    if measured:
-        kept[Document.MODEL_QUALITY] = model_quality(measured["confusion"], signature["labels"])
+    if measured is not None and measured.confusion:
+        kept[Document.MODEL_QUALITY] = model_quality(measured.confusion, signature.labels)
     return registry.register(
         name,
         package,
-        metrics=flat_metrics(signature["metrics"]),
+        metrics=flat_metrics(signature.metrics),
         metadata={**describe(signature), **(metadata or {})},
         documents={**kept, **(documents or {})},
     )
 
 
-def describe(signature: Mapping[str, Any]) -> dict[str, str]:
+def describe(signature: Signature) -> dict[str, str]:
     """Return what a registry keeps of a signature as metadata."""
-    training = signature.get("training", {})
+    training = signature.training
     facts = {
-        "package_version": signature["package_version"],
-        "architecture": signature["architecture"]["name"],
-        "input_side_px": signature["input"]["side_px"],
-        "engine": signature["serving"]["engine"],
-        "precision": signature["serving"]["precision"],
-        "recipe": training.get("recipe"),
-        "recipe_sha256": training.get("recipe_sha256"),
-        "split_sha256": training.get("split_sha256"),
+        "package_version": signature.package_version,
+        "architecture": signature.architecture.name,
+        "input_side_px": signature.input.side_px,
+        "engine": signature.serving.engine,
+        "precision": signature.serving.precision,
+        "recipe": training.recipe,
+        "recipe_sha256": training.recipe_sha256,
+        "split_sha256": training.split_sha256,
     }
     return {key: str(value) for key, value in facts.items() if value}
 

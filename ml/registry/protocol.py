@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from include.contracts.errors import ConfigurationError, PlatformError, TransientError
+from ml.packaging.signature import Measured
 from ml.packaging.unpack import package_sha256
 
 CHAMPION = "champion"
@@ -215,13 +216,12 @@ def fetch_checked(version: ModelVersion, into_dir: Path, copy: Callable[[Path], 
     return target
 
 
-def flat_metrics(signature_metrics: Mapping[str, object]) -> dict[str, float]:
+def flat_metrics(metrics: Mapping[str, Measured]) -> dict[str, float]:
     """Return `{split}_{figure}` values of a signature's metrics, for a registry's columns."""
     flat: dict[str, float] = {}
-    for split, part in signature_metrics.items():
-        figures = part.get("figures", {}) if isinstance(part, Mapping) else {}
+    for split, measured in metrics.items():
         for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece", "log_loss"):
-            value = figures.get(name, {}).get("value")
-            if value is not None:
-                flat[f"{split}_{name}"] = float(value)
+            figure = measured.figures.get(name)
+            if figure is not None and figure.is_defined:
+                flat[f"{split}_{name}"] = figure.value
     return flat

@@ -14,7 +14,8 @@ from sklearn.metrics import confusion_matrix, f1_score, log_loss, recall_score
 from torch import nn
 
 from ml.files import written_whole
-from ml.models.preprocessing import Normalisation, network_input
+from ml.models.names import Normalisation
+from ml.models.preprocessing import network_input
 from ml.training.examples import Examples
 
 Shares = npt.NDArray[np.float32]

@@ -25,6 +25,7 @@ from include.pipeline import model_rollback
 from include.pipeline.model_retraining import decide, documents, settle
 from include.settings import load_settings
 from ml.packaging.build import build_package
+from ml.packaging.signature import make_signature
 from ml.registry.promotion import challenge, promote
 from ml.registry.protocol import CHAMPION, ModelRegistry, VersionStatus
 from tests.fakes.killing import survive
@@ -124,7 +125,11 @@ def _challenged(*, waiting: bool) -> None:
     versions = []
     for number in range(3 if waiting else 2):
         path = Path.cwd() / f"{number}.tar.gz"
-        build_package(f"weights {number}".encode(), {"package_version": str(number)}, path)
+        build_package(
+            f"weights {number}".encode(),
+            make_signature(package_version=str(number), input_side_px=96),
+            path,
+        )
         versions.append(registry.register(name, path))
     for version in versions[:2]:
         promote(registry, name, version.version, approved_by="Grace")

@@ -11,10 +11,13 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.package import CODE_MEMBER, SIGNATURE_MEMBER
+from ml.packaging.signature import make_signature, signature_bytes
 
 FAIL = b"ORDER:fail:"
 """The whole request is answered with status 500."""
@@ -67,7 +70,7 @@ def probabilities(crop, labels):
 """
 
 
-def build_tiny_package(path: Path, *, answering: str = "", **sealed: object) -> str:
+def build_tiny_package(path: Path, *, answering: str = "", **sealed: Any) -> str:
     """Write `model.tar.gz` to `path` and return its sha256.
 
     Args:
@@ -78,7 +81,8 @@ def build_tiny_package(path: Path, *, answering: str = "", **sealed: object) -> 
     usual = INFERENCE.format(labels=EXPRESSIONS, crash=CRASH, fail=FAIL, sleep=SLEEP)
     source = f"{usual}\n\n{answering}".encode()
     members = {CODE_MEMBER: hashlib.sha256(source).hexdigest()}
-    signature = json.dumps({"labels": EXPRESSIONS, **sealed, "members": members}).encode()
+    drafted = make_signature(package_version="1", input_side_px=96)
+    signature = signature_bytes(replace(drafted, members=members, **sealed))
     with tarfile.open(path, "w:gz") as tar:
         _add(tar, CODE_MEMBER, source)
         _add(tar, SIGNATURE_MEMBER, signature)

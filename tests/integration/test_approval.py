@@ -25,6 +25,7 @@ from include.settings import (
     StorageSettings,
 )
 from ml.packaging.build import build_package
+from ml.packaging.signature import make_signature
 from ml.registry.promotion import challenge, promote
 from ml.registry.protocol import CHAMPION, ModelRegistry, VersionStatus
 from tests.fakes.audits import audit_of
@@ -56,7 +57,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> tuple[Services, ModelR
     )
     services = build_services(settings)
     registry = build_registry(settings)
-    build_package(b"first", {"package_version": "1"}, home / "1.tar.gz")
+    build_package(
+        b"first", make_signature(package_version="1", input_side_px=96), home / "1.tar.gz"
+    )
     first = registry.register(settings.model.name, home / "1.tar.gz")
     promote(registry, settings.model.name, first.version, approved_by="Grace")
     return services, registry, home
@@ -68,7 +71,7 @@ def _waiting(
     """A version that waits for a decision; returns its request, number and hash."""
     services, registry, home = platform
     name, path = services.settings.model.name, home / f"{run_id}.tar.gz"
-    build_package(run_id.encode(), {"package_version": run_id}, path)
+    build_package(run_id.encode(), make_signature(package_version=run_id, input_side_px=96), path)
     version = registry.register(name, path)
     challenge(registry, version)
     asked = ask(services, reason="manual", run_id=run_id, in_cooldown=True, asked_by=asked_by)

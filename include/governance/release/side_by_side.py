@@ -36,7 +36,7 @@ def open_answering(package: Path, scratch: Path) -> Answering:
     Raises:
         ConfigurationError: The package is damaged or does not load.
     """
-    threshold = float(read_signature(package)["abstain_threshold"])
+    threshold = read_signature(package).abstain_threshold
     return Answering(PackedModel.open(unpack_package(package, scratch)), threshold)
 
 

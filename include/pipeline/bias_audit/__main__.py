@@ -70,7 +70,7 @@ def _unregistered(services: Services, package: Path) -> ModelVersion:
     """A package as the pipeline takes it, without a registry."""
     return ModelVersion(
         name=services.settings.model.name,
-        version=f"packaged {read_signature(package)['package_version']}",
+        version=f"packaged {read_signature(package).package_version}",
         package_uri=package.resolve().as_uri(),
         sha256=package_sha256(package),
         aliases=(),

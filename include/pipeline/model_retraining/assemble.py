@@ -28,7 +28,7 @@ from ml.data.datasets import load_set, parse_set
 from ml.data.frozen import write_frozen
 from ml.data.records import FaceRecord
 from ml.data.splits import DEFAULT_MANIFEST, SplitManifest, read_manifest
-from ml.models.mobilenet import ARCHITECTURE
+from ml.models.names import ARCHITECTURE
 from ml.packaging.build import WEIGHTS_MEMBER
 from ml.packaging.unpack import read_package, read_signature
 from ml.training.job import START_WEIGHTS
@@ -197,12 +197,12 @@ def champion_recipe(settings: RetrainingSettings, name: str, champion: Path) -> 
     if settings.start_from == "recipe":
         return recipe
     signature = read_signature(champion)
-    packed = signature["architecture"]["name"]
+    packed = signature.architecture.name
     wanted = {
         # A package names the network by whose code it is, the zoo by its own name.
         "model.architecture": _PACKED.get(packed, packed),
-        "model.width": signature["architecture"]["width"],
-        "input.normalisation": signature["preprocessing"]["normalisation"],
+        "model.width": signature.architecture.width,
+        "input.normalisation": signature.preprocessing.normalisation,
     }
     flat = recipe.flat()
     wrong = [

@@ -16,6 +16,7 @@ from include.training_jobs.data import fetch_data
 from ml.data.bundle import Bundle, read_bundle
 from ml.data.votes import majority
 from ml.packaging.seal import Material, SealOptions, seal
+from ml.packaging.signature import Signature
 from ml.packaging.unpack import read_signature
 
 _SHORT = 8
@@ -48,14 +49,14 @@ def run(services: Services, request_id: str) -> Packaged:
         }
         licence = None
         if services.settings.retraining.start_from == "champion":
-            before = sealed["training"]
+            before = sealed.training
             facts["started_from"] = (
                 f"version {champion.version} ({champion.sha256[:12]}), "
-                f"from {before.get('started_from') or 'random weights'}"
+                f"from {before.started_from or 'random weights'}"
             )
-            facts["teacher"] = before.get("teacher")
+            facts["teacher"] = before.teacher
             # What went into the champion is in its successor too.
-            licence = f"{sealed['licence']} {_OWN_LABELS}"
+            licence = f"{sealed.licence} {_OWN_LABELS}"
         challenger = folder / "model.tar.gz"
         options = _options(sealed, request_id, opened.asked_at)
         material = _material(read_bundle(data), facts, licence)
@@ -66,16 +67,16 @@ def run(services: Services, request_id: str) -> Packaged:
     )
 
 
-def _options(champion: dict[str, Any], request_id: str, asked_at: str) -> SealOptions:
+def _options(champion: Signature, request_id: str, asked_at: str) -> SealOptions:
     """Seal the challenger as the champion is: what differs is what was learnt."""
     day = asked_at[:10].replace("-", "")
     return SealOptions(
         version=f"retrained-{day}-{request_id[:_SHORT]}",
-        detail_side_px=champion["preprocessing"]["detail_side_px"],
-        flip_average=champion["preprocessing"]["flip_average"],
-        engine=champion["serving"]["engine"],
-        precision=champion["serving"]["precision"],
-        class_offsets=any(champion["logit_offset"]),
+        detail_side_px=champion.preprocessing.detail_side_px,
+        flip_average=champion.preprocessing.flip_average,
+        engine=champion.serving.engine,
+        precision=champion.serving.precision,
+        class_offsets=any(champion.logit_offset),
     )
 
 

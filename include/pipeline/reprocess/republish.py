@@ -37,7 +37,7 @@ def run(services: Services, run_id: str) -> dict[str, int]:
     """
     _, batch = opened(services, run_id)
     signature = read_signature(services, batch)
-    threshold = float(signature["abstain_threshold"])
+    threshold = signature.abstain_threshold
 
     admission = Admission(services)
 

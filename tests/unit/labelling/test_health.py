@@ -11,7 +11,7 @@ from sklearn import metrics as sk
 from benchmarks.simulations.health import World, simulate
 from include.contracts.labels import EXPRESSIONS
 from include.labelling.estimate import Estimates, LabelledSample, estimate, truth
-from include.labelling.health import Health, Reference, Rule, decide, read_reference
+from include.labelling.health import Health, Reference, Rule, decide
 from include.labelling.votes import ANSWERS
 from include.statistics.estimate import Estimate
 from ml.evaluation.metrics import calibration_error
@@ -128,11 +128,6 @@ def test_a_fall_since_last_window_counts_even_above_the_sealed_figures() -> None
     assert decision.health is Health.DEGRADED
     assert "the last window" in decision.reasons[0]
     assert decide(today(0.85), [sealed(), last], Rule({"accuracy": 0.2})).health is Health.HEALTHY
-
-
-def test_metrics_of_another_form_are_refused() -> None:
-    with pytest.raises(ValueError, match="sealed: no figures"):
-        read_reference("sealed", {"accuracy": 0.8})
 
 
 def test_simulated_weeks_quiet_and_broken() -> None:

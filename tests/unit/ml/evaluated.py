@@ -18,6 +18,7 @@ from ml.evaluation.reliability import abstention, reliability, risk_coverage
 from ml.evaluation.report import Report
 from ml.evaluation.robustness import Robustness, Strength
 from ml.evaluation.slices import Slice
+from ml.packaging.signature import make_signature
 
 _RESAMPLES = 20
 _PER_CLASS = 40
@@ -40,7 +41,7 @@ def evaluated() -> Report:
     return Report(
         model="expression, version 3",
         package={"file": "model.tar.gz", "sha256": "a" * 64, "bytes": 9_000_000},
-        signature={"architecture": {"name": "mobilenet_v2"}, "input": {"side_px": 96}},
+        signature=make_signature(package_version="3", input_side_px=96),
         data="made pictures",
         counts=dict.fromkeys(EXPRESSIONS, _PER_CLASS),
         left_out=1234,

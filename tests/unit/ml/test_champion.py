@@ -1,17 +1,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from include.contracts.package import SIGNATURE_MEMBER
 from ml.evaluation.golden import GoldenImageError
 from ml.packaging.build import WEIGHTS_MEMBER, build_package
-from ml.packaging.unpack import read_package
+from ml.packaging.unpack import read_package, read_signature
 from ml.registry.champion import CHAMPION, register_packaged_champion
 from ml.registry.mlflow import MlflowRegistry
 from ml.registry.protocol import VersionStatus
@@ -61,8 +60,8 @@ def test_two_processes_register_the_champion_once(tmp_path, committed_package):
 
 def test_a_package_that_fails_the_gate_is_not_registered(tmp_path, committed_package):
     content = read_package(committed_package)
-    signature = json.loads(content[SIGNATURE_MEMBER])
-    signature["labels"].reverse()
+    signature = read_signature(committed_package)
+    signature = replace(signature, labels=signature.labels[::-1])
     package = tmp_path / "model.tar.gz"
     build_package(content[WEIGHTS_MEMBER], signature, package)
 

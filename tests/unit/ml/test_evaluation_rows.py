@@ -10,6 +10,7 @@ from ml.data.records import FaceRecord
 from ml.data.splits import FIRST_MANIFEST, SplitManifest, read_manifest
 from ml.evaluation.manifests import manifest_of
 from ml.evaluation.rows import ferplus_parts, held_out_rows, load_rows
+from ml.packaging.signature import Training, make_signature
 from tests.unit.ml.conftest import ferplus_files, generated_records
 
 EMPTY = SplitManifest({}, {})
@@ -98,20 +99,22 @@ def test_an_unknown_set_is_named(tmp_path):
         load_rows(tmp_path, "nothing", EMPTY)
 
 
+def _trained_by(split, train_sha256):
+    training = Training(split=split, data_sha256={"train": train_sha256})
+    return make_signature(package_version="1", input_side_px=96, training=training)
+
+
 def test_a_stricter_split_with_the_same_training_side_may_measure():
-    default = manifest_of({})
-    assert manifest_of({"training": {}}).sha256 == default.sha256
+    default = manifest_of(make_signature(package_version="1", input_side_px=96))
     first = read_manifest(FIRST_MANIFEST)
-    trained = {"split": "ferplus-v1.txt.gz", "data_sha256": {"train": first.side_sha256("train")}}
-    assert manifest_of({"training": trained}).sha256 == default.sha256
+    trained = _trained_by("ferplus-v1.txt.gz", first.side_sha256("train"))
+    assert manifest_of(trained).sha256 == default.sha256
     assert default.sha256 != first.sha256
 
 
 def test_another_manifest_than_the_trained_one_is_refused():
     with pytest.raises(ConfigurationError, match="was trained on other pictures"):
-        manifest_of(
-            {"training": {"split": "ferplus-v1.txt.gz", "data_sha256": {"train": "0" * 64}}}
-        )
+        manifest_of(_trained_by("ferplus-v1.txt.gz", "0" * 64))
 
 
 def test_other_layouts_are_read_by_their_loader(tmp_path):

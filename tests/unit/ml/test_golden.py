@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from include.contracts.package import SIGNATURE_MEMBER
 from ml.evaluation.golden import (
     TRUTH,
     GoldenImageError,
@@ -16,15 +16,14 @@ from ml.evaluation.golden import (
 )
 from ml.evaluation.golden_pictures import make
 from ml.packaging.build import GRAPH_MEMBER, WEIGHTS_MEMBER, build_package
-from ml.packaging.unpack import read_package, unpack_package
+from ml.packaging.unpack import read_package, read_signature, unpack_package
 from ml.serving.handler import PackedModel
 
 
 def _changed(package, out, change):
     """Build the package again with another signature, properly sealed."""
     content = read_package(package)
-    signature = json.loads(content[SIGNATURE_MEMBER])
-    change(signature)
+    signature = change(read_signature(package))
     build_package(content[WEIGHTS_MEMBER], signature, out, graph=content.get(GRAPH_MEMBER))
     return out
 
@@ -34,15 +33,21 @@ def test_the_committed_package_passes(committed_package):
 
 
 def _swap_labels(signature):
-    labels = signature["labels"]
-    labels[0], labels[3] = labels[3], labels[0]
+    first, second, third, fourth, *others = signature.labels
+    return replace(signature, labels=(fourth, second, third, first, *others))
 
 
 def _swap_labels_and_answers(signature):
     """What a build with a wrong order would seal: wrong labels, answers to match."""
-    _swap_labels(signature)
-    for answer in signature["golden"].values():
-        answer["anger"], answer["happiness"] = answer["happiness"], answer["anger"]
+    golden = {
+        name: {**answer, "anger": answer["happiness"], "happiness": answer["anger"]}
+        for name, answer in signature.golden.items()
+    }
+    return replace(_swap_labels(signature), golden=golden)
+
+
+def _sharper(signature):
+    return replace(signature, preprocessing=replace(signature.preprocessing, contrast_floor=2.0))
 
 
 @pytest.mark.parametrize(
@@ -50,10 +55,10 @@ def _swap_labels_and_answers(signature):
     [
         (_swap_labels, "differ by"),
         (_swap_labels_and_answers, "people see happiness"),
-        (lambda s: s.update(temperature=s["temperature"] * 3), "differ by"),
-        (lambda s: s["preprocessing"].update(contrast_floor=2.0), "differ by"),
-        (lambda s: s["golden"].clear(), "differ by"),
-        (lambda s: s["labels"].__setitem__(0, "rage"), "has the labels"),
+        (lambda s: replace(s, temperature=s.temperature * 3), "differ by"),
+        (_sharper, "differ by"),
+        (lambda s: replace(s, golden={}), "differ by"),
+        (lambda s: replace(s, labels=("rage", *s.labels[1:])), "has the labels"),
     ],
     ids=["label order", "label order and answers", "temperature", "preprocessing", "none", "name"],
 )

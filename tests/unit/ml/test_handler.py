@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,6 @@ from PIL import Image
 
 from include.contracts.errors import ConfigurationError
 from include.contracts.labels import EXPRESSIONS
-from include.contracts.package import SIGNATURE_MEMBER
 from ml.evaluation.packed import packed_logits, shard
 from ml.models.preprocessing import network_input
 from ml.packaging.build import WEIGHTS_MEMBER, build_package
@@ -68,7 +68,7 @@ def test_a_shard_is_answered_row_by_row(model):
 def test_probabilities_are_the_logits_over_the_sealed_temperature(model, tiny_package):
     body, _ = model.invoke(_jpeg(_picture(1)), IMAGE)
     answer = json.loads(body)
-    scaled = torch.tensor(answer["logits"]) / tiny_package[2]["temperature"]
+    scaled = torch.tensor(answer["logits"]) / tiny_package[2].temperature
     shares = list(answer["probabilities"].values())
     assert shares == pytest.approx(scaled.softmax(0).tolist(), abs=1e-4)
 
@@ -80,8 +80,8 @@ def test_the_packed_model_is_the_trained_network(model, tiny_package):
     for image, logits in zip(images, found, strict=True):
         batch = network_input(
             torch.from_numpy(image)[None],
-            signature["input"]["side_px"],
-            detail_side=signature["preprocessing"]["detail_side_px"],
+            signature.input.side_px,
+            detail_side=signature.preprocessing.detail_side_px,
         )
         with torch.inference_mode():
             expected = network(batch)[0].tolist()
@@ -199,21 +199,21 @@ def test_a_folder_without_or_with_other_weights_does_not_open(model_dir, tmp_pat
         PackedModel.open(copy)
 
 
+def _normalised(signature, how):
+    return replace(signature, preprocessing=replace(signature.preprocessing, normalisation=how))
+
+
 @pytest.mark.parametrize("normalisation", ["picture", "imagenet"])
 def test_both_ways_to_normalise_are_those_of_the_training(tiny_package, tmp_path, normalisation):
     package, network, signature = tiny_package
     weights = read_package(package)[WEIGHTS_MEMBER]
-    changed = {
-        **signature,
-        "preprocessing": {**signature["preprocessing"], "normalisation": normalisation},
-    }
-    build_package(weights, changed, tmp_path / "model.tar.gz")
+    build_package(weights, _normalised(signature, normalisation), tmp_path / "model.tar.gz")
     opened = PackedModel.open(unpack_package(tmp_path / "model.tar.gz", tmp_path))
     image = _picture(4, (90, 100))
     batch = network_input(
         torch.from_numpy(image)[None],
-        signature["input"]["side_px"],
-        detail_side=signature["preprocessing"]["detail_side_px"],
+        signature.input.side_px,
+        detail_side=signature.preprocessing.detail_side_px,
         normalisation=normalisation,
     )
     with torch.inference_mode():
@@ -223,14 +223,14 @@ def test_both_ways_to_normalise_are_those_of_the_training(tiny_package, tmp_path
 
 def test_offsets_of_the_classes_are_added_to_the_logits(model, tiny_package, tmp_path):
     package, _, signature = tiny_package
-    offset = [0.0, 1.5, 0.0, -2.0, 0.0, 0.0, 0.25]
+    offset = (0.0, 1.5, 0.0, -2.0, 0.0, 0.0, 0.25)
     weights = read_package(package)[WEIGHTS_MEMBER]
-    build_package(weights, {**signature, "logit_offset": offset}, tmp_path / "model.tar.gz")
+    build_package(weights, replace(signature, logit_offset=offset), tmp_path / "model.tar.gz")
     opened = PackedModel.open(unpack_package(tmp_path / "model.tar.gz", tmp_path))
     plain, moved = (packed_logits(m, [_picture(1)])[0] for m in (model, opened))
     assert (moved - plain).tolist() == pytest.approx(offset, abs=1e-4)
     answer = json.loads(opened.invoke(_jpeg(_picture(1)), IMAGE)[0])
-    scaled = torch.tensor(answer["logits"]) / signature["temperature"]
+    scaled = torch.tensor(answer["logits"]) / signature.temperature
     shares = list(answer["probabilities"].values())
     assert shares == pytest.approx(scaled.softmax(0).tolist(), abs=1e-4)
 
@@ -238,14 +238,16 @@ def test_offsets_of_the_classes_are_added_to_the_logits(model, tiny_package, tmp
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda s: s["preprocessing"].update(normalisation="none"), "normalisation 'none'"),
-        (lambda s: s["architecture"].update(name="resnet18"), "architecture 'resnet18'"),
+        (lambda s: _normalised(s, "none"), "normalisation 'none'"),
+        (
+            lambda s: replace(s, architecture=replace(s.architecture, name="resnet18")),
+            "architecture 'resnet18'",
+        ),
     ],
 )
 def test_what_the_code_does_not_know_is_named(tiny_package, tmp_path, change, said):
     content = read_package(tiny_package[0])
-    signature = json.loads(content[SIGNATURE_MEMBER])
-    change(signature)
+    signature = change(tiny_package[2])
     build_package(content[WEIGHTS_MEMBER], signature, tmp_path / "model.tar.gz")
     with pytest.raises(ConfigurationError, match=said):
         PackedModel.open(unpack_package(tmp_path / "model.tar.gz", tmp_path))

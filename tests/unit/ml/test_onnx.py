@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,6 @@ import torch
 from torch import nn
 
 from include.contracts.errors import ConfigurationError
-from include.contracts.package import SIGNATURE_MEMBER
 from ml.evaluation.golden import GoldenImageError, check_golden, reference_answers
 from ml.evaluation.packed import packed_logits, shard
 from ml.models.mobilenet import build_mobilenet_v2
@@ -76,9 +76,8 @@ def quantised(graph, weights, calibration) -> bytes:
 
 def _package(tiny_package, out: Path, graph: bytes, serving: Serving, **changes) -> Path:
     content = read_package(tiny_package[0])
-    signature = json.loads(content[SIGNATURE_MEMBER])
-    signature |= {"serving": {"engine": serving.engine, "precision": serving.precision}}
-    build_package(content[WEIGHTS_MEMBER], signature | changes, out, graph=graph)
+    signature = replace(tiny_package[2], serving=serving, **changes)
+    build_package(content[WEIGHTS_MEMBER], signature, out, graph=graph)
     return out
 
 
@@ -249,5 +248,5 @@ def test_a_signature_names_engine_and_precision():
     signature = make_signature(
         package_version="1", input_side_px=96, serving=Serving("onnxruntime", "int8")
     )
-    assert signature["serving"] == {"engine": "onnxruntime", "precision": "int8"}
-    assert signature["logit_offset"] == [0.0] * 7
+    assert signature.serving == Serving("onnxruntime", "int8")
+    assert signature.logit_offset == (0.0,) * 7

@@ -8,11 +8,13 @@ import tarfile
 
 import pytest
 
+from include.contracts.documents import DocumentError
 from include.contracts.errors import ConfigurationError
 from include.contracts.labels import EXPRESSIONS
 from include.contracts.package import MAX_MEMBERS, SIGNATURE_MEMBER
 from ml.packaging.build import MEMBERS, WEIGHTS_MEMBER, build_package
 from ml.packaging.seal import reseal
+from ml.packaging.signature import Serving, make_signature, signature_bytes
 from ml.packaging.unpack import (
     package_sha256,
     read_package,
@@ -24,7 +26,10 @@ from ml.packaging.unpack import (
 def test_the_same_content_gives_the_same_bytes(tmp_path):
     paths = [tmp_path / name / "model.tar.gz" for name in ("a", "b")]
     first, second = (
-        build_package(b"weights", {"labels": [1]}, path, graph=b"graph") for path in paths
+        build_package(
+            b"weights", make_signature(package_version="1", input_side_px=96), path, graph=b"graph"
+        )
+        for path in paths
     )
     assert first == second == package_sha256(tmp_path / "a" / "model.tar.gz")
     with tarfile.open(tmp_path / "a" / "model.tar.gz") as archive:
@@ -45,13 +50,15 @@ def test_the_committed_package_is_what_this_tree_builds(committed_package, tmp_p
 
 def test_the_committed_signature_tells_what_is_needed(committed_package):
     signature = read_signature(committed_package)
-    assert tuple(signature["labels"]) == EXPRESSIONS
-    assert 0 < signature["abstain_threshold"] < 1
-    assert signature["temperature"] > 0
-    assert signature["metrics"]["validation"]["figures"]["accuracy"]["n"] > 2000
-    assert len(signature["training"]["split_sha256"]) == 64
-    assert set(signature["members"]) == set(MEMBERS) - {SIGNATURE_MEMBER}
-    assert signature["serving"] == {"engine": "onnxruntime", "precision": "fp32"}
+    assert signature.labels == EXPRESSIONS
+    assert 0 < signature.abstain_threshold < 1
+    assert signature.temperature > 0
+    assert signature.metrics["validation"].figures["accuracy"].n > 2000
+    assert len(signature.training.split_sha256) == 64
+    assert set(signature.members) == set(MEMBERS) - {SIGNATURE_MEMBER}
+    assert signature.serving == Serving("onnxruntime", "fp32")
+    content = read_package(committed_package)[SIGNATURE_MEMBER]
+    assert signature_bytes(signature) == content, "what is sealed is written the same again"
 
 
 def test_unpacking_twice_gives_one_folder(tiny_package, tmp_path):
@@ -114,3 +121,22 @@ def test_signature_is_readable_json(tiny_package):
     with tarfile.open(tiny_package[0]) as archive:
         signature = json.load(archive.extractfile("signature.json"))
     assert signature["preprocessing"]["detail_side_px"] == 64
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("temperature", "warm", "temperature"),
+        ("serving", {"engine": "abacus", "precision": "fp32"}, r"serving\.engine"),
+    ],
+)
+def test_a_field_of_a_signature_is_refused_by_file_and_name(
+    tmp_path, tiny_package, field, value, said
+):
+    def change(content):
+        plain = json.loads(content[SIGNATURE_MEMBER])
+        content[SIGNATURE_MEMBER] = json.dumps({**plain, field: value}).encode()
+
+    package = _repacked(tiny_package[0], tmp_path / "model.tar.gz", change)
+    with pytest.raises(DocumentError, match=rf"model\.tar\.gz, signature\.json: .*`{said}"):
+        read_signature(package)

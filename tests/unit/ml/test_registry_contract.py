@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from include.contracts.errors import ConfigurationError, TransientError
+from include.statistics.estimate import Estimate
 from ml.packaging.build import build_package
+from ml.packaging.signature import Measured, make_signature
 from ml.packaging.unpack import package_sha256
 from ml.registry.champion import materialise
 from ml.registry.commands import run
@@ -79,7 +81,11 @@ def registry(request, tmp_path, monkeypatch):
 def packages(tmp_path) -> list[Path]:
     paths = [tmp_path / str(number) / "model.tar.gz" for number in range(3)]
     for number, path in enumerate(paths):
-        build_package(f"weights {number}".encode(), {"package_version": str(number)}, path)
+        build_package(
+            f"weights {number}".encode(),
+            make_signature(package_version=str(number), input_side_px=96),
+            path,
+        )
     return paths
 
 
@@ -334,8 +340,8 @@ def _overwrite(registry, uri: str, data: bytes) -> None:
 
 
 def test_metrics_of_a_signature_are_flattened():
-    signature = {"test": {"n": 3, "figures": {"accuracy": {"value": 0.8}, "f1_fear": {"value": 1}}}}
-    assert flat_metrics(signature) == {"test_accuracy": 0.8}
+    figures = {name: Estimate.without_interval(0.8, 3) for name in ("accuracy", "f1_fear")}
+    assert flat_metrics({"test": Measured(3, figures)}) == {"test_accuracy": 0.8}
 
 
 @pytest.mark.parametrize("registry", ["sagemaker"], indirect=True)

@@ -15,7 +15,14 @@ from ml.packaging import seal
 from ml.packaging.build import GRAPH_MEMBER
 from ml.packaging.class_offsets import fit_class_offsets
 from ml.packaging.seal import SealOptions, reseal, seal_run
-from ml.packaging.signature import Serving, licence_of, upgrade
+from ml.packaging.signature import (
+    SIGNATURE,
+    Serving,
+    Teacher,
+    Training,
+    licence_of,
+    plain_signature,
+)
 from ml.packaging.unpack import package_sha256, read_package, read_signature
 from tests.unit.ml.conftest import generated_records
 
@@ -50,15 +57,15 @@ def test_a_run_is_sealed_alike_each_time_and_says_what_it_fitted(run, tmp_path):
     first, second = (seal_run(run, Path("unread"), path, options) for path in paths)
     assert first == second == package_sha256(paths[0])
     signature = read_signature(paths[0])
-    assert signature["serving"] == {"engine": "onnxruntime", "precision": "int8"}
-    assert signature["input"]["side_px"] == 48
-    fitted = signature["calibration"]["class_offsets"]
-    assert fitted["macro_f1_gain_out_of_fold"]["n"] == signature["calibration"]["n"] == 42
-    assert len(signature["logit_offset"]) == 7
-    assert signature["metrics"]["validation"]["n"] == 42
-    assert "test" not in signature["metrics"]
-    assert signature["golden"].keys() >= {"portrait"}
-    assert signature["licence"] == licence_of(signature["training"])
+    assert signature.serving == Serving("onnxruntime", "int8")
+    assert signature.input.side_px == 48
+    fitted = signature.calibration.class_offsets
+    assert fitted.macro_f1_gain_out_of_fold.n == signature.calibration.n == 42
+    assert len(signature.logit_offset) == 7
+    assert signature.metrics["validation"].n == 42
+    assert "test" not in signature.metrics
+    assert signature.golden.keys() >= {"portrait"}
+    assert signature.licence == licence_of(signature.training)
 
 
 def test_the_record_names_the_runs_a_package_came_from(run, tmp_path):
@@ -78,20 +85,20 @@ def test_the_record_names_the_runs_a_package_came_from(run, tmp_path):
     }
     (run / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     seal_run(run, Path("unread"), tmp_path / "model.tar.gz", SealOptions(version="9.0.0"))
-    training = read_signature(tmp_path / "model.tar.gz")["training"]
-    assert training["started_from"] == "recipe first, from imagenet-npm"
-    assert training["teacher"]["architecture"] == "mobilenet_v1"
-    assert training["teacher"]["started_from"] == "vggface2-npm"
-    assert training["teacher"]["unlabelled"] is True
-    assert str(tmp_path) not in json.dumps(training)
+    training = read_signature(tmp_path / "model.tar.gz").training
+    assert training.started_from == "recipe first, from imagenet-npm"
+    assert training.teacher.architecture == "mobilenet_v1"
+    assert training.teacher.started_from == "vggface2-npm"
+    assert training.teacher.unlabelled is True
+    assert str(tmp_path) not in repr(training)
 
 
 def test_the_licence_names_what_the_weights_came_from():
-    plain = licence_of({"started_from": None, "teacher": None})
+    plain = licence_of(Training())
     assert "pretrained" not in plain
     assert "FairFace" not in plain
-    teacher = {"recipe": "teacher", "started_from": "vggface2-npm", "unlabelled": True}
-    taught = licence_of({"started_from": "imagenet-npm", "teacher": teacher})
+    teacher = Teacher("teacher", "mobilenet_v1", "vggface2-npm", "a" * 64, unlabelled=True)
+    taught = licence_of(Training(started_from="imagenet-npm", teacher=teacher))
     assert "(imagenet-npm)" in taught
     assert "vggface2-npm" in taught
     assert "CC BY 4.0" in taught
@@ -126,16 +133,16 @@ def test_engine_and_precision_can_be_sealed_anew(run, tiny_package, tmp_path):
     reseal(out, again, data=data)
     assert again.read_bytes() == out.read_bytes()
     reseal(out, again, Serving("torch", "fp32"), data=data)
-    assert read_signature(again)["serving"] == {"engine": "torch", "precision": "fp32"}
+    assert read_signature(again).serving == Serving("torch", "fp32")
     assert len(read_package(again)[GRAPH_MEMBER]) < len(small[GRAPH_MEMBER])
 
 
 def test_a_signature_of_the_first_schema_is_brought_up_to_date(tiny_package):
     _, _, signature = tiny_package
-    old = json.loads(json.dumps(signature | {"schema": 1, "members": {}}))
+    old = {**plain_signature(signature), "schema": 1}
     old["preprocessing"]["normalisation"] = "per picture to mean 0 and standard deviation 1"
     del old["serving"], old["logit_offset"]
-    assert upgrade(old) == json.loads(json.dumps(signature))
+    assert SIGNATURE.read(json.dumps(old), "signature.json") == signature
 
 
 def _logits(seed: int, *, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

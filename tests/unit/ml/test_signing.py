@@ -24,6 +24,7 @@ from include.inference.package import unpack_package
 from include.pipeline import sign_model
 from include.settings import Settings, StorageSettings, load_settings
 from ml.packaging.build import build_package
+from ml.packaging.signature import make_signature
 from ml.packaging.unpack import package_sha256
 from ml.registry.champion import register_packaged_champion
 from ml.registry.mlflow import MlflowRegistry
@@ -129,7 +130,11 @@ def plain(tmp_path: Path, empty_database: bytes) -> MlflowRegistry:
 def packages(tmp_path: Path) -> list[Path]:
     paths = [tmp_path / str(number) / "model.tar.gz" for number in range(3)]
     for number, path in enumerate(paths):
-        build_package(f"weights {number}".encode(), {"package_version": str(number)}, path)
+        build_package(
+            f"weights {number}".encode(),
+            make_signature(package_version=str(number), input_side_px=96),
+            path,
+        )
     return paths
 
 

@@ -20,7 +20,7 @@ from ml.training.network import make_network
 def test_the_default_recipe_goes_on_from_the_shipped_model(tmp_path: Path) -> None:
     recipe = champion_recipe(RetrainingSettings(), RetrainingSettings().recipe, PACKAGED)
     sealed = read_signature(PACKAGED)
-    assert recipe.stages[-1].input_side_px == sealed["input"]["side_px"]
+    assert recipe.stages[-1].input_side_px == sealed.input.side_px
     assert recipe.model.weights == START_WEIGHTS
     weights = tmp_path / START_WEIGHTS
     weights.write_bytes(read_package(PACKAGED)[WEIGHTS_MEMBER])
