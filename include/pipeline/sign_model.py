@@ -29,8 +29,8 @@ from include.contracts.errors import ConfigurationError, PlatformError
 from include.contracts.package import package_sha256
 from include.settings import load_settings
 from ml.packaging.unpack import read_signature
+from ml.registry.beside import read_file_beside
 from ml.registry.protocol import Document
-from ml.registry.signed import read_json_object
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -128,7 +128,7 @@ def sign_version(number: str, key: Ed25519PrivateKey, name: str) -> str:
     version = registry.get_by_alias(model, number) or registry.get(model, number)
     with tempfile.TemporaryDirectory() as scratch:
         beside = sign_file(registry.fetch(version, Path(scratch)), key, name)
-        envelope = read_json_object(beside)
+        envelope = read_file_beside(beside)
     if settings.model.signers:
         verify(envelope, version.sha256, settings.model.signers)
     registry.attach(version, Document.ATTESTATION, envelope)

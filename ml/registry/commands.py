@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from include.contracts.errors import PlatformError
+from ml.registry.beside import read_file_beside
 from ml.registry.promotion import challenge, promote, register_package, rollback, verify
 from ml.registry.protocol import Document, ModelRegistry, ModelVersion
-from ml.registry.signed import read_json_object
 
 _SHORT = 12
 
@@ -80,7 +80,7 @@ def _show(registry: ModelRegistry, options: argparse.Namespace) -> list[str]:
 
 def _register(registry: ModelRegistry, options: argparse.Namespace) -> list[str]:
     sources = {Document.MODEL_CARD: options.card, Document.BIAS: options.bias}
-    documents = {kind: read_json_object(path) for kind, path in sources.items() if path is not None}
+    documents = {kind: read_file_beside(path) for kind, path in sources.items() if path is not None}
     version = register_package(registry, options.model, options.package, documents=documents)
     return [_line(challenge(registry, version))]
 

@@ -8,7 +8,6 @@ version points at its URI.
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 import shutil
@@ -20,7 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from include.contracts.documents import Content
 from ml.packaging.unpack import package_sha256
+from ml.registry.beside import read_beside
 from ml.registry.protocol import (
     Document,
     ModelRegistry,
@@ -138,7 +139,7 @@ class MlflowRegistry(ModelRegistry):
             lambda target: _copy(version.package_uri, target, self._tracking_uri),
         )
 
-    def document(self, version: ModelVersion, kind: Document) -> dict[str, Any] | None:
+    def document(self, version: ModelVersion, kind: Document) -> Content | None:
         """Return a document that lies beside a version, None where there is none."""
         found = self._client.get_model_version(version.name, version.version)
         names = {item.path for item in self._client.list_artifacts(found.run_id)}
@@ -146,8 +147,7 @@ class MlflowRegistry(ModelRegistry):
             return None
         with tempfile.TemporaryDirectory() as scratch:
             path = self._client.download_artifacts(found.run_id, f"{kind}.json", scratch)
-            content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-        return content
+            return read_beside(Path(path).read_bytes(), f"{version.package_uri}, {kind}.json")
 
     def attach(self, version: ModelVersion, kind: Document, content: Mapping[str, Any]) -> None:
         """Write the document as an artefact of the version's run."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from include.contracts.documents import Content
 from include.contracts.errors import ConfigurationError, PlatformError, TransientError
 from ml.packaging.signature import Measured
 from ml.packaging.unpack import package_sha256
@@ -147,7 +148,7 @@ class ModelRegistry(Protocol):
         """
         ...
 
-    def document(self, version: ModelVersion, kind: Document) -> dict[str, Any] | None:
+    def document(self, version: ModelVersion, kind: Document) -> Content | None:
         """Return a document that lies beside a version, None where there is none."""
         ...
 

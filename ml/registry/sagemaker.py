@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from include.contracts.documents import Content
 from include.contracts.errors import ConfigurationError
 from ml.packaging.unpack import package_sha256
+from ml.registry.beside import read_beside
 from ml.registry.protocol import (
     PACKAGE,
     Document,
@@ -183,7 +185,7 @@ class SageMakerRegistry(ModelRegistry):
             version, into_dir, lambda target: self._s3.download_file(bucket, key, str(target))
         )
 
-    def document(self, version: ModelVersion, kind: Document) -> dict[str, Any] | None:
+    def document(self, version: ModelVersion, kind: Document) -> Content | None:
         """Return a document that lies beside a version, None where there is none."""
         if self._s3 is None:
             raise ConfigurationError("FEX_MODEL__REGISTRY", "'sagemaker' needs an S3 client here")
@@ -193,8 +195,7 @@ class SageMakerRegistry(ModelRegistry):
             body = self._s3.get_object(Bucket=bucket, Key=beside)["Body"].read()
         except self._s3.exceptions.NoSuchKey:
             return None
-        content: dict[str, Any] = json.loads(body)
-        return content or None
+        return read_beside(body, f"s3://{bucket}/{beside}") or None
 
     def attach(self, version: ModelVersion, kind: Document, content: Mapping[str, Any]) -> None:
         """Write the object that the version's `ModelMetrics` have named since it was created."""

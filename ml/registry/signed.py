@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 from include.contracts.attestation import ATTESTATION_FILE, verify
 from include.contracts.documents import Content
-from include.contracts.errors import ConfigurationError
 from ml.packaging.build import runs_this_code
+from ml.registry.beside import read_file_beside
 from ml.registry.protocol import (
     CHALLENGER,
     Document,
@@ -108,7 +107,7 @@ class SignedRegistry(ModelRegistry):
             self.signer(version)
         return package
 
-    def document(self, version: ModelVersion, kind: Document) -> dict[str, Any] | None:
+    def document(self, version: ModelVersion, kind: Document) -> Content | None:
         """Return a document that lies beside a version, None where there is none."""
         return self._registry.document(version, kind)
 
@@ -138,19 +137,4 @@ def attestation_beside(package: Path) -> Content | None:
         ConfigurationError: The file there is no JSON object.
     """
     path = package.with_name(ATTESTATION_FILE)
-    return read_json_object(path) if path.exists() else None
-
-
-def read_json_object(path: Path) -> Content:
-    """Return a JSON object of somebody else's form.
-
-    Raises:
-        ConfigurationError: The file is none.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(str(path), f"cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(str(path), "must hold a JSON object")
-    return content
+    return read_file_beside(path) if path.exists() else None

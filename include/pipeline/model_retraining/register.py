@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from include.lake import keys
 from include.pipeline.model_retraining import documents
 from include.pipeline.model_retraining.evaluate import MODEL_CARD_JSON
 from include.pipeline.scratch import working_folder
+from ml.registry.beside import read_beside
 from ml.registry.promotion import challenge, register_package
 from ml.registry.protocol import Document
 
@@ -32,7 +32,7 @@ def run(services: Services, request_id: str) -> Registered:
     if done is not None:
         return done
     opened = documents.read(services, request_id, documents.OPENED)
-    card = services.lake.get_bytes(keys.retraining_document(request_id, MODEL_CARD_JSON))
+    card = keys.retraining_document(request_id, MODEL_CARD_JSON)
     registry = build_registry(services.settings)
     with working_folder(services) as folder:
         package = documents.challenger_package(services, request_id, folder)
@@ -40,7 +40,10 @@ def run(services: Services, request_id: str) -> Registered:
             registry,
             services.settings.model.name,
             package,
-            documents={Document.MODEL_CARD: json.loads(card), **_bias(services, request_id)},
+            documents={
+                Document.MODEL_CARD: read_beside(services.lake.get_bytes(card), card),
+                **_bias(services, request_id),
+            },
             metadata={
                 REQUEST: request_id,
                 "reason": opened.reason,
