@@ -4,7 +4,8 @@
 One run per batch: from claimed recordings to published expression reports.
 
 ```
-open_batch -> probe -> extract [groups] -> validate -> transform -> collect -> publish -> settle
+open_batch -> probe -> extract [groups] -> validate [parts] -> transform -> collect
+           -> publish [parts] -> settle
 ```
 
 * One bad video never fails its batch: it is quarantined with a reason
@@ -34,6 +35,7 @@ from retry_rules import RETRIES
 from include.settings import load_settings
 
 BATCH = "{{ params.batch_id }}"
+RECORDINGS = "{{ task.op_kwargs['recording_ids'] | length }} recording(s)"
 
 
 @dag(
@@ -54,8 +56,8 @@ def video_analysis() -> None:
     """Wire the stages from a claimed batch to published reports."""
 
     @task
-    def open_batch(batch_id: str) -> dict[str, object]:
-        """Pin the champion model to the batch."""
+    def open_batch(batch_id: str) -> list[list[int]]:
+        """Pin the champion model to the batch; divide it into parts."""
         from include.composition import build_services
         from include.pipeline import open_batch as stage
 
@@ -69,10 +71,7 @@ def video_analysis() -> None:
 
         return stage.run(build_services(), batch_id)
 
-    @task(
-        map_index_template="{{ task.op_kwargs['recording_ids'] | length }} recording(s)",
-        **on("cpu"),
-    )
+    @task(map_index_template=RECORDINGS, **on("cpu"))
     def extract(batch_id: str, recording_ids: list[int]) -> dict[str, int]:
         """Decode once: sample, detect, align, crop, follow; write shards and manifest."""
         from include.composition import build_services
@@ -80,13 +79,13 @@ def video_analysis() -> None:
 
         return stage.run(build_services(), batch_id, recording_ids)
 
-    @task(trigger_rule=TriggerRule.ALL_DONE, **on("cpu"))
-    def validate(batch_id: str) -> dict[str, object]:
+    @task(map_index_template=RECORDINGS, trigger_rule=TriggerRule.ALL_DONE, **on("cpu"))
+    def validate(batch_id: str, recording_ids: list[int]) -> dict[str, object]:
         """Great Expectations on every manifest; publish the Data Docs."""
         from include.composition import build_services
         from include.pipeline import validate as stage
 
-        return stage.run(build_services(), batch_id)
+        return stage.run(build_services(), batch_id, recording_ids)
 
     transform = ExpressionTransformOperator(task_id="transform", batch_id=BATCH, **on("gpu"))
 
@@ -98,13 +97,13 @@ def video_analysis() -> None:
 
         return stage.run(build_services(), batch_id)
 
-    @task(**on("cpu"))
-    def publish(batch_id: str) -> dict[str, int]:
+    @task(map_index_template=RECORDINGS, **on("cpu"))
+    def publish(batch_id: str, recording_ids: list[int]) -> dict[str, int]:
         """Tables and report.html of every recording; manifest.json last."""
         from include.composition import build_services
         from include.pipeline import publish as stage
 
-        return stage.run(build_services(), batch_id)
+        return stage.run(build_services(), batch_id, recording_ids)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def settle(batch_id: str) -> dict[str, int]:
@@ -114,11 +113,12 @@ def video_analysis() -> None:
 
         return stage.run(build_services(), batch_id)
 
-    groups = probe(BATCH)
+    parts, groups = open_batch(BATCH), probe(BATCH)
     extracted = extract.partial(batch_id=BATCH).expand(recording_ids=groups)
-    validated = validate(BATCH)
-    open_batch(BATCH) >> groups
-    extracted >> validated >> transform >> collect(BATCH) >> publish(BATCH) >> settle(BATCH)
+    validated = validate.partial(batch_id=BATCH).expand(recording_ids=parts)
+    published = publish.partial(batch_id=BATCH).expand(recording_ids=parts)
+    parts >> groups
+    extracted >> validated >> transform >> collect(BATCH) >> published >> settle(BATCH)
 
 
 video_analysis()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from include.composition import Services
@@ -11,6 +11,7 @@ from include.contracts.errors import TransientError
 from include.lake import keys
 from include.ledger.ledger import Recording, State
 from include.pipeline.outcome import for_each_recording
+from include.pipeline.parts import of_part
 from include.pipeline.scratch import working_folder
 from include.pipeline.study_gate import Admission
 from include.video.extract import extract_file
@@ -27,12 +28,7 @@ def run(services: Services, batch_id: str, recording_ids: Sequence[int]) -> dict
     Raises:
         TransientError: Some recordings are left; the others are done.
     """
-    wanted = set(recording_ids)
-    recordings = [
-        recording
-        for recording in services.ledger.recordings(batch_id, states=(State.CLAIMED,))
-        if recording.id in wanted
-    ]
+    recordings = of_part(services, batch_id, recording_ids, State.CLAIMED)
     services.ledger.renew_lease(batch_id, services.settings.discovery.lease_s)
     admission = Admission(services)
 
@@ -45,9 +41,9 @@ def run(services: Services, batch_id: str, recording_ids: Sequence[int]) -> dict
     return outcome.summary()
 
 
-def adopt_finished(services: Services, batch_id: str) -> None:
+def adopt_finished(services: Services, batch_id: str, part: Collection[int] | None = None) -> None:
     """Mark claimed recordings whose bytes are extracted by now, under whichever name."""
-    for recording in services.ledger.recordings(batch_id, states=(State.CLAIMED,)):
+    for recording in of_part(services, batch_id, part, State.CLAIMED):
         identity = recording.extraction_id
         if identity and services.lake.exists(keys.extraction_marker(identity)):
             services.ledger.mark_extracted(recording.id, batch_id=recording.batch_id)

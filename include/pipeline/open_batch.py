@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+
 from include.composition import Services, build_registry
 from include.contracts.errors import ConfigurationError
-from include.ledger.ledger import Batch, State
+from include.ledger.ledger import Batch
+from include.pipeline.parts import parts_of
 from ml.packaging.unpack import package_sha256, read_signature
 from ml.registry.champion import PACKAGED
 from ml.registry.signed import require_signed
 
+log = logging.getLogger(__name__)
 
-def run(services: Services, batch_id: str) -> dict[str, object]:
-    """Pin the champion to the batch and say what the batch holds.
+
+def run(services: Services, batch_id: str) -> list[list[int]]:
+    """Pin the champion to the batch; return the parts that its recordings are worked on in.
 
     A retry finds the model pinned already and keeps it, even when another
     version was promoted in between.
@@ -23,12 +28,16 @@ def run(services: Services, batch_id: str) -> dict[str, object]:
     batch = services.ledger.batch(batch_id)
     if batch.model_sha256 is None:
         batch = _pin_champion(services, batch_id)
-    claimed = services.ledger.recordings(batch_id, states=(State.CLAIMED,))
-    return {
-        "batch_id": batch_id,
-        "recordings": len(claimed),
-        "model": f"{batch.model_name} version {batch.model_version}",
-    }
+    parts = parts_of(services, batch_id)
+    log.info(
+        "%s: %d recordings in %d parts, %s version %s",
+        batch_id,
+        sum(map(len, parts)),
+        len(parts),
+        batch.model_name,
+        batch.model_version,
+    )
+    return parts
 
 
 def pin_packaged(services: Services, batch_id: str) -> Batch:

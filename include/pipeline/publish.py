@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from include.ledger.ledger import Batch, Recording, State
 from include.pipeline.current import choose
 from include.pipeline.model_package import read_signature
 from include.pipeline.outcome import for_each_recording
+from include.pipeline.parts import of_part
 from include.pipeline.published import result_at
 from include.pipeline.scratch import working_folder
 from include.pipeline.study_files import study_seating
@@ -47,15 +49,15 @@ ANNOTATED = "annotated.mp4"
 THUMBNAILS_MAX = 6
 
 
-def run(services: Services, batch_id: str) -> dict[str, int]:
-    """Publish every recording of the batch whose predictions are collected.
+def run(services: Services, batch_id: str, part: Collection[int] | None = None) -> dict[str, int]:
+    """Publish every recording of a part of the batch whose predictions are collected.
 
     Raises:
         TransientError: Some recordings are left; the others are published.
     """
     batch = services.ledger.batch(batch_id)
     signature = read_signature(services, batch)
-    recordings = services.ledger.recordings(batch_id, states=(State.TRANSFORMED,))
+    recordings = of_part(services, batch_id, part, State.TRANSFORMED)
     admission = Admission(services)
 
     def work(recording: Recording) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import shutil
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from include.composition import Services
@@ -15,29 +14,22 @@ from include.lake import keys
 from include.ledger.ledger import Recording, State
 from include.pipeline.extract import adopt_finished
 from include.pipeline.outcome import for_each_recording
+from include.pipeline.parts import of_part
 from include.pipeline.scratch import working_folder
 from include.quality.docs_pages import INDEX, render_index
 from include.quality.suite import ManifestToValidate, validate_manifests
 
-log = logging.getLogger(__name__)
 
-AT_A_TIME = 25
-"""Manifests: about six seconds of work that a lost worker takes with it."""
-
-
-def run(services: Services, batch_id: str) -> dict[str, object]:
-    """Run the suite on every extracted manifest and publish its Data Docs.
+def run(
+    services: Services, batch_id: str, part: Collection[int] | None = None
+) -> dict[str, object]:
+    """Run the suite on every extracted manifest of a part and publish its Data Docs.
 
     A recording that fails at the error level is quarantined; the others go on.
     """
-    adopt_finished(services, batch_id)
-    recordings = services.ledger.recordings(batch_id, states=(State.EXTRACTED,))
-    names = {
-        recording.extraction_id: recording.recording
-        for recording in recordings
-        if recording.extraction_id
-    }
-    results = _validate(services, batch_id, names)
+    adopt_finished(services, batch_id, part)
+    recordings = of_part(services, batch_id, part, State.EXTRACTED)
+    results = _validate(services, batch_id, recordings)
     outcome = for_each_recording(services, recordings, lambda item: _gate(item, results))
     levels = [result.level for result in results.values()]
     return {
@@ -58,47 +50,61 @@ def read_result(services: Services, extraction_id: str) -> ValidationResult:
 
 
 def _validate(
-    services: Services, batch_id: str, names: dict[str, str]
+    services: Services, batch_id: str, recordings: Sequence[Recording]
 ) -> dict[str, ValidationResult]:
-    """Judge what is not yet, some at a time: a try that ends early leaves what it judged."""
-    if not names:
-        return {}
-    results = _judged_before(services, batch_id)
-    left = [identity for identity in names if identity not in results]
+    """Judge what no try before has; a try that ends early leaves all it judged, or nothing."""
+    names = {item.extraction_id: item.recording for item in recordings if item.extraction_id}
+    results: dict[str, ValidationResult] = {}
+    _add_judged(services, batch_id, names, results)
     with working_folder(services) as scratch:
-        docs = scratch / "docs"
-        for start in range(0, len(left), AT_A_TIME):
-            part = [
-                _item(services, scratch, identity, names[identity])
-                for identity in left[start : start + AT_A_TIME]
-            ]
-            found = validate_manifests(part, services.settings.validation, docs)
-            # Pages before results: a result is only taken again with its page.
-            services.lake.put_folder(keys.data_docs(batch_id), docs)
-            for result in found:
-                key = keys.validation_result(result.extraction_id)
-                services.lake.write(VALIDATION, key, result)
-                results[result.extraction_id] = result
-            shutil.rmtree(docs)
-            log.info("%d of %d manifests judged", min(start + AT_A_TIME, len(left)), len(left))
-    index = render_index(list(results.values()))
-    services.lake.put_bytes(f"{keys.data_docs(batch_id)}/{INDEX}", index.encode())
+        items = [
+            _item(services, scratch, identity, name)
+            for identity, name in names.items()
+            if identity not in results
+        ]
+        found = validate_manifests(items, services.settings.validation, scratch / "docs")
+        # Pages before results: a result is only taken again with its page.
+        if found:
+            services.lake.put_folder(keys.data_docs(batch_id), scratch / "docs")
+        for result in found:
+            key = keys.validation_result(result.extraction_id)
+            services.lake.write(VALIDATION, key, result)
+            results[result.extraction_id] = result
+    if results:
+        _write_index(services, batch_id, dict(results))
     return results
 
 
-def _judged_before(services: Services, batch_id: str) -> dict[str, ValidationResult]:
-    """Return what a try before judged, what it refused too; without its page it is none."""
-    pages = set(services.lake.list(f"{keys.data_docs(batch_id)}/"))
-    found = {}
-    for recording in services.ledger.recordings(batch_id) if pages else ():
-        if recording.extraction_id is None:
+def _write_index(services: Services, batch_id: str, listed: dict[str, ValidationResult]) -> None:
+    """List what all parts of the batch judged so far, by name.
+
+    Parts end side by side: whoever wrote looks again, so that the last to write has seen all.
+    """
+    batch = [item.extraction_id for item in services.ledger.recordings(batch_id)]
+    _add_judged(services, batch_id, batch, listed)
+    written = 0
+    while len(listed) > written:
+        written = len(listed)
+        index = render_index(sorted(listed.values(), key=lambda result: result.docs_label or ""))
+        services.lake.put_bytes(f"{keys.data_docs(batch_id)}/{INDEX}", index.encode())
+        _add_judged(services, batch_id, batch, listed)
+
+
+def _add_judged(
+    services: Services,
+    batch_id: str,
+    identities: Iterable[str | None],
+    known: dict[str, ValidationResult],
+) -> None:
+    """Add what was judged of these, what was refused too; without its page it is none."""
+    docs = keys.data_docs(batch_id)
+    pages = set(services.lake.list(f"{docs}/"))
+    for identity in identities:
+        if not pages or identity is None or identity in known:
             continue
-        result = services.lake.find(VALIDATION, keys.validation_result(recording.extraction_id))
-        if result is None or result.docs_label is None:
-            continue
-        if f"{keys.data_docs(batch_id)}/{result.docs_page}" in pages:
-            found[result.extraction_id] = result
-    return found
+        result = services.lake.find(VALIDATION, keys.validation_result(identity))
+        if result and result.docs_label and f"{docs}/{result.docs_page}" in pages:
+            known[identity] = result
 
 
 def _item(services: Services, scratch: Path, identity: str, name: str) -> ManifestToValidate:

@@ -1,4 +1,4 @@
-"""The gate of a batch: what a try before judged is kept, and every manifest is on its index."""
+"""The gate of a batch in parts: what was judged is kept, and every manifest is on its index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.contracts.reasons import RowReason
 from include.contracts.validation import ValidationResult
 from include.lake import keys
 from include.ledger.models import State
-from include.pipeline import validate
+from include.pipeline import parts, validate
 from include.settings import DiscoverySettings, ValidationSettings
 from tests.fakes.home import services_in
 from tests.fakes.manifests import extraction_bytes
@@ -54,8 +54,14 @@ def _batch(home: Path) -> tuple[Services, str]:
     return services, batch_id
 
 
-def _judged_twice(services: Services, batch_id: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Let the store fail after the second part of two, then try again; sizes judged each time."""
+def _in_parts(
+    services: Services, batch_id: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[list[int]], list[int]]:
+    """Judge five in parts of one, two and two; the store fails the second part's first try.
+
+    Returns:
+        The parts, and how many were judged at each try.
+    """
     sizes: list[int] = []
     real, put_folder = validate.validate_manifests, services.lake.put_folder
 
@@ -68,31 +74,19 @@ def _judged_twice(services: Services, batch_id: str, monkeypatch: pytest.MonkeyP
             raise TransientError("the store is away")
         put_folder(prefix, folder)
 
-    monkeypatch.setattr(validate, "AT_A_TIME", 2)
+    monkeypatch.setattr(parts, "PART_LENGTH", 2)
     monkeypatch.setattr(validate, "validate_manifests", counted)
     monkeypatch.setattr(type(services.lake), "put_folder", lambda _, *rest: failing(*rest))
+    divided = parts.parts_of(services, batch_id)
+    validate.run(services, batch_id, divided[0])
     with pytest.raises(TransientError, match="away"):
-        validate.run(services, batch_id)
-    validate.run(services, batch_id)
-    return sizes
+        validate.run(services, batch_id, divided[1])
+    for part in divided[1:]:
+        validate.run(services, batch_id, part)
+    return divided, sizes
 
 
-def test_a_try_again_judges_only_what_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    services, batch_id = _batch(tmp_path)
-    # Two and two judged, the second two lost; then these two and the one that is left.
-    assert _judged_twice(services, batch_id, monkeypatch) == [2, 2, 2, 1]
-    states = [item.state for item in services.ledger.recordings(batch_id)]
-    assert states == [State.QUARANTINED, *[State.EXTRACTED] * (COUNT - 1)]
-
-
-def test_the_index_lists_what_any_try_judged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    services, batch_id = _batch(tmp_path)
-    _judged_twice(services, batch_id, monkeypatch)
-    validate.run(services, batch_id)  # once more, when one is quarantined already
+def _check_index(services: Services, batch_id: str) -> None:
     docs = keys.data_docs(batch_id)
     index = services.lake.get_bytes(f"{docs}/index.html").decode()
     results = [
@@ -106,3 +100,57 @@ def test_the_index_lists_what_any_try_judged(
     for suite in ("manifest", "manifest_schema"):
         assert f"expectations/{suite}.html" in index
         assert services.lake.exists(f"{docs}/expectations/{suite}.html")
+
+
+def test_a_part_judges_its_own_and_a_try_again_what_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, batch_id = _batch(tmp_path)
+    divided, sizes = _in_parts(services, batch_id, monkeypatch)
+    assert [len(part) for part in divided] == [1, 2, 2]
+    assert [number for part in divided for number in part] == [
+        item.id for item in services.ledger.recordings(batch_id)
+    ]
+    assert sizes == [1, 2, 2, 2]
+    states = [item.state for item in services.ledger.recordings(batch_id)]
+    assert states == [State.QUARANTINED, *[State.EXTRACTED] * (COUNT - 1)]
+    validate.run(services, batch_id, divided[1])  # cleared and run again
+    assert sizes[4:] == [0]
+
+
+def test_the_index_lists_what_any_part_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, batch_id = _batch(tmp_path)
+    _in_parts(services, batch_id, monkeypatch)
+    _check_index(services, batch_id)
+
+
+def test_an_index_that_another_part_wrote_meanwhile_is_not_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first part is about to write its index; the second ends in between."""
+    services, batch_id = _batch(tmp_path)
+    monkeypatch.setattr(parts, "PART_LENGTH", 3)
+    divided = parts.parts_of(services, batch_id)
+    put_bytes, waiting = services.lake.put_bytes, [divided[1]]
+
+    def overtaken(key: str, data: bytes) -> None:
+        if key.endswith("index.html") and waiting:
+            validate.run(services, batch_id, waiting.pop())
+        put_bytes(key, data)
+
+    monkeypatch.setattr(type(services.lake), "put_bytes", lambda _, *rest: overtaken(*rest))
+    validate.run(services, batch_id, divided[0])
+    assert not waiting
+    _check_index(services, batch_id)
+
+
+def test_a_batch_is_divided_evenly_and_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, batch_id = _batch(tmp_path)
+    for length, expected in {20: [5], 5: [5], 4: [2, 3], 1: [1] * 5}.items():
+        monkeypatch.setattr(parts, "PART_LENGTH", length)
+        assert [len(part) for part in parts.parts_of(services, batch_id)] == expected
+    assert parts.parts_of(services, "no such batch") == []
